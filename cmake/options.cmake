@@ -1,0 +1,46 @@
+# Compiler settings shared by every target, and the sanitizer switch that the presets use.
+set(AGIDDI_SANITIZE "" CACHE STRING "Sanitizers, as given to -fsanitize= (empty for none)")
+
+find_program(AGIDDI_CCACHE ccache)
+if(AGIDDI_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${AGIDDI_CCACHE})
+endif()
+
+add_library(agiddi_options INTERFACE)
+target_compile_options(agiddi_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -fno-strict-overflow)
+target_include_directories(agiddi_options INTERFACE ${CMAKE_SOURCE_DIR})
+if(AGIDDI_SANITIZE)
+  add_compile_options(-fsanitize=${AGIDDI_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${AGIDDI_SANITIZE})
+endif()
+
+# agiddi_floor(name SOURCES… LINK…): one static library for one floor of the architecture.
+function(agiddi_floor name)
+  cmake_parse_arguments(F "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
+  add_library(agiddi_${name} STATIC ${F_SOURCES})
+  target_link_libraries(agiddi_${name} PUBLIC agiddi_options ${F_LINK} PRIVATE ${F_PRIVATE_LINK})
+endfunction()
+
+# agiddi_test(name SOURCES… LINK…): one Catch2 program, run by ctest.
+function(agiddi_test name)
+  cmake_parse_arguments(T "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${T_SOURCES})
+  target_link_libraries(${name} PRIVATE agiddi_catch_main ${T_LINK})
+  add_test(NAME ${name} COMMAND ${name})
+endfunction()
+
+# agiddi_fuzz(name SOURCES… LINK…): one fuzz target. Here it replays tests/fuzz/corpus/<name>/ under ctest; with clang and
+# -DAGIDDI_FUZZ=ON the same source becomes a libFuzzer program.
+option(AGIDDI_FUZZ "Build libFuzzer programs (clang)" OFF)
+function(agiddi_fuzz name)
+  cmake_parse_arguments(T "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${T_SOURCES})
+  target_link_libraries(${name} PRIVATE ${T_LINK})
+  if(AGIDDI_FUZZ)
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer,address)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer,address)
+  else()
+    target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cpp)
+    add_test(NAME ${name} COMMAND ${name} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
+  endif()
+endfunction()

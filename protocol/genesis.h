@@ -1,0 +1,29 @@
+// The genesis file: JSON, the same bytes on every node. Names the network, its members, the funded accounts, the credit issuers and
+// the hash of the unit table. `network` = name "-" first 16 hex digits of the file's BLAKE2b-256.
+#pragma once
+
+#include "protocol/membership.h"
+#include "protocol/money.h"
+#include "protocol/time.h"
+
+namespace agiddi {
+
+struct GenesisAccount { std::string did; std::string currency; MicroUnits amount = 0; };
+
+struct Genesis {
+  std::string name;                       // 1 to 32 of [a-z0-9-]
+  TimeMs created = 0;
+  std::vector<Member> members;
+  std::vector<GenesisAccount> accounts;
+  std::vector<std::string> issuers;       // DIDs that may mint credit
+  Hash units_digest;                      // BLAKE2b-256 of the unit table that prices nothing but converts everything
+  std::string network;                    // derived
+  Hash digest;                            // derived: BLAKE2b-256 of the file's bytes
+
+  MemberSet member_set() const { return MemberSet(members, 0); }
+};
+
+Result<Genesis> parse_genesis(BytesView file);     // strict; the error names the field
+std::string write_genesis(const Genesis& genesis); // the file's bytes (pretty JSON); derived fields are not written
+
+}  // namespace agiddi
