@@ -1,0 +1,54 @@
+// The daemon's configuration, read from a TOML file. Every error names the file, the key and what to write.
+//
+//   genesis = "genesis.json"           # relative paths are relative to the configuration file
+//   data = "data"                      # folder, made when missing, locked while the node runs
+//   key = "node.jwk"                   # Ed25519 JWK: votes, node transactions, peer TLS
+//   sealing_key = "sealing.jwk"        # X25519 JWK: opens sealed access
+//   [http]   listen = "127.0.0.1:8101" # public_url = "https://…" optional; certificate / private_key for any non-loopback address
+//   [peer]   listen = "127.0.0.1:8201" # address in genesis is what others dial
+//   [broker] url = "mqtt://127.0.0.1:1883", username = "node-1", password_file = "broker.password"
+//   [access] allow_private_endpoints = false   # loopback, link-local, private device brokers (cluster up sets true)
+//   [log]    level = "info"            # trace debug info warn error; lines go to standard error
+#pragma once
+
+#include <string>
+
+#include "protocol/genesis.h"
+
+namespace agiddi::node {
+
+struct Endpoint { std::string host; std::uint16_t port = 0; std::string text() const { return host + ":" + std::to_string(port); } };
+
+struct HttpConfig {
+  Endpoint listen;
+  std::string public_url;            // what delivery urls begin with; http://host:port when not given
+  std::string certificate_file, private_key_file;   // TLS when given
+  std::size_t connections_max = 1024;
+};
+
+struct BrokerConfig {
+  std::string url;                   // mqtt:// or mqtts://, "" = no broker: integrations over MQTT are refused with 503
+  std::string username;
+  std::string password;              // read from password_file; never logged
+};
+
+struct ConsensusConfig {
+  std::int64_t request_timeout_ms = 1500;  // a held transaction that is not committed in this time starts a view change
+  std::int64_t heartbeat_ms = 5000;
+};
+
+struct NodeConfig {
+  std::string genesis_file, data_folder, key_file, sealing_key_file;
+  HttpConfig http;
+  Endpoint peer_listen;
+  BrokerConfig broker;
+  ConsensusConfig consensus;
+  bool allow_private_endpoints = false;
+  std::string log_level = "info";
+};
+
+Result<NodeConfig> load_config(const std::string& path);
+Result<Endpoint> parse_endpoint(std::string_view text);
+bool is_loopback(const std::string& host);
+
+}  // namespace agiddi::node
