@@ -60,6 +60,10 @@ Bytes encode_header(const BlockHeader&);    Result<BlockHeader> decode_header(By
 Bytes encode_certificate(const QuorumCertificate&);  Result<QuorumCertificate> decode_certificate(BytesView);
 Bytes encode_receipt(const Receipt&);       Result<Receipt> decode_receipt(BytesView);
 
+// The two roots of a header. Leaves: 32-byte ids, encoded receipts.
+Hash transaction_root(const std::vector<Hash>& transactions);
+Hash receipt_root(const std::vector<Receipt>& receipts);
+
 Hash merkle_root(const std::vector<Bytes>& leaves);                          // empty: H of nothing, as in RFC 6962
 std::vector<Hash> merkle_path(const std::vector<Bytes>& leaves, std::size_t index);
 bool verify_merkle_path(BytesView leaf, std::size_t index, std::size_t leaf_count, const std::vector<Hash>& path, const Hash& root);

@@ -14,4 +14,10 @@ Result<KeyPair> key_from_jwk(std::string_view json);        // refuses when x do
 Result<KeyPair> load_key_file(const std::string& path);     // the error names the path and what to do, never the content
 Result<void> save_key_file(const std::string& path, const KeyPair& key);  // mode 0600, refuses to overwrite
 
+// A member's sealing key as a JWK (RFC 8037, crv X25519).
+std::string jwk_from_sealing_key(const SealingKey& key);
+Result<SealingKey> sealing_key_from_jwk(std::string_view json);
+Result<SealingKey> load_sealing_key_file(const std::string& path);
+Result<void> save_sealing_key_file(const std::string& path, const SealingKey& key);  // mode 0600, refuses to overwrite
+
 }  // namespace agiddi
