@@ -1,0 +1,28 @@
+// The API: binds every call of the HTTP contract to what answers it. One file a group of endpoints (node/http/endpoints/).
+//
+// Ownership: the router's handlers keep the references below, so chain, delivery, workers and metrics must outlive the HttpServer that owns the
+// router. Handlers never block an io thread: waits are callbacks, heavy work goes to the worker pool.
+#pragma once
+
+#include "node/chain.h"
+#include "node/delivery/delivery_service.h"
+#include "node/http/router.h"
+#include "node/http/worker_pool.h"
+#include "node/metrics.h"
+
+namespace boost::asio { class io_context; }
+
+namespace agiddi::node {
+
+struct ApiContext {
+  Chain& chain;
+  DeliveryService& delivery;
+  WorkerPool& workers;            // queries, SPARQL, door checks
+  Metrics& metrics;
+  std::string public_url;         // what Location and delivery urls begin with; "" = relative
+};
+
+// Deadlines and the fan-out of events need timers, so the router is given the io_context that also runs the server.
+Router make_api_router(ApiContext context, boost::asio::io_context& io);
+
+}  // namespace agiddi::node
