@@ -1,0 +1,206 @@
+#include "node/config.h"
+
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <toml++/toml.h>
+
+#include "node/log.h"
+
+namespace agiddi::node {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Reads one table and remembers which keys it knows, so that a typing error is named rather than ignored.
+class TableReader {
+ public:
+  TableReader(const toml::table* table, std::string file, std::string section)
+      : table_(table), file_(std::move(file)), section_(std::move(section)) {}
+
+  std::string string(std::string_view key, bool required, std::string_view example) {
+    known_.emplace(key);
+    const toml::node* node = table_ ? table_->get(key) : nullptr;
+    if (!node) {
+      if (required) error("needs " + name(key) + ", for example: " + std::string(key) + " = \"" + std::string(example) + "\"");
+      return {};
+    }
+    const auto value = node->value_exact<std::string>();
+    if (!value) error(name(key) + " must be a string, for example \"" + std::string(example) + "\"");
+    return value.value_or("");
+  }
+
+  bool boolean(std::string_view key, bool otherwise) {
+    known_.emplace(key);
+    const toml::node* node = table_ ? table_->get(key) : nullptr;
+    if (!node) return otherwise;
+    const auto value = node->value_exact<bool>();
+    if (!value) error(name(key) + " must be true or false");
+    return value.value_or(otherwise);
+  }
+
+  std::int64_t integer(std::string_view key, std::int64_t otherwise, std::int64_t low, std::int64_t high) {
+    known_.emplace(key);
+    const toml::node* node = table_ ? table_->get(key) : nullptr;
+    if (!node) return otherwise;
+    const auto value = node->value_exact<std::int64_t>();
+    if (!value || *value < low || *value > high) {
+      error(name(key) + " must be a whole number from " + std::to_string(low) + " to " + std::to_string(high));
+      return otherwise;
+    }
+    return *value;
+  }
+
+  const toml::table* section(std::string_view key) {
+    known_.emplace(key);
+    const toml::node* node = table_ ? table_->get(key) : nullptr;
+    if (!node) return nullptr;
+    if (!node->is_table()) error("[" + std::string(key) + "] must be a section");
+    return node->as_table();
+  }
+
+  void finish() {
+    if (!table_) return;
+    for (const auto& [key, value] : *table_) {
+      if (!known_.contains(std::string(key.str()))) error("does not know " + name(key.str()) + " (a typing error?)");
+    }
+  }
+
+  void error(std::string text) {
+    if (first_error_.empty()) first_error_ = file_ + ": " + std::move(text);
+  }
+  const std::string& first_error() const { return first_error_; }
+
+ private:
+  std::string name(std::string_view key) const { return section_.empty() ? std::string(key) : section_ + "." + std::string(key); }
+
+  const toml::table* table_;
+  std::string file_, section_;
+  std::set<std::string, std::less<>> known_;
+  std::string first_error_;
+};
+
+Result<std::string> read_secret(const std::string& path) {
+  std::ifstream in(path);
+  std::string line;
+  if (!in || !std::getline(in, line) || line.empty()) {
+    return fail(Status::invalid, "broker.password_file: cannot read a password from " + path);
+  }
+  return line;
+}
+
+}  // namespace
+
+bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host == "[::1]" || host.starts_with("127."); }
+
+Result<Endpoint> parse_endpoint(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  Endpoint endpoint;
+  if (colon == std::string_view::npos || colon == 0) return fail(Status::invalid, "must be host:port, for example 127.0.0.1:8101");
+  const std::string_view port = text.substr(colon + 1);
+  const auto [end, failure] = std::from_chars(port.data(), port.data() + port.size(), endpoint.port);
+  if (failure != std::errc{} || end != port.data() + port.size() || port.empty()) {
+    return fail(Status::invalid, "must be host:port with a port from 0 to 65535");
+  }
+  endpoint.host = std::string(text.substr(0, colon));
+  if (endpoint.host.size() > 2 && endpoint.host.front() == '[' && endpoint.host.back() == ']') {
+    endpoint.host = endpoint.host.substr(1, endpoint.host.size() - 2);
+  }
+  return endpoint;
+}
+
+Result<NodeConfig> load_config(const std::string& path) {
+  if (!fs::is_regular_file(path)) return fail(Status::not_found, path + ": no such configuration file");
+  toml::table root;
+  try {
+    root = toml::parse_file(path);
+  } catch (const toml::parse_error& problem) {
+    return fail(Status::invalid, path + ":" + std::to_string(problem.source().begin.line) + ": " + std::string(problem.description()));
+  }
+
+  NodeConfig config;
+  const fs::path folder = fs::absolute(path).parent_path();
+  const auto resolved = [&](const std::string& file) { return file.empty() ? file : (folder / file).lexically_normal().string(); };
+
+  TableReader top(&root, path, "");
+  config.genesis_file = resolved(top.string("genesis", true, "genesis.json"));
+  config.data_folder = resolved(top.string("data", true, "data"));
+  config.key_file = resolved(top.string("key", true, "node.jwk"));
+  config.sealing_key_file = resolved(top.string("sealing_key", true, "sealing.jwk"));
+
+  TableReader http(top.section("http"), path, "http");
+  const std::string http_listen = http.string("listen", true, "127.0.0.1:8101");
+  config.http.public_url = http.string("public_url", false, "https://node.example.org");
+  config.http.certificate_file = resolved(http.string("certificate", false, "server.crt"));
+  config.http.private_key_file = resolved(http.string("private_key", false, "server.key"));
+  config.http.connections_max = static_cast<std::size_t>(http.integer("connections_max", 1024, 16, 100'000));
+  http.finish();
+
+  TableReader peer(top.section("peer"), path, "peer");
+  const std::string peer_listen = peer.string("listen", true, "127.0.0.1:8201");
+  peer.finish();
+
+  TableReader broker(top.section("broker"), path, "broker");
+  config.broker.url = broker.string("url", false, "mqtt://127.0.0.1:1883");
+  config.broker.username = broker.string("username", false, "node-1");
+  const std::string password_file = resolved(broker.string("password_file", false, "broker.password"));
+  broker.finish();
+
+  TableReader consensus(top.section("consensus"), path, "consensus");
+  config.consensus.request_timeout_ms = consensus.integer("request_timeout_ms", 1500, 100, 60'000);
+  config.consensus.heartbeat_ms = consensus.integer("heartbeat_ms", 5000, 100, 60'000);
+  consensus.finish();
+
+  TableReader access(top.section("access"), path, "access");
+  config.allow_private_endpoints = access.boolean("allow_private_endpoints", false);
+  access.finish();
+
+  TableReader log(top.section("log"), path, "log");
+  if (const std::string level = log.string("level", false, "info"); !level.empty()) config.log_level = level;
+  log.finish();
+  top.finish();
+
+  for (const TableReader* reader : {&top, &http, &peer, &broker, &consensus, &access, &log}) {
+    if (!reader->first_error().empty()) return fail(Status::invalid, reader->first_error());
+  }
+
+  const auto endpoint = [&](const std::string& text, const char* key, Endpoint& out) -> Result<void> {
+    auto parsed = parse_endpoint(text);
+    if (!parsed) return fail(Status::invalid, path + ": " + key + " " + parsed.error().detail);
+    out = std::move(*parsed);
+    return {};
+  };
+  if (auto done = endpoint(http_listen, "http.listen", config.http.listen); !done) return tl::unexpected(done.error());
+  if (auto done = endpoint(peer_listen, "peer.listen", config.peer_listen); !done) return tl::unexpected(done.error());
+
+  if (config.http.certificate_file.empty() != config.http.private_key_file.empty()) {
+    return fail(Status::invalid, path + ": http.certificate and http.private_key belong together; give both or none");
+  }
+  if (config.http.certificate_file.empty() && !is_loopback(config.http.listen.host)) {
+    return fail(Status::invalid, path + ": http.listen is " + http_listen +
+                                     ", which is not loopback: give http.certificate and http.private_key (https), or listen on 127.0.0.1");
+  }
+  const std::string& url = config.broker.url;
+  if (!url.empty()) {
+    const bool plain = url.starts_with("mqtt://");
+    if (!plain && !url.starts_with("mqtts://")) return fail(Status::invalid, path + ": broker.url must begin with mqtt:// or mqtts://");
+    auto address = parse_endpoint(std::string_view(url).substr(url.find("//") + 2));
+    if (!address) return fail(Status::invalid, path + ": broker.url must be mqtt://host:port");
+    if (plain && !is_loopback(address->host)) {
+      return fail(Status::invalid, path + ": broker.url is plain mqtt:// on " + address->host + ", which is not loopback: use mqtts://");
+    }
+    if (config.broker.username.empty() || password_file.empty()) {
+      return fail(Status::invalid, path + ": broker.url needs broker.username and broker.password_file");
+    }
+    auto password = read_secret(password_file);
+    if (!password) return fail(Status::invalid, path + ": " + password.error().detail);
+    config.broker.password = std::move(*password);
+  }
+  if (!set_log_level(config.log_level)) {
+    return fail(Status::invalid, path + ": log.level must be one of trace, debug, info, warn, error");
+  }
+  return config;
+}
+
+}  // namespace agiddi::node

@@ -1,0 +1,85 @@
+// A lane: one thread and its bounded queue of work. Values move between lanes, and the queue is the only place with a lock.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace agiddi::node {
+
+class Lane {
+ public:
+  using Work = std::function<void()>;
+
+  Lane(std::string name, std::size_t capacity, std::size_t threads = 1) : name_(std::move(name)), capacity_(capacity) {
+    for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+  }
+  ~Lane() { stop(); }
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  // False when the queue is full or the lane has stopped: the caller refuses and says so.
+  bool post(Work work) { return push(std::move(work), capacity_); }
+  // For work that finishes what was already admitted, which must not be refused: bounded by what was admitted.
+  bool post_always(Work work) { return push(std::move(work), static_cast<std::size_t>(-1)); }
+
+  std::size_t depth() const {
+    const std::lock_guard lock(mutex_);
+    return queue_.size();
+  }
+  const std::string& name() const { return name_; }
+
+  // Work that waits is dropped; the piece that runs is finished.
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopped_ = true;
+      queue_.clear();
+    }
+    ready_.notify_all();
+    for (std::thread& thread : threads_) {
+      if (thread.joinable()) thread.join();
+    }
+  }
+
+ private:
+  bool push(Work work, std::size_t capacity) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopped_ || queue_.size() >= capacity) return false;
+      queue_.push_back(std::move(work));
+    }
+    ready_.notify_one();
+    return true;
+  }
+
+  void run() {
+    for (;;) {
+      Work work;
+      {
+        std::unique_lock lock(mutex_);
+        ready_.wait(lock, [this] { return stopped_ || !queue_.empty(); });
+        if (stopped_) return;
+        work = std::move(queue_.front());
+        queue_.pop_front();
+      }
+      work();
+    }
+  }
+
+  std::string name_;
+  std::size_t capacity_;
+  mutable std::mutex mutex_;
+  std::condition_variable ready_;
+  std::deque<Work> queue_;
+  bool stopped_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace agiddi::node

@@ -1,0 +1,52 @@
+// Links between members: TLS 1.3, mutually authenticated, keys pinned by the membership. Every member dials every other one and
+// sends on the connection that it dialled; what it accepts it only reads. A frame is a 4-byte big-endian length and that many bytes.
+//
+// Threads: runs on the io_context that it is given; send() and stop() may be called from any thread. on_frame and on_link come from
+// an io thread, one at a time for each peer, and must not block: hand the value to a lane. When on_frame returns false (the lane is full) the
+// link stops reading for a moment, so that back-pressure reaches the sender instead of memory.
+// Loss: a frame for a peer that is away or whose queue is full is dropped and counted; PBFT asks again.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "node/config.h"
+#include "protocol/membership.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace agiddi::node {
+
+struct PeerCounters {
+  std::atomic<std::uint64_t> frames_in{0}, frames_out{0}, bytes_in{0}, bytes_out{0};
+  std::atomic<std::uint64_t> dropped{0};    // queue full or peer away
+  std::atomic<std::uint64_t> refused{0};    // oversized frame, not a member, wrong member
+};
+
+class PeerNetwork {
+ public:
+  struct Handlers {
+    std::function<bool(std::size_t member, Bytes frame)> on_frame;
+    std::function<void(std::size_t member, bool connected)> on_link;  // our own dialled link went up or down
+  };
+
+  PeerNetwork(boost::asio::io_context& io, const KeyPair& key, MemberSet members, std::size_t self, Handlers handlers);
+  ~PeerNetwork();
+  // Listens and begins to dial. The error names the address.
+  Result<void> start(const Endpoint& listen);
+  void stop();
+  void send(std::size_t member, std::shared_ptr<const Bytes> frame);
+  bool connected(std::size_t member) const;
+  const PeerCounters& counters() const;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace agiddi::node
