@@ -1,0 +1,142 @@
+// The ledger: the chain of blocks, what each transaction came to, the world state and its triples, in one key-value store.
+//
+// One block is one atomic, synced write: after a crash it is there as a whole or not at all. Heights are contiguous; genesis is height 0
+// and has a header of its own whose previous hash is the genesis file's digest. Layouts: docs/FORMATS.md.
+//
+// Threads: apply() belongs to one thread (the apply lane). snapshot() and every other function may be called from any thread. A snapshot is
+// immutable, may be read by many threads, and must not outlive the store. A broken invariant (a gap in heights, a header that does
+// not continue the chain) aborts; damaged data found while reading aborts; a failed write or fsync aborts.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "ledger/kv.h"
+#include "ledger/state_digest.h"
+#include "ledger/triple_store.h"
+#include "ledger/world_state.h"
+#include "protocol/block.h"
+#include "protocol/genesis.h"
+
+namespace agiddi::ledger {
+
+// A transaction on the ledger, with its outcome. A transaction id that came into a second block keeps its first outcome.
+struct TransactionRecord {
+  Transaction transaction;
+  std::uint64_t height = 0;
+  std::uint32_t index = 0;     // position in the block
+  TimeMs timestamp = 0;        // the block's
+  Receipt receipt;
+};
+
+// One immutable state of the whole ledger, all of it at one height.
+class LedgerSnapshot {
+ public:
+  LedgerSnapshot(std::shared_ptr<const KvReader> reader, std::shared_ptr<TermCache> cache);
+  ~LedgerSnapshot();
+  LedgerSnapshot(const LedgerSnapshot&) = delete;
+  LedgerSnapshot& operator=(const LedgerSnapshot&) = delete;
+
+  std::uint64_t height() const { return height_; }
+  const BlockHeader& header() const { return header_; }             // of height()
+  const Hash& header_hash() const { return header_hash_; }
+  std::optional<BlockHeader> header(std::uint64_t height) const;    // nothing above height()
+  std::optional<Batch> batch(std::uint64_t height) const;
+  std::optional<Block> block(std::uint64_t height) const;           // with bodies and receipts
+  std::optional<QuorumCertificate> certificate(std::uint64_t height) const;
+  std::uint64_t certified_height() const { return certified_; }     // the highest with a certificate; 0 = none yet
+  std::optional<TransactionRecord> transaction(const Hash& id) const;
+  bool has_transaction(const Hash& id) const;                       // cheaper
+
+  const KvReader& state() const { return *reader_; }                // read Column::state
+  const TripleSource& triples() const { return *triples_; }
+  StateDigest state_digest() const;                                 // the accumulator after height()
+
+ private:
+  std::shared_ptr<const KvReader> reader_;
+  std::unique_ptr<const TripleSource> triples_;
+  std::uint64_t height_ = 0;
+  std::uint64_t certified_ = 0;
+  BlockHeader header_;
+  Hash header_hash_;
+};
+
+// Everything that one block does. The executor makes it: overlay over snapshot.state(), digest = snapshot.state_digest() with changes applied.
+struct BlockToApply {
+  Block block;               // header complete
+  StateChanges changes;      // StateOverlay::changes()
+  StateDigest digest;        // the accumulator after the changes; its digest() is header.state_digest
+  TripleChanges triples;     // in the order of execution
+};
+
+// What height 0 holds: the changes are against an empty state (StateOverlay over empty_reader()).
+struct GenesisState {
+  StateChanges changes;
+  TripleChanges triples;
+};
+BlockHeader genesis_header(const Genesis& genesis, const Hash& state_digest);
+
+// One record of the consensus log. A record belongs to a height, and goes with log_truncate(); kLogKept = to none, kept until erased.
+inline constexpr std::uint64_t kLogKept = UINT64_MAX;
+struct LogWrite {
+  std::uint64_t height = kLogKept;
+  Bytes key;
+  std::optional<Bytes> value;  // nothing = erase
+};
+struct LogRecord {
+  std::uint64_t height = kLogKept;
+  Bytes key, value;
+};
+
+class Ledger {
+ public:
+  // Writes genesis into an empty store, or checks that the store belongs to this genesis. Errors: another network, a newer format, another
+  // genesis state. The store must outlive the ledger.
+  static Result<std::unique_ptr<Ledger>> open(KvStore& store, const Genesis& genesis, const GenesisState& initial);
+
+  std::uint64_t height() const { return height_.load(std::memory_order_acquire); }
+  std::shared_ptr<const LedgerSnapshot> snapshot() const;
+
+  // The next block. Returns when it is on disk. Pending bodies of its transactions are dropped with it.
+  void apply(const BlockToApply& block);
+  // Of a block that was applied; verified by the caller. Not synced: what is lost comes again from the peers.
+  void store_certificate(std::uint64_t height, const QuorumCertificate& certificate);
+
+  // Bodies of transactions that a vote of ours promises, until a block has them. Listed at restart. Out of the way of transaction().
+  void store_pending(const std::vector<Transaction>& transactions, bool sync);
+  std::optional<Transaction> pending(const Hash& id) const;
+  std::vector<Hash> pending_ids() const;
+  void drop_pending(const std::vector<Hash>& ids);
+
+  // The consensus log: one atomic write; with sync everything written before it, by whomever, is on disk too when it returns.
+  void log_write(const std::vector<LogWrite>& writes, bool sync);
+  std::vector<LogRecord> log_read_all() const;              // by height, then key
+  void log_truncate(std::uint64_t below_height);            // drops records of heights < below_height
+
+  // This node's own notes (meters, sessions), never on the ledger. Not synced: they survive the death of the process (kill -9), but
+  // a power loss may take the latest ones, up to the next synced write of anything.
+  std::optional<Bytes> local_get(BytesView key) const;
+  void local_put(BytesView key, BytesView value);
+  void local_erase(BytesView key);
+  std::vector<std::pair<Bytes, Bytes>> local_scan(BytesView prefix) const;
+
+ private:
+  explicit Ledger(KvStore& store);
+  void write_block(const BlockToApply& block, KvBatch& batch);
+
+  KvStore& store_;
+  std::shared_ptr<TermCache> cache_;
+  TripleWriter triples_;
+  std::atomic<std::uint64_t> height_{0};
+  Hash last_hash_;
+  std::string network_;
+};
+
+// Reads the whole store and compares everything that can be derived: header chain, roots, receipts, state digest, the three triple
+// indexes with each other and with their counters. One sentence for each finding, at most 100; empty = sound. For `--check-store`.
+std::vector<std::string> check_store(const KvReader& reader);
+
+}  // namespace agiddi::ledger

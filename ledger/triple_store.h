@@ -1,0 +1,51 @@
+// The RDF triples of the ledger: a set of triples (the default graph) in three index columns (spo, pos, osp) and a dictionary.
+//
+// Writing: TripleWriter turns a block's triple changes into key-value writes that go into the block's one batch. Reading:
+// make_triple_source over any KvReader, a snapshot as a rule. Callers see only TripleSource, so a memory layer can stand in its place.
+// Ids are this node's own (allocated in block order) and never hashed or sent. The dictionary only grows.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "ledger/kv.h"
+#include "ledger/triple_source.h"
+
+namespace agiddi::ledger {
+
+// One change of the set of triples. A block's changes are applied in order: the last one of a triple wins, so add after remove
+// leaves it in. Adding what is there and removing what is not are no errors. There is no count of owners: a triple that two
+// things assert is gone when one of them removes it, so a writer should only assert triples about subjects of its own.
+struct TripleChange {
+  Triple triple;
+  bool added = true;
+};
+using TripleChanges = std::vector<TripleChange>;
+
+// Bounded, thread-safe cache of the dictionary, both ways; shared by the writer and all sources of one store.
+class TermCache;
+std::shared_ptr<TermCache> make_term_cache(std::size_t terms_max = 1 << 17);
+
+// The writing side. One thread, the one that applies blocks.
+class TripleWriter {
+ public:
+  TripleWriter(const KvReader& store, std::shared_ptr<TermCache> cache);
+  // Appends the writes for these changes, counters included. The batch must reach the store before the next call, or the process end.
+  void encode(const TripleChanges& changes, KvBatch& batch);
+
+ private:
+  const KvReader& store_;
+  std::shared_ptr<TermCache> cache_;
+  std::uint64_t next_term_;
+};
+
+// The reader must outlive the source. cache may be null.
+std::unique_ptr<const TripleSource> make_triple_source(const KvReader& reader, std::shared_ptr<TermCache> cache);
+
+// A source that owns its triples, in memory: for tests and small graphs.
+std::shared_ptr<const TripleSource> make_memory_triples(const std::vector<Triple>& triples);
+
+// Number of triples in the store.
+std::uint64_t triple_count(const KvReader& reader);
+
+}  // namespace agiddi::ledger
