@@ -1,0 +1,28 @@
+// Rules of integrations: create, claim, usage report, close, and what falls due (paper section 5.4, protocol step 4). Deterministic.
+//
+// An integration goes unclaimed -> active (a member's claim, or at once when the request names the node) -> [closing] -> ended. A grant is exclusive: a payment
+// item belongs to one integration. T and S are fixed when the grant is made.
+#pragma once
+
+#include "subservices/rule_context.h"
+#include "subservices/state_keys.h"
+
+namespace agiddi::subservices {
+
+// {"application","payment","devices":[ids],"versions"?:[numbers beside devices],"node"?,"delivery":{"protocol","unit"?}}. 402 no such payment or used up, 403 not the payer or a device that
+// was not paid for, 409 already integrated or another version paid for.
+Result<RuleOutcome> integration_create(RuleContext& context, const Transaction& transaction, const Json& body);
+// {"integration","node","epoch":1}, signed by the member `node`. The first in block order wins; 409 afterwards.
+Result<RuleOutcome> integration_claim(RuleContext& context, const Transaction& transaction, const Json& body);
+// {"integration","epoch","sequence","final","devices":[{"device","bytes","activeMs","readings","ended"?}],"endedBecause"?}, signed by the serving member. Counts are totals since the claim and never
+// fall. `ended` settles that device's item; `final` all that are left, and ends the integration. 403 another signer, 409 an old sequence or epoch or already ended,
+// 422 more bytes than were paid for.
+Result<RuleOutcome> usage_report(RuleContext& context, const Transaction& transaction, const Json& body);
+// {"integration"}, signed by the application. Forwarding stops at once; the money is settled by the serving node's final report, or after 30 s without one.
+Result<RuleOutcome> integration_close(RuleContext& context, const Transaction& transaction, const Json& body);
+
+// One entry of the expiry index that has fallen due.
+void sweep_payment_item(RuleContext& context, const keys::Expiry& entry);
+void sweep_integration(RuleContext& context, const keys::Expiry& entry);
+
+}  // namespace agiddi::subservices

@@ -1,0 +1,64 @@
+// Executor: applies an agreed batch to the ledger. Deterministic: the batch, its transactions and the state before it decide every byte of
+// the block, on every validator. No clock, no I/O, no randomness; the only time is the batch's.
+//
+// A block begins with a sweep of what has fallen due (at most kSweepMax entries, in key order), then runs the transactions in order, each in
+// a checkpoint of its own that a rejection rolls back. A rejection is an outcome, not an error: it is written into the receipt for ever.
+//
+// Threads: const and without mutable state; the apply lane uses one. Foreign input: only transactions, all of whose signatures were verified before.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ledger/ledger.h"
+#include "protocol/block.h"
+#include "protocol/genesis.h"
+
+namespace agiddi::subservices {
+
+inline constexpr std::size_t kSweepMax = 1000;
+
+// Something that a block did, for the event stream and the data plane.
+// kind "device":      state registered, updated, retired; subject = device id
+// kind "payment":     state created, itemSettled; subject = payment id
+// kind "integration": state created, claimed, closing, deviceEnded, ended; subject = integration id. data has "node" and "epoch" once claimed; the data plane of that
+//                     node then asks AccessService::task(id) for the rest.
+struct BlockEvent {
+  std::string kind;
+  Hash subject;
+  Hash transaction;   // the cause; zero for the sweep
+  Json data;          // public: {"state", the subject's id, …}
+};
+
+struct ExecutedBlock {
+  ledger::BlockToApply apply;        // the block, its state changes, digest and triples: for Ledger::apply
+  std::vector<BlockEvent> events;    // in order of execution
+};
+
+class Executor {
+ public:
+  explicit Executor(Genesis genesis);
+
+  const Genesis& genesis() const { return genesis_; }
+  const MemberSet& members() const { return members_; }
+
+  // transactions: the batch's, in its order, signatures verified. parent: the ledger at batch.height - 1.
+  ExecutedBlock execute(const Batch& batch, std::vector<Transaction> transactions, const ledger::LedgerSnapshot& parent) const;
+
+ private:
+  Genesis genesis_;
+  MemberSet members_;
+};
+
+// Open escrows or leases: a block is wanted at least every 5 s, so that what falls due is swept.
+bool heartbeat_wanted(const ledger::LedgerSnapshot& snapshot);
+
+// The body of the HTTP answer (200/201) for a committed transaction, complete with what the ledger holds (metadata, templates) and never a
+// secret. A rejection becomes its Error.
+Result<Json> answer_for(const ledger::LedgerSnapshot& snapshot, const Transaction& transaction, const Receipt& receipt, std::uint64_t height,
+                        TimeMs timestamp);
+// The Error that a rejecting receipt holds (status, detail, fields).
+Error error_from_receipt(const Receipt& receipt);
+
+}  // namespace agiddi::subservices

@@ -1,0 +1,71 @@
+// Keys of the world state (Column::state) and access to its records (protocol/records/state.proto). A key begins with one letter; ids are
+// their 32 bytes, integers big-endian, text parts but the last are closed by a zero byte (DIDs, member ids and currencies hold none).
+//
+//   N                                    Network            one record
+//   M member-id                          MemberRecord
+//   I did                                Issuer
+//   A did 0x00 currency                  Account
+//   T currency                           CurrencyTotal
+//   O                                    Counters           one record
+//   S H("agiddi/seen/1", kid 0x00 jti)   Seen
+//   D device                             DeviceHead
+//   d device version(4)                  DeviceVersion
+//   C H("agiddi/sealed/1", ciphertext)   CiphertextOwner
+//   P payment                            Payment
+//   p payment index(4)                   PaymentItem
+//   G integration                        Integration
+//   g integration index(4)               IntegrationDevice
+//   n member-id 0x00 integration         empty: integrations that this member serves and that have not ended
+//   U did 0x00 integration               empty: integrations of an application that have not ended
+//   E time(8) kind(1) id index(4)        empty: what falls due at a time; swept in key order at the beginning of a block
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "protocol/bytes.h"
+#include "protocol/time.h"
+
+namespace agiddi::subservices::keys {
+
+Bytes network();
+Bytes counters();
+Bytes member(std::string_view id);
+Bytes issuer(std::string_view did);
+Bytes account(std::string_view did, std::string_view currency);
+Bytes accounts_of(std::string_view did);                      // prefix
+Bytes currency_total(std::string_view currency);
+Bytes seen(std::string_view kid, std::string_view jti);
+Bytes device(const Hash& device);
+Bytes device_version(const Hash& device, std::uint32_t version);
+Bytes device_versions_of(const Hash& device);                 // prefix
+Bytes ciphertext(BytesView ciphertext);
+Bytes payment(const Hash& payment);
+Bytes payment_item(const Hash& payment, std::uint32_t index);
+Bytes payment_items_of(const Hash& payment);                  // prefix
+Bytes integration(const Hash& integration);
+Bytes integration_device(const Hash& integration, std::uint32_t index);
+Bytes integration_devices_of(const Hash& integration);        // prefix
+Bytes served(std::string_view member, const Hash& integration);
+Bytes served_by(std::string_view member);                     // prefix
+Bytes used(std::string_view application, const Hash& integration);
+Bytes used_by(std::string_view application);                  // prefix
+
+enum class ExpiryKind : std::uint8_t { seen = 1, payment_item = 2, integration = 3 };
+
+struct Expiry {
+  TimeMs due = 0;
+  ExpiryKind kind = ExpiryKind::seen;
+  Hash id;                   // hash in the Seen key, payment id, integration id
+  std::uint32_t index = 0;   // of the payment item
+};
+Bytes expiry(const Expiry& entry);
+Expiry read_expiry(BytesView key);          // key is one of ours
+Bytes expiries_until(TimeMs time);          // exclusive end of a scan for entries with due <= time
+Bytes expiries();                           // prefix
+
+// The Seen key for the hash in an expiry entry.
+Bytes seen_by_hash(const Hash& hash);
+Hash seen_hash(std::string_view kid, std::string_view jti);
+
+}  // namespace agiddi::subservices::keys
