@@ -1,13 +1,13 @@
 // The API: binds every call of the HTTP contract to what answers it. One file a group of endpoints (node/http/endpoints/).
 //
 // Ownership: the router's handlers keep the references below, so chain, delivery, workers and metrics must outlive the HttpServer that owns the
-// router. Handlers never block an io thread: waits are callbacks, heavy work goes to the worker pool.
+// router. Handlers never block an io thread: waits are callbacks, heavy work goes to the workers' lane.
 #pragma once
 
 #include "node/chain.h"
 #include "node/delivery/delivery_service.h"
 #include "node/http/router.h"
-#include "node/http/worker_pool.h"
+#include "node/lane.h"
 #include "node/metrics.h"
 
 namespace boost::asio { class io_context; }
@@ -17,7 +17,7 @@ namespace agiddi::node {
 struct ApiContext {
   Chain& chain;
   DeliveryService& delivery;
-  WorkerPool& workers;            // queries, SPARQL, door checks
+  Lane& workers;                  // queries, SPARQL, door checks: a full lane is 429
   Metrics& metrics;
   std::string public_url;         // what Location and delivery urls begin with; "" = relative
 };

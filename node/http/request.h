@@ -1,7 +1,7 @@
 // What a handler gets and what it gives back: plain values, no socket, no vendor type.
 //
 // Threads: a handler is called on the connection's own io strand and must return at once. It answers through a Responder, which may be
-// moved to any thread. Heavy work belongs to the worker pool (node/http/worker_pool.h).
+// moved to any thread. Heavy work belongs to the workers' lane.
 // Ownership: the request is moved into the handler; a Responder is a shared handle and is answered exactly once. When the last copy goes
 // away unanswered, the client gets a 500, so that no path can leave a connection hanging.
 // Source: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), WHATWG server-sent events.
