@@ -1,0 +1,37 @@
+// RDF serialisations: Turtle and N-Triples (RDF 1.1), read with bounds and written; JSON-LD 1.1 written.
+//
+// Threads: pure functions of values. Errors: Status::bad_request with the line for text that is not Turtle / N-Triples,
+// Status::too_large past a bound. Serd stays inside rdf_io's .cpp files.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ledger/term.h"
+#include "protocol/json.h"
+
+namespace agiddi::ontology {
+
+struct RdfLimits {
+  std::size_t bytes = 4 * 1024 * 1024;
+  std::size_t triples = 200'000;
+  std::size_t term_bytes = 64 * 1024;
+};
+
+// Relative IRIs are resolved against base; without a base they are refused. Blank node labels are kept, apart from a prefix.
+Result<std::vector<ledger::Triple>> parse_turtle(std::string_view text, std::string_view base = {}, const RdfLimits& limits = {});
+Result<std::vector<ledger::Triple>> parse_ntriples(std::string_view text, const RdfLimits& limits = {});
+
+// Grouped by subject and predicate, in the order of first appearance of subjects, with those of our prefixes that are used.
+std::string write_turtle(const std::vector<ledger::Triple>& triples);
+// One triple a line, in the given order.
+std::string write_ntriples(const std::vector<ledger::Triple>& triples);
+
+// One compact JSON-LD document with an inline context made of our terms. With a root, nodes that are reached from it are nested under
+// it (once each) and the root is the document; the rest, or without a root everything, stands in "@graph".
+Json write_jsonld(const std::vector<ledger::Triple>& triples, std::string_view root = {});
+// The context that write_jsonld uses (all of our terms).
+const Json& jsonld_context();
+
+}  // namespace agiddi::ontology
