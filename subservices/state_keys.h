@@ -10,7 +10,7 @@
 //   S H("agiddi/seen/1", kid 0x00 jti)   Seen
 //   D device                             DeviceHead
 //   d device version(4)                  DeviceVersion
-//   C H("agiddi/sealed/1", ciphertext)   CiphertextOwner
+//   C H("agiddi/ciphertext/1", …)        CiphertextOwner
 //   P payment                            Payment
 //   p payment index(4)                   PaymentItem
 //   G integration                        Integration

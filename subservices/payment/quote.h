@@ -12,9 +12,9 @@
 
 namespace agiddi::subservices {
 
-// Bounds of one purchase: a hundred years, a petabyte, and the largest amount that an account can hold.
+// Bounds of one purchase: a hundred years, and 100 TB, so that a count of bytes keeps within the 15 digits of a JSON number.
 inline constexpr std::int64_t kMinutesMax = 52'560'000;
-inline constexpr std::int64_t kKilobytesMax = 1'000'000'000'000;
+inline constexpr std::int64_t kKilobytesMax = 100'000'000'000;
 
 // A declared price: micro-units for `unit` milliseconds or bytes.
 struct UnitPrice {
