@@ -1,6 +1,5 @@
 """Steps 4 and 5: integrations and readings, from real devices over a real broker."""
 
-import base64
 import json
 import threading
 import time
@@ -9,7 +8,7 @@ from urllib.parse import urlsplit
 import paho.mqtt.client as mqtt
 import pytest
 
-from client import Identity, device, wait_until
+from client import device, wait_until
 
 
 def listening_device(cluster, cost, **options) -> str:
@@ -82,14 +81,12 @@ def test_time_flows_until_it_has_passed(cluster):
     payment = cluster.pay(urn, minutes=0.05, starts="integration")  # three seconds
     made = integrate(cluster, payment, [urn]).json
     assert made["grants"][0]["seconds"] == 3
-    expires = made["grants"][0]["expires"]
     started = time.monotonic()
     found = measurements(cluster.nodes[3], made["delivery"])
     assert 1.5 < time.monotonic() - started < 6
     assert len(found) >= 10
     state = wait_until("ended", lambda: (s := cluster.nodes[0].get("/v1/integrations/" + made["integration"]).json)["state"] == "ended" and s)
     assert state["endedBecause"]
-    assert max(d["resultTime"] for d in found) <= expires or True
 
 
 def test_mqtt_delivery_with_the_given_credentials_only(cluster):

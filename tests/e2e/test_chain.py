@@ -1,8 +1,8 @@
 """The chain and operations: status, blocks, transactions, proofs, metrics, events, and clusters of several sizes."""
 
 import json
-import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -86,8 +86,6 @@ def test_events_tell_of_a_registration(cluster):
     node = cluster.nodes[2]
     stream = node.stream("/v1/events")
     registered = []
-    import threading
-
     thread = threading.Timer(0.3, lambda: registered.append(cluster.new_device()))
     thread.start()
     seen = set()

@@ -5,15 +5,11 @@ import signal
 import subprocess
 import time
 
-from client import binary, wait_until
-
-
+from client import binary, device, wait_until
 
 
 def commit(cluster, nodes, count: int = 1):
     """Registers devices through the given nodes; each must be acknowledged."""
-    from client import device
-
     made = []
     for i in range(count):
         node = nodes[i % len(nodes)]
@@ -50,8 +46,6 @@ def test_without_a_quorum_nothing_is_acknowledged_and_nothing_is_lost(own_cluste
     cluster.stop_node(3, kill=True)
     cluster.stop_node(4, kill=True)
     wait_until("not ready", lambda: cluster.nodes[0].get("/readyz").status == 503)
-    from client import device
-
     answer = cluster.nodes[0].signed("/v1/devices", {"devices": [device(cluster.nodes[0], cluster.provider.did)]}, cluster.provider, "device.register",
                                      headers={"Prefer": "wait=2"})
     assert answer.status in (503, 504), answer
