@@ -68,4 +68,9 @@ Hash merkle_root(const std::vector<Bytes>& leaves);                          // 
 std::vector<Hash> merkle_path(const std::vector<Bytes>& leaves, std::size_t index);
 bool verify_merkle_path(BytesView leaf, std::size_t index, std::size_t leaf_count, const std::vector<Hash>& path, const Hash& root);
 
+// On which side of the path to the root each sibling stands, from the leaf up; empty for a leaf that does not exist.
+enum class MerkleSide : std::uint8_t { left, right };
+std::vector<MerkleSide> merkle_sides(std::size_t index, std::size_t leaf_count);
+Hash merkle_fold(BytesView leaf, const std::vector<MerkleSide>& sides, const std::vector<Hash>& path);  // as many sides as hashes
+
 }  // namespace agiddi

@@ -1,0 +1,182 @@
+#include "protocol/genesis.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <set>
+
+#include "protocol/encoding.h"
+#include "protocol/field_reader.h"
+#include "protocol/limits.h"
+
+namespace agiddi {
+namespace {
+
+constexpr std::size_t kAccountsMax = 10'000;
+
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= 32 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
+bool is_address(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == text.npos || colon == 0) return false;
+  const std::string_view port = text.substr(colon + 1);
+  if (port.empty() || port.size() > 5 || port[0] == '0') return false;
+  int value = 0;
+  for (const char c : port) {
+    if (c < '0' || c > '9') return false;
+    value = value * 10 + (c - '0');
+  }
+  const std::string_view host = text.substr(0, colon);
+  return value <= 65535 && std::all_of(host.begin(), host.end(), [](char c) { return c > ' ' && c < '\x7f' && c != '/'; });
+}
+
+// Reads a member's text through a converter and reports the converter's complaint at that member.
+template <class T, class Convert>
+bool read_as(FieldReader& reader, std::string_view name, std::size_t max_length, T& out, Convert convert) {
+  const auto text = reader.required_string(name, max_length);
+  if (!text) return false;
+  auto value = convert(*text);
+  if (!value) {
+    reader.error(name, value.error().detail);
+    return false;
+  }
+  out = *value;
+  return true;
+}
+
+Result<std::string> canonical_did(std::string_view text) {
+  auto key = key_from_did(text);
+  if (!key) return tl::unexpected(key.error());
+  return std::string(text);
+}
+
+template <class T>
+void refuse_twin(std::set<T>& seen, const T& value, FieldReader& reader, std::string_view name) {
+  if (!seen.insert(value).second) reader.error(name, "stands twice in the genesis");
+}
+
+void read_members(FieldReader& top, std::vector<FieldError>& errors, Genesis& genesis) {
+  const auto* items = top.required_array("members", 1, limits::kMembersMax);
+  if (!items) return;
+  std::set<std::string> ids, addresses;
+  std::set<PublicKey> keys;
+  std::set<std::array<std::uint8_t, 32>> sealing_keys;
+  for (std::size_t i = 0; i < items->size(); ++i) {
+    FieldReader reader((*items)[i], pointer_index(top.pointer("members"), i), errors);
+    Member member;
+    if (const auto id = reader.required_string("id", 32)) {
+      member.id = *id;
+      if (!is_name(*id)) reader.error("id", "must be made of a to z, 0 to 9 and -");
+      refuse_twin(ids, *id, reader, "id");
+    }
+    if (read_as(reader, "did", 128, member.key, key_from_did)) refuse_twin(keys, member.key, reader, "did");
+    const auto sealing_key = [](std::string_view text) -> Result<std::array<std::uint8_t, 32>> {
+      auto raw = from_base64url(text);
+      if (!raw) return tl::unexpected(raw.error());
+      return public_key_from_bytes(*raw);
+    };
+    if (read_as(reader, "sealingKey", 64, member.sealing_key, sealing_key)) {
+      refuse_twin(sealing_keys, member.sealing_key, reader, "sealingKey");
+    }
+    if (const auto address = reader.required_string("address", 255)) {
+      member.address = *address;
+      if (!is_address(*address)) reader.error("address", "must be host:port");
+      refuse_twin(addresses, *address, reader, "address");
+    }
+    reader.finish();
+    genesis.members.push_back(std::move(member));
+  }
+}
+
+void read_accounts(FieldReader& top, std::vector<FieldError>& errors, Genesis& genesis) {
+  const auto* items = top.required_array("accounts", 0, kAccountsMax);
+  if (!items) return;
+  std::set<std::pair<std::string, std::string>> seen;
+  std::map<std::string, MicroUnits> totals;
+  for (std::size_t i = 0; i < items->size(); ++i) {
+    FieldReader reader((*items)[i], pointer_index(top.pointer("accounts"), i), errors);
+    GenesisAccount account;
+    read_as(reader, "did", 128, account.did, canonical_did);
+    if (const auto currency = reader.required_string("currency", 12)) {
+      account.currency = *currency;
+      if (!is_currency(*currency)) reader.error("currency", "must be 3 to 12 capital letters");
+    }
+    read_as(reader, "amount", 32, account.amount, money_from_text);
+    reader.finish();
+    if (!seen.insert({account.did, account.currency}).second) reader.error("did", "stands twice with the same currency");
+    MicroUnits& total = totals[account.currency];
+    if (account.amount > std::numeric_limits<MicroUnits>::max() - total) {
+      reader.error("amount", "makes the currency's total too large");
+    } else {
+      total += account.amount;
+    }
+    genesis.accounts.push_back(std::move(account));
+  }
+}
+
+void read_issuers(FieldReader& top, std::vector<FieldError>& errors, Genesis& genesis) {
+  const auto* items = top.required_array("issuers", 0, 64);
+  if (!items) return;
+  for (std::size_t i = 0; i < items->size(); ++i) {
+    const std::string pointer = pointer_index(top.pointer("issuers"), i);
+    const Json& item = (*items)[i];
+    if (!item.is_string() || !key_from_did(item.as_string())) {
+      errors.push_back({pointer, "must be the did:key of an Ed25519 key"});
+    } else if (std::find(genesis.issuers.begin(), genesis.issuers.end(), item.as_string()) != genesis.issuers.end()) {
+      errors.push_back({pointer, "stands twice in the genesis"});
+    } else {
+      genesis.issuers.push_back(item.as_string());
+    }
+  }
+}
+
+}  // namespace
+
+Result<Genesis> parse_genesis(BytesView file) {
+  auto json = parse_json(file);
+  if (!json) return tl::unexpected(json.error());
+  std::vector<FieldError> errors;
+  FieldReader reader(*json, "", errors);
+  Genesis genesis;
+  if (const auto name = reader.required_string("name", 32)) {
+    genesis.name = *name;
+    if (!is_name(*name)) reader.error("name", "must be made of a to z, 0 to 9 and -");
+  }
+  read_as(reader, "created", 64, genesis.created, time_from_text);
+  read_members(reader, errors, genesis);
+  read_accounts(reader, errors, genesis);
+  read_issuers(reader, errors, genesis);
+  read_as(reader, "unitsDigest", 64, genesis.units_digest, [](std::string_view text) { return Hash::from_hex(text); });
+  reader.finish();
+  if (!errors.empty()) return tl::unexpected(invalid_fields(std::move(errors)));
+  genesis.digest = blake2b(file);
+  genesis.network = genesis.name + "-" + genesis.digest.hex().substr(0, 16);
+  return genesis;
+}
+
+std::string write_genesis(const Genesis& genesis) {
+  Json members = Json::array(), accounts = Json::array(), issuers = Json::array();
+  for (const Member& member : genesis.members) {
+    members.push(Json::object({{"id", member.id},
+                               {"did", member.did()},
+                               {"sealingKey", to_base64url(view(member.sealing_key))},
+                               {"address", member.address}}));
+  }
+  for (const GenesisAccount& account : genesis.accounts) {
+    accounts.push(Json::object({{"did", account.did}, {"currency", account.currency}, {"amount", money_text(account.amount)}}));
+  }
+  for (const std::string& issuer : genesis.issuers) issuers.push(issuer);
+  return Json::object({{"name", genesis.name},
+                       {"created", time_text(genesis.created)},
+                       {"members", std::move(members)},
+                       {"accounts", std::move(accounts)},
+                       {"issuers", std::move(issuers)},
+                       {"unitsDigest", genesis.units_digest.hex()}})
+      .pretty();
+}
+
+}  // namespace agiddi

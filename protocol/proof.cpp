@@ -1,0 +1,219 @@
+#include "protocol/proof.h"
+
+#include "protocol/check.h"
+#include "protocol/encoding.h"
+#include "protocol/field_reader.h"
+#include "protocol/limits.h"
+
+namespace agiddi {
+namespace {
+
+constexpr std::size_t kPathMax = 32;
+
+struct Path {
+  std::vector<MerkleSide> sides;
+  std::vector<Hash> hashes;
+};
+
+Json path_json(const std::vector<Bytes>& leaves, std::size_t index) {
+  Json out = Json::array();
+  const auto sides = merkle_sides(index, leaves.size());
+  const auto hashes = merkle_path(leaves, index);
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    out.push(Json::object({{sides[i] == MerkleSide::left ? "left" : "right", hashes[i].hex()}}));
+  }
+  return out;
+}
+
+std::optional<Hash> read_hash(FieldReader& reader, std::string_view name) {
+  const auto text = reader.required_string(name, 64);
+  if (!text) return std::nullopt;
+  auto hash = Hash::from_hex(*text);
+  if (hash) return *hash;
+  reader.error(name, "must be 64 lower-case hexadecimal digits");
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> read_count(FieldReader& reader, std::string_view name) {
+  const auto value = reader.required_integer(name, 0, 999'999'999'999'999);
+  if (!value) return std::nullopt;
+  if (reader.optional(name)->number_text() != std::to_string(*value)) {
+    reader.error(name, "must be written in digits only");
+    return std::nullopt;
+  }
+  return static_cast<std::uint64_t>(*value);
+}
+
+std::optional<Bytes> read_base64url(FieldReader& reader, std::string_view name, std::size_t max_length) {
+  const auto text = reader.required_string(name, max_length, 0);
+  if (!text) return std::nullopt;
+  auto raw = from_base64url(*text);
+  if (raw) return std::move(*raw);
+  reader.error(name, raw.error().detail);
+  return std::nullopt;
+}
+
+std::optional<BlockHeader> read_header(const Json& json, std::vector<FieldError>& errors) {
+  FieldReader reader(json, "/header", errors);
+  const auto version = read_count(reader, "formatVersion");
+  const auto network = reader.required_string("network", 64);
+  const auto height = read_count(reader, "height");
+  const auto hash = read_hash(reader, "hash");
+  const auto previous = read_hash(reader, "previousHash"), batch = read_hash(reader, "batchDigest");
+  const auto transactions = read_hash(reader, "transactionRoot"), receipts = read_hash(reader, "receiptRoot");
+  const auto state = read_hash(reader, "stateDigest"), members = read_hash(reader, "membersDigest");
+  const auto timestamp = reader.required_string("timestamp", 32);
+  const auto view = read_count(reader, "view");
+  reader.finish();
+  if (!errors.empty()) return std::nullopt;
+  const auto time = time_from_text(*timestamp);
+  if (!time || time_text(*time) != *timestamp) reader.error("timestamp", "must be a UTC time with milliseconds");
+  if (*version != 1) reader.error("formatVersion", "is not known");
+  if (!errors.empty()) return std::nullopt;
+  BlockHeader header{1, *network, *height, *previous, *batch, *transactions, *receipts, *state, *members, *time, *view};
+  if (header.hash() != *hash) {
+    reader.error("hash", "is not the hash of this header");
+    return std::nullopt;
+  }
+  return header;
+}
+
+QuorumCertificate read_certificate(const Json& json, std::vector<FieldError>& errors) {
+  QuorumCertificate certificate;
+  FieldReader reader(json, "/certificate", errors);
+  if (const auto* items = reader.required_array("signatures", 1, limits::kMembersMax)) {
+    for (std::size_t i = 0; i < items->size(); ++i) {
+      FieldReader entry((*items)[i], pointer_index("/certificate/signatures", i), errors);
+      const auto validator = entry.required_string("validator", 64);
+      const auto raw = read_base64url(entry, "signature", 128);
+      entry.finish();
+      if (!validator || !raw) continue;
+      auto signature = signature_from_bytes(*raw);
+      if (!signature) {
+        entry.error("signature", signature.error().detail);
+      } else {
+        certificate.signatures.push_back({*validator, *signature});
+      }
+    }
+  }
+  reader.finish();
+  return certificate;
+}
+
+Path read_path(FieldReader& parent, std::vector<FieldError>& errors) {
+  Path path;
+  const auto* items = parent.required_array("path", 0, kPathMax);
+  if (!items) return path;
+  for (std::size_t i = 0; i < items->size(); ++i) {
+    FieldReader step((*items)[i], pointer_index(parent.pointer("path"), i), errors);
+    const bool left = (*items)[i].find("left") != nullptr;
+    const auto hash = read_hash(step, left ? "left" : "right");
+    step.finish();
+    if (!hash) continue;
+    path.sides.push_back(left ? MerkleSide::left : MerkleSide::right);
+    path.hashes.push_back(*hash);
+  }
+  return path;
+}
+
+}  // namespace
+
+Json header_json(const BlockHeader& header) {
+  return Json::object({{"formatVersion", header.format_version},
+                       {"network", header.network},
+                       {"height", header.height},
+                       {"hash", header.hash().hex()},
+                       {"previousHash", header.previous_hash.hex()},
+                       {"batchDigest", header.batch_digest.hex()},
+                       {"transactionRoot", header.transaction_root.hex()},
+                       {"receiptRoot", header.receipt_root.hex()},
+                       {"stateDigest", header.state_digest.hex()},
+                       {"membersDigest", header.members_digest.hex()},
+                       {"timestamp", time_text(header.timestamp)},
+                       {"view", header.view}});
+}
+
+Json certificate_json(const QuorumCertificate& certificate) {
+  Json signatures = Json::array();
+  for (const auto& signature : certificate.signatures) {
+    signatures.push(Json::object({{"validator", signature.validator}, {"signature", to_base64url(view(signature.signature))}}));
+  }
+  return Json::object({{"signatures", std::move(signatures)}});
+}
+
+Json make_proof(const Block& block, const QuorumCertificate& certificate, std::size_t index) {
+  AGIDDI_CHECK(index < block.transactions.size() && index < block.receipts.size(), "no such transaction in the block");
+  std::vector<Bytes> ids, receipts;
+  for (const Transaction& transaction : block.transactions) ids.emplace_back(transaction.id.view());
+  for (const Receipt& receipt : block.receipts) receipts.push_back(encode_receipt(receipt));
+  const Transaction& transaction = block.transactions[index];
+  return Json::object(
+      {{"header", header_json(block.header)},
+       {"certificate", certificate_json(certificate)},
+       {"transaction", Json::object({{"document", to_base64url(transaction.body)},
+                                     {"signature", transaction.protected_text + ".." + to_base64url(view(transaction.signature))},
+                                     {"path", path_json(ids, index)}})},
+       {"receipt", Json::object({{"value", to_base64url(receipts[index])}, {"path", path_json(receipts, index)}})},
+       {"memberChanges", Json::array()}});
+}
+
+Result<ProofSummary> verify_proof(const Genesis& genesis, const Json& proof) {
+  std::vector<FieldError> errors;
+  const auto refused = [&] { return tl::unexpected(invalid_fields(std::move(errors))); };
+  FieldReader top(proof, "", errors);
+  const Json* header_part = top.required_object("header");
+  const Json* certificate_part = top.required_object("certificate");
+  const Json* transaction_part = top.required_object("transaction");
+  const Json* receipt_part = top.required_object("receipt");
+  if (top.required_array("memberChanges", 0, 0) == nullptr && top.optional("memberChanges") && top.optional("memberChanges")->is_array()) {
+    errors.back().detail = "member changes are not part of a chain of this version";
+  }
+  top.finish();
+  if (!errors.empty()) return refused();
+
+  const auto header = read_header(*header_part, errors);
+  ProofSummary summary;
+  summary.certificate = read_certificate(*certificate_part, errors);
+
+  FieldReader transaction_reader(*transaction_part, "/transaction", errors);
+  auto document = read_base64url(transaction_reader, "document", limits::kBodyMax_bytes * 2);
+  const auto signature = transaction_reader.required_string("signature", limits::kProtectedHeaderMax_bytes + 256);
+  const Path transaction_path = read_path(transaction_reader, errors);
+  transaction_reader.finish();
+
+  FieldReader receipt_reader(*receipt_part, "/receipt", errors);
+  const auto receipt_bytes = read_base64url(receipt_reader, "value", limits::kBatchMax_bytes);
+  const Path receipt_path = read_path(receipt_reader, errors);
+  receipt_reader.finish();
+  if (!errors.empty()) return refused();
+
+  summary.header = *header;
+  if (header->network != genesis.network) {
+    return fail_field("/header/network", "the block is of network " + header->network + ", the genesis file makes " + genesis.network);
+  }
+  const MemberSet members = genesis.member_set();
+  if (header->members_digest != members.digest()) return fail_field("/header/membersDigest", "the block's members are not those of the genesis file");
+  if (auto certified = verify_certificate(*header, summary.certificate, members); !certified) {
+    return fail_field("/certificate", certified.error().detail);
+  }
+
+  auto transaction = parse_transaction(*signature, std::move(*document));
+  if (!transaction) return fail_field("/transaction/signature", transaction.error().detail);
+  if (transaction->header.network != genesis.network) return fail_field("/transaction/signature", "the document was signed for another network");
+  if (!verify_signature(*transaction)) return fail_field("/transaction/signature", "the document's signature is not valid");
+  if (merkle_fold(transaction->id.view(), transaction_path.sides, transaction_path.hashes) != header->transaction_root) {
+    return fail_field("/transaction/path", "the path does not lead from the transaction to the block's transactionRoot");
+  }
+  summary.transaction = std::move(*transaction);
+
+  auto receipt = decode_receipt(*receipt_bytes);
+  if (!receipt) return fail_field("/receipt/value", receipt.error().detail);
+  if (receipt->transaction != summary.transaction.id) return fail_field("/receipt/value", "the receipt is of another transaction");
+  if (merkle_fold(*receipt_bytes, receipt_path.sides, receipt_path.hashes) != header->receipt_root) {
+    return fail_field("/receipt/path", "the path does not lead from the receipt to the block's receiptRoot");
+  }
+  summary.receipt = std::move(*receipt);
+  return summary;
+}
+
+}  // namespace agiddi
