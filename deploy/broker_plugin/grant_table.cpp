@@ -1,0 +1,200 @@
+#include "deploy/broker_plugin/grant_table.h"
+
+#include <algorithm>
+
+namespace agiddi::broker {
+namespace {
+
+bool is_name(std::string_view text) {
+  if (text.empty() || text.size() > kNameMax) return false;
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+  });
+}
+
+bool begins_with_any(std::string_view topic, std::initializer_list<std::string_view> prefixes) {
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [&](std::string_view prefix) { return topic.size() > prefix.size() && topic.substr(0, prefix.size()) == prefix; });
+}
+
+}  // namespace
+
+bool is_single_topic(std::string_view topic) {
+  if (topic.empty() || topic.size() > kTopicMax) return false;
+  return std::none_of(topic.begin(), topic.end(), [](char c) { return c == '+' || c == '#' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+GrantTable::GrantTable(std::size_t grants_max) : grants_max_(grants_max), salt_(random_bytes(32)) {}
+
+Hash GrantTable::verifier(std::string_view username, std::string_view password) const {
+  return tagged_hash("agiddi/broker-password/1", {salt_, username, std::string_view("\0", 1), password});
+}
+
+Result<void> GrantTable::add_admin(std::string_view username, std::string_view password) {
+  if (!is_name(username)) return fail(Status::invalid, "a node account's name has 1 to 64 letters, digits, '-', '_' or '.'");
+  if (password.size() < kPasswordMin || password.size() > kPasswordMax) {
+    return fail(Status::invalid, "the password of account " + std::string(username) + " must have 16 to 256 characters");
+  }
+  if (admin_names_.size() >= kAdminsMax) return fail(Status::invalid, "more than 64 node accounts");
+  if (admin(username)) return fail(Status::invalid, "the account " + std::string(username) + " is named twice");
+  admin_names_.emplace_back(username);
+  admin_verifiers_.push_back(verifier(username, password));
+  counts_.push_back(0);
+  return {};
+}
+
+std::optional<Owner> GrantTable::admin(std::string_view username) const {
+  const auto found = std::find(admin_names_.begin(), admin_names_.end(), username);
+  if (found == admin_names_.end()) return std::nullopt;
+  return static_cast<Owner>(found - admin_names_.begin());
+}
+
+Result<void> GrantTable::grant(Owner owner, const GrantRequest& request, std::int64_t now_ms, Effects& effects) {
+  if (!is_name(request.username) || admin(request.username)) return fail(Status::invalid, "username is not one that can be granted");
+  if (request.password.size() < kPasswordMin || request.password.size() > kPasswordMax) {
+    return fail(Status::invalid, "password must have 16 to 256 characters");
+  }
+  const std::size_t topics = request.publish.size() + request.subscribe.size();
+  if (topics == 0 || topics > kGrantTopicsMax) return fail(Status::invalid, "a grant has 1 to 8 topics");
+  for (const auto* list : {&request.publish, &request.subscribe}) {
+    for (const std::string& topic : *list) {
+      if (!is_single_topic(topic) || !begins_with_any(topic, {"in/", "out/"})) {
+        return fail(Status::invalid, "a granted topic is a single one under in/ or out/");
+      }
+    }
+  }
+  if (request.expires_ms <= now_ms) return fail(Status::invalid, "expires has passed");
+
+  auto found = grants_.find(request.username);
+  const Hash proof = verifier(request.username, request.password);
+  if (found == grants_.end()) {
+    if (grants_.size() >= grants_max_) return fail(Status::overloaded, "the broker holds as many grants as it may");
+    found = grants_.emplace(request.username, Grant{}).first;
+    found->second.owner = owner;
+    ++counts_[owner];
+  } else {
+    Grant& old = found->second;
+    if (old.owner != owner) return fail(Status::forbidden, "the grant belongs to another account");
+    by_expiry_.erase({old.expires_ms, found->first});
+    const bool same = old.verifier == proof && old.publish == request.publish && old.subscribe == request.subscribe;
+    if (!same) {
+      if (!old.connections.empty()) effects.kick.push_back(found->first);
+      old.connections.clear();
+      old.subscribers.clear();
+    }
+  }
+  Grant& grant = found->second;
+  grant.verifier = proof;
+  grant.publish = request.publish;
+  grant.subscribe = request.subscribe;
+  grant.expires_ms = request.expires_ms;
+  grant.confirmed = true;
+  by_expiry_.emplace(grant.expires_ms, found->first);
+  return {};
+}
+
+GrantTable::Grants::iterator GrantTable::erase(Grants::iterator grant, Effects& effects) {
+  if (!grant->second.connections.empty()) effects.kick.push_back(grant->first);
+  by_expiry_.erase({grant->second.expires_ms, grant->first});
+  --counts_[grant->second.owner];
+  return grants_.erase(grant);
+}
+
+Result<void> GrantTable::revoke(Owner owner, std::string_view username, Effects& effects) {
+  const auto found = grants_.find(std::string(username));
+  if (found == grants_.end()) return fail(Status::not_found, "no such grant");
+  if (found->second.owner != owner) return fail(Status::forbidden, "the grant belongs to another account");
+  erase(found, effects);
+  return {};
+}
+
+void GrantTable::begin_sync(Owner owner) {
+  for (auto& [name, grant] : grants_) {
+    if (grant.owner == owner) grant.confirmed = false;
+  }
+}
+
+std::size_t GrantTable::end_grants(Owner owner, bool unconfirmed_only, Effects& effects) {
+  std::size_t ended = 0;
+  for (auto it = grants_.begin(); it != grants_.end();) {
+    if (it->second.owner == owner && !(unconfirmed_only && it->second.confirmed)) {
+      it = erase(it, effects);
+      ++ended;
+    } else {
+      ++it;
+    }
+  }
+  return ended;
+}
+
+std::size_t GrantTable::end_sync(Owner owner, Effects& effects) { return end_grants(owner, true, effects); }
+std::size_t GrantTable::reset(Owner owner, Effects& effects) { return end_grants(owner, false, effects); }
+
+void GrantTable::expire(std::int64_t now_ms, Effects& effects) {
+  while (!by_expiry_.empty() && by_expiry_.begin()->first <= now_ms) erase(grants_.find(by_expiry_.begin()->second), effects);
+}
+
+bool GrantTable::authenticate(ClientKey client, std::string_view username, std::string_view password, std::int64_t now_ms) {
+  if (username.size() > kNameMax || password.size() > kPasswordMax) return false;
+  const Hash proof = verifier(username, password);
+  if (const auto owner = admin(username)) return equal_constant_time(proof.view(), admin_verifiers_[*owner].view());
+  const auto found = grants_.find(std::string(username));
+  if (found == grants_.end()) return false;
+  Grant& grant = found->second;
+  if (!equal_constant_time(proof.view(), grant.verifier.view()) || grant.expires_ms <= now_ms) return false;
+  if (grant.connections.size() >= kGrantConnectionsMax && !grant.connections.contains(client)) return false;
+  grant.connections.insert(client);
+  return true;
+}
+
+bool GrantTable::allowed(ClientKey client, std::string_view username, Access access, std::string_view topic, std::size_t payload_bytes,
+                         bool retain, std::int64_t now_ms, Effects& effects) {
+  if (username.empty()) return is_single_topic(topic) && begins_with_any(topic, {"devices/"});
+  if (admin(username)) {
+    if (topic == "$CONTROL/agiddi/v1") return access == Access::write;
+    return is_single_topic(topic) && begins_with_any(topic, {"in/", "out/", "devices/"});
+  }
+  const auto found = grants_.find(std::string(username));
+  if (found == grants_.end()) return false;
+  Grant& grant = found->second;
+  if (grant.expires_ms <= now_ms || !grant.connections.contains(client)) return false;
+  if (access == Access::write) {
+    return !retain && payload_bytes <= kGrantedPayloadMax_bytes &&
+           std::find(grant.publish.begin(), grant.publish.end(), topic) != grant.publish.end();
+  }
+  const auto at = std::find(grant.subscribe.begin(), grant.subscribe.end(), topic);
+  if (at == grant.subscribe.end()) return false;
+  const unsigned bit = 1U << (at - grant.subscribe.begin());
+  if (access == Access::subscribe) {
+    if (grant.subscribers.empty()) effects.notices.push_back({grant.owner, found->first, true});
+    grant.subscribers[client] |= bit;
+  } else if (access == Access::unsubscribe) {
+    const auto subscriber = grant.subscribers.find(client);
+    if (subscriber != grant.subscribers.end() && (subscriber->second &= ~bit) == 0) {
+      grant.subscribers.erase(subscriber);
+      if (grant.subscribers.empty()) effects.notices.push_back({grant.owner, found->first, false});
+    }
+  }
+  return true;
+}
+
+void GrantTable::disconnected(ClientKey client, std::string_view username, Effects& effects) {
+  const auto found = grants_.find(std::string(username));
+  if (found == grants_.end()) return;
+  Grant& grant = found->second;
+  grant.connections.erase(client);
+  if (grant.subscribers.erase(client) > 0 && grant.subscribers.empty()) effects.notices.push_back({grant.owner, found->first, false});
+}
+
+bool GrantTable::attached(std::string_view username) const {
+  const auto found = grants_.find(std::string(username));
+  return found != grants_.end() && !found->second.subscribers.empty();
+}
+
+std::size_t GrantTable::connections() const {
+  std::size_t sum = 0;
+  for (const auto& [name, grant] : grants_) sum += grant.connections.size();
+  return sum;
+}
+
+}  // namespace agiddi::broker
