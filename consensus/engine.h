@@ -1,0 +1,190 @@
+// Engine: everything that a member's consensus does, as one value machine: Replica + Mempool + gossip + fetch by id + block sync.
+// The daemon and the simulator drive the same class.
+//
+// One thread (the core lane). No clock, socket, lock, disk or log inside: things go in by the verbs below, each with the current Now, and
+// come out of take_output(). The driver must, for every Output and in this order:
+//   1. if `fatal` is set: stop the process, after writing nothing more (this replica is wrong about the chain);
+//   2. write `persist` to Column::log in one atomic batch and wait for the fsync (skip when empty);
+//   3. only then send `sends`, queue `execute` for the apply lane, store `certified`, start `reads`; call tick() at `wake_at_ms`.
+// The outputs of successive calls must keep their order. While a fsync runs, inputs may go on and later outputs queue behind it.
+//
+// Foreign input that is refused comes back as an Error (Status::unauthorized or Status::invalid), is counted and changes nothing.
+#pragma once
+
+#include <map>
+
+#include "consensus/block_sync.h"
+#include "consensus/mempool.h"
+#include "consensus/replica.h"
+#include "consensus/signing.h"
+#include "consensus/suspicion.h"
+
+namespace agiddi::consensus {
+
+struct EngineConfig {
+  std::string network;
+  MemberSet members;
+  MemberIndex self = 0;
+  TimeMs genesis_timestamp = 0;                     // the previous timestamp of the first block
+  std::int64_t request_timeout_ms = 1500;           // a held transaction that is not committed by then starts a view change
+  std::int64_t view_change_timeout_ms = 1000;       // a quorum asked for a view and its NewView did not come
+  std::int64_t timeout_cap_ms = 8000;               // both double with each failed view, up to this
+  std::int64_t status_interval_ms = 500;
+  std::int64_t heartbeat_interval_ms = 4000;        // between blocks while heartbeats are wanted
+  std::int64_t batch_delay_max_ms = 4;              // how long a batch may wait to grow while others are in flight
+  std::size_t pipeline_max = 8;                     // own proposals in flight
+  std::int64_t fetch_delay_ms = 15;                 // a PrePrepare waits so long for gossip before bodies are fetched
+  std::int64_t sync_patience_ms = 300;              // behind a certified height for so long: ask for blocks
+  std::int64_t sync_timeout_ms = 2000;
+  std::int64_t stuck_help_ms = 10'000;              // a member that waits alone for a view is followed after this
+  MempoolLimits mempool;
+  TestFaults test_faults;                           // planted bugs that prove the simulator's checkers; never set by the daemon
+};
+
+// What survives a restart, read by the driver from its store. All empty on a fresh store.
+struct Restored {
+  std::vector<LogRecord> log;                       // every record of Column::log that the Engine wrote (others are ignored)
+  Height applied = 0;                               // last applied height; 0 = only genesis
+  // The latest height up to which every applied block has a certificate (nothing = genesis), ...
+  std::optional<CertifiedHeader> certified;
+  // ... and the headers of the applied blocks above it, ascending.
+  std::vector<BlockHeader> uncertified;
+};
+
+struct Send {
+  std::optional<MemberIndex> to;                    // nothing = every other member
+  std::shared_ptr<const Bytes> frame;               // encoded PeerFrame
+};
+
+// A batch to execute: exactly once, in height order, asynchronously; the driver answers with executed().
+struct CommittedBatch {
+  Batch batch;
+  std::vector<Transaction> transactions;            // in batch order
+  // From block sync: the certified header that execution must reproduce (executed() turns a mismatch into `fatal`).
+  std::optional<CertifiedHeader> expected;
+};
+
+// A certificate to store beside its block, which is applied already. In no particular order, at most once a height and run.
+struct CertifiedBlock {
+  Height height = 0;
+  CertifiedHeader certified;
+};
+
+// A peer asks for blocks from the store: read what is there from `from` on, at most `to` and kSyncBlocksMax, only blocks with a certificate,
+// and answer with blocks_read() (an empty answer is fine).
+struct ReadRequest {
+  MemberIndex peer = 0;
+  Height from = 0, to = 0;
+};
+
+struct Output {
+  std::optional<std::string> fatal;
+  std::vector<LogWrite> persist;
+  std::vector<Send> sends;
+  std::vector<CommittedBatch> execute;
+  std::vector<CertifiedBlock> certified;
+  std::vector<ReadRequest> reads;
+  std::int64_t wake_at_ms = 0;                      // monotonic: call tick() then, or earlier
+};
+
+struct EngineStatus {
+  View view = 0;
+  MemberIndex primary = 0;
+  bool in_view_change = false;
+  bool syncing = false;                             // behind a certified height that it knows of
+  bool has_quorum = false;                          // connected to enough members (itself counted)
+  Height executed = 0, certified = 0, committed = 0;  // committed: handed to the apply lane
+  std::size_t mempool_transactions = 0, mempool_bytes = 0;
+  std::size_t in_flight = 0;                        // heights above the last committed that have a batch
+  std::vector<bool> connected;                      // by member; itself true
+};
+
+struct EngineCounters {
+  std::uint64_t frames_received = 0, frames_refused = 0, view_changes = 0, views_entered = 0, batches_proposed = 0;
+  std::uint64_t batches_committed = 0, transactions_committed = 0, bodies_fetched = 0, blocks_synced = 0, retransmitted = 0;
+};
+
+inline constexpr std::size_t kSyncBlocksMax = 64;
+inline constexpr std::size_t kSyncAnswerMax_bytes = 8 * 1024 * 1024;   // at least one block, whatever its size
+
+class Engine {
+ public:
+  Engine(EngineConfig config, std::shared_ptr<const Authenticator> authenticator, Restored restored, Now now);
+
+  // A transaction of a client at this node: verified and not on the ledger (the driver checked both). Gossiped when accepted.
+  Admission submit(Transaction transaction, Now now);
+  // A frame from the member behind a connection. Its transactions are verified by the driver (signature, network, action; gossip also: window,
+  // not on the ledger). verified: verify_frame() said yes already.
+  Result<void> receive(MemberIndex peer, PeerFrame frame, Now now, bool verified = false);
+  void peer_connected(MemberIndex peer, Now now);
+  void peer_disconnected(MemberIndex peer, Now now);
+  void tick(Now now);
+  // The next height was applied durably and gave this header. Heights come in order, one call each.
+  void executed(const BlockHeader& header, Now now);
+  void blocks_read(MemberIndex peer, Height from, std::vector<SyncBlock> blocks, Now now);
+  void heartbeat_wanted(bool wanted, Now now);
+
+  Output take_output();
+  EngineStatus status() const;
+  const EngineCounters& counters() const { return counters_; }
+  bool holds(const Hash& transaction) const { return mempool_.find(transaction) != nullptr; }  // state "pending"
+  const Replica& replica() const { return replica_; }
+  // Everything the Engine buffers, in bytes, roughly: what the simulator's memory check looks at.
+  std::size_t memory_bytes() const;
+  const SigningContext& signing_context() const { return context_; }
+
+ private:
+  void on(MemberIndex peer, Transactions&& message, Now now);
+  void on(MemberIndex peer, FetchTransactions&& message, Now now);
+  void on(MemberIndex peer, PrePrepare&& message, Now now);
+  void on(MemberIndex peer, Vote&& message, Now now);
+  void on(MemberIndex peer, HeaderVote&& message, Now now);
+  void on(MemberIndex peer, ViewChange&& message, Now now);
+  void on(MemberIndex peer, NewView&& message, Now now);
+  void on(MemberIndex peer, MemberStatus&& message, Now now);
+  void on(MemberIndex peer, SyncRequest&& message, Now now);
+  void on(MemberIndex peer, SyncResponse&& message, Now now);
+
+  void send(std::optional<MemberIndex> to, const PeerFrame& frame);
+  void work(Now now);                       // after every input: propose, fetch, suspect, sync, then collect what the replica made ready
+  void collect(Now now);
+  void supply_bodies(Now now);
+  void propose(Now now);
+  void sync(Now now);
+  void send_status(std::optional<MemberIndex> to);
+  void flush_gossip();
+  TransactionPtr find_body(const Hash& id) const;
+  bool has_quorum() const;
+  std::int64_t next_wake(Now now) const;
+
+  // A batch that lacks bodies.
+  struct Wanted {
+    Batch batch;
+    std::int64_t since_ms = 0;
+    std::int64_t next_fetch_ms = 0;
+    unsigned attempts = 0;
+  };
+
+  EngineConfig config_;
+  SigningContext context_;
+  std::shared_ptr<const Authenticator> authenticator_;
+  Replica replica_;
+  Mempool mempool_;
+  Suspicion suspicion_;
+  BlockSync block_sync_;
+  std::vector<bool> connected_;
+  std::map<Height, Wanted> wanted_;
+  std::map<Height, std::vector<TransactionPtr>> bodies_;    // of batches above the certified height
+  std::map<Hash, TransactionPtr> logged_bodies_;            // restored from the log, until their batch is accepted again
+  std::vector<TransactionPtr> gossip_;
+  std::vector<std::int64_t> last_read_ms_;                  // block sync served, by peer: bounds what one peer may ask
+  std::int64_t next_status_ms_ = 0;
+  std::int64_t last_proposal_ms_ = 0;
+  std::int64_t last_block_ms_ = 0;
+  bool heartbeat_wanted_ = false;
+  std::int64_t now_ms_ = 0;
+  Output output_;
+  EngineCounters counters_;
+};
+
+}  // namespace agiddi::consensus

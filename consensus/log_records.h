@@ -1,0 +1,52 @@
+// The write-ahead records of consensus: what a member has promised and must still know after a crash. Keys live under "c/" in Column::log.
+//
+//   c/view          view, active or not, and the own ViewChange that was sent for it
+//   c/new-view      the NewView that the current view stands on (absent in view 0)
+//   c/a<height>     the batch accepted at that height with the primary's vote: the promise not to prepare another one in that view
+//   c/p<height>     the prepared certificate of the highest view at that height, with its batch: what view changes must carry
+//   c/t<height><id> the body of a transaction of an accepted batch
+// Heights are 8 bytes big-endian. Records at or below a height that is certified and applied are erased.
+#pragma once
+
+#include <map>
+
+#include "consensus/messages.h"
+
+namespace agiddi::consensus {
+
+struct LogWrite {
+  Bytes key;
+  std::optional<Bytes> value;  // nothing = erase
+};
+struct LogRecord {
+  Bytes key;
+  Bytes value;
+};
+
+struct ViewRecord {
+  View view = 0;
+  bool active = true;
+  std::optional<ViewChange> sent;
+};
+
+struct RestoredLog {
+  ViewRecord view;
+  std::optional<NewView> new_view;
+  std::map<Height, PrePrepare> accepted;
+  std::map<Height, PreparedCertificate> prepared;
+  std::map<Height, std::vector<TransactionPtr>> bodies;
+};
+
+LogWrite log_view(const ViewRecord& record);
+LogWrite log_new_view(const NewView& message);
+LogWrite log_accepted(const PrePrepare& message);
+LogWrite log_prepared(const PreparedCertificate& certificate);
+LogWrite log_body(Height height, const Transaction& transaction);
+LogWrite erase_accepted(Height height);
+LogWrite erase_prepared(Height height);
+LogWrite erase_body(Height height, const Hash& id);
+
+// Our own records, so damage is not an error to handle: it aborts, because a member that forgot its promises must not vote.
+RestoredLog restore_log(const std::vector<LogRecord>& records, std::size_t members);
+
+}  // namespace agiddi::consensus

@@ -1,0 +1,78 @@
+// Mempool: the verified transactions that wait for a block, first come first served, bounded in count and bytes.
+//
+// Core lane only. Holds shared pointers to immutable transactions. A transaction is waiting (may be proposed), in flight (stands in a
+// proposed batch of the current view) or gone (committed: only its id is remembered, for a bounded while).
+#pragma once
+
+#include <deque>
+#include <list>
+#include <map>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "consensus/messages.h"
+
+namespace agiddi::consensus {
+
+enum class Admission : std::uint8_t {
+  accepted,
+  duplicate,   // held already
+  committed,   // stands in a recent block
+  full,        // no room: the client should try later (429)
+};
+const char* to_text(Admission admission);
+
+struct MempoolLimits {
+  std::size_t transactions = limits::kMempoolMax_transactions;
+  std::size_t bytes = limits::kMempoolMax_bytes;
+  std::size_t remembered = 65'536;   // ids of committed transactions
+};
+
+class Mempool {
+ public:
+  explicit Mempool(MempoolLimits limits = {});
+
+  // needed: a batch of the current view waits for it, so the bounds do not apply (the window bounds those). One signer holds at most half of the room.
+  Admission add(TransactionPtr transaction, std::int64_t now_ms, bool needed = false);
+
+  TransactionPtr find(const Hash& id) const;                  // waiting or in flight; nullptr otherwise
+  bool recently_committed(const Hash& id) const { return remembered_.contains(id); }
+
+  // The oldest waiting transactions, at most that many and that many bytes (at least one if any waits).
+  std::vector<Hash> select(std::size_t max_count, std::size_t max_bytes) const;
+  void mark_in_flight(const std::vector<Hash>& ids);
+  void release_in_flight();                                   // a view ended: what was proposed and not committed waits again
+  void commit(const std::vector<Hash>& ids);                  // forgets the bodies, remembers the ids
+
+  std::size_t size() const { return entries_.size(); }
+  std::size_t waiting() const { return waiting_; }
+  std::size_t bytes() const { return bytes_; }
+  std::size_t waiting_bytes() const { return waiting_bytes_; }
+  std::optional<std::int64_t> oldest_arrival_ms() const;      // of all that are held
+  std::optional<std::int64_t> oldest_waiting_ms() const;      // of those that wait for a proposal
+  // Transactions that arrived before `before_ms` and have not been handed to the primary again; marks them. At most max_count.
+  std::vector<TransactionPtr> take_overdue(std::int64_t before_ms, std::size_t max_count);
+
+ private:
+  struct Entry {
+    TransactionPtr transaction;
+    std::int64_t arrival_ms = 0;
+    std::size_t size_bytes = 0;
+    bool in_flight = false;
+    bool forwarded = false;
+  };
+  using Entries = std::list<Entry>;                           // by arrival
+
+  MempoolLimits limits_;
+  Entries entries_;
+  std::unordered_map<Hash, Entries::iterator, HashHasher> by_id_;
+  std::map<PublicKey, std::size_t> held_by_signer_;
+  std::size_t bytes_ = 0, waiting_ = 0, waiting_bytes_ = 0;
+  std::unordered_set<Hash, HashHasher> remembered_;
+  std::deque<Hash> remembered_order_;
+};
+
+// What a transaction counts for in the mempool's and a batch's byte bounds.
+std::size_t weight(const Transaction& transaction);
+
+}  // namespace agiddi::consensus

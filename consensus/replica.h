@@ -1,0 +1,188 @@
+// Replica: the PBFT core (Castro & Liskov, OSDI 1999) as a value machine. Messages, votes on headers, view changes; nothing else.
+//
+// No clock, socket, disk, thread, lock or log. Verified messages go in; a Ready comes out. Bodies of transactions, timers, block sync and
+// encoding are the Engine's. Core lane only.
+//
+// Heights: `stable` is the highest certified height known (low watermark; own votes reach at most stable + kWindowHeights), `handed` the
+// last height given to execution, `executed` the last one that came back. What is at or below min(stable, executed) is forgotten.
+// A message of a later view or beyond the window is kept in bounded space and looked at again when its time comes.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <set>
+
+#include "consensus/log_records.h"
+#include "consensus/new_view_plan.h"
+#include "consensus/signing.h"
+
+namespace agiddi::consensus {
+
+// Planted bugs (tests only): each must be found by the simulator's checkers.
+struct TestFaults {
+  bool quorum_too_small = false;        // one vote less than a quorum is enough
+  bool forget_prepared = false;         // ViewChanges carry no prepared certificates
+  bool forget_votes = false;            // nothing is restored from the log
+  friend bool operator==(const TestFaults&, const TestFaults&) = default;
+};
+
+struct ReplicaConfig {
+  SigningContext context;
+  MemberIndex self = 0;
+  TimeMs genesis_timestamp = 0;
+  std::int64_t heartbeat_interval_ms = 4000;
+  TestFaults test_faults;
+};
+
+struct ReplicaStart {
+  RestoredLog log;
+  Height applied = 0;
+  std::optional<CertifiedHeader> certified;
+  std::vector<BlockHeader> uncertified;
+};
+
+struct Message {
+  std::optional<MemberIndex> to;        // nothing = every other member
+  PeerFrame frame;
+};
+
+struct Ready {
+  std::vector<LogWrite> persist;        // on disk before any of `messages` leaves
+  std::vector<Message> messages;
+  std::vector<Batch> need_bodies;       // answer with bodies_held() once all bodies are held, verified and in `persist`
+  std::vector<Batch> committed;         // in height order, to execute
+  std::vector<CertifiedHeader> certified;  // of executed heights
+  std::vector<Height> forgotten;        // heights whose records were erased
+  bool view_entered = false;            // proposals of former views are void
+  bool view_change_started = false;
+  std::optional<std::string> fatal;
+};
+
+class Replica {
+ public:
+  Replica(ReplicaConfig config, std::shared_ptr<const Authenticator> authenticator, ReplicaStart start);
+
+  // Verified messages. acceptable=false: the batch breaks a rule that the caller checks (a transaction of it is committed already):
+  // this replica does not vote for it, but follows a quorum that does.
+  void receive(const PrePrepare& message, Now now, bool acceptable = true);
+  void receive(const Vote& message, Now now);
+  void receive(const HeaderVote& message);
+  void receive(const ViewChange& message, Now now);
+  void receive(const NewView& message, Now now);
+  void learn(const CertifiedHeader& certified, Now now);
+
+  bool can_propose() const;                                  // primary of an active view, inside the window, not behind
+  // The primary's next batch; empty for a heartbeat. Gives the batch that was proposed.
+  Batch propose(std::vector<Hash> transactions, Now now);
+  void bodies_held(Height height, const Hash& digest, Now now);
+  void executed(const BlockHeader& header, Now now);         // the next height in order
+  void handed_by_sync(const CertifiedHeader& certified, Now now);  // the block handed() + 1 went to execution from block sync
+  void start_view_change(View view, Now now);                // view > this->view()
+
+  // What a peer's status shows to be missing there: votes and PrePrepares that are older than min_age_ms, NewView or ViewChange.
+  std::vector<PeerFrame> missing_at(const MemberStatus& peer, Now now, std::int64_t min_age_ms) const;
+  MemberStatus status() const;                               // signed
+  const ViewChange* pending_view_change() const { return !active_ && sent_ ? &*sent_ : nullptr; }
+
+  Ready take_ready();
+
+  View view() const { return view_; }
+  bool active() const { return active_; }
+  MemberIndex primary() const { return primary_of(view_, size()); }
+  bool is_primary() const { return primary() == config_.self; }
+  Height stable() const { return stable_ ? stable_->header.height : 0; }
+  Height handed() const { return handed_; }
+  Height executed_height() const { return executed_; }
+  Height complete() const { return complete_; }              // every height up to it is handed and certified
+  bool window_full() const;                                  // everything up to the high watermark is committed
+  std::size_t uncommitted_proposals() const;                 // batches of this view above handed()
+  std::optional<std::int64_t> oldest_in_flight_ms() const;   // when the first uncommitted batch of this view came
+  bool view_change_quorum() const;                           // a quorum (with us) asks for this view or a later one
+  std::optional<View> view_change_of(MemberIndex member) const;
+  TimeMs previous_timestamp(Height height) const;            // of height - 1, as far as known in this view
+  bool in_flight(const Hash& transaction) const;             // stands in a batch of this view
+  std::size_t memory_bytes() const;
+
+ private:
+  enum class Standing : std::uint8_t { none, waiting, refused, accepted };  // waiting: for the batch one height below
+
+  struct CastVote {
+    Hash digest;
+    Signature signature{};
+  };
+  struct Slot {
+    // Of the current view.
+    std::optional<PrePrepare> pre_prepare;
+    Standing standing = Standing::none;
+    bool bodies = false;
+    bool voted_prepare = false, voted_commit = false;
+    bool prepared = false, committed = false;
+    std::map<MemberIndex, CastVote> prepares, commits;
+    std::int64_t since_ms = 0;                               // the batch came
+    // Of all views.
+    std::optional<PreparedCertificate> best;
+    std::optional<Hash> final_digest;                        // handed to execution
+  };
+  struct Later {                                             // messages of later views, by sender
+    std::deque<std::variant<PrePrepare, Vote>> messages;
+    std::size_t bytes = 0;
+  };
+
+  std::size_t size() const { return config_.context.members.size(); }
+  std::size_t quorum() const;
+  std::size_t faults() const { return config_.context.members.faults(); }
+  Height window_end() const { return stable() + limits::kWindowHeights; }
+  bool inside_buffer(Height height) const;
+
+  Slot& slot(Height height) { return slots_[height]; }
+  void keep_for_later(MemberIndex sender, std::variant<PrePrepare, Vote> message, std::size_t bytes);
+  void replay_later(Now now);
+
+  // normal_case.cpp
+  void place(const PrePrepare& message, Now now, bool acceptable);
+  bool fresh_batch_allowed(const Batch& batch, Now now) const;     // what needs no predecessor: clock, form
+  bool follows_predecessor(const Batch& batch) const;              // timestamp and no repeated transaction
+  void advance(Now now);                                           // everything that has become possible, over all slots
+  void advance_slot(Height height, Slot& slot, Now now);
+  void cast(Phase phase, Height height, Slot& slot);
+  void hand_over();
+  void forget();
+
+  // header_votes.cpp
+  void count_header_votes(Height height, Now now);
+  void adopt(const CertifiedHeader& certified, Now now);
+  void publish_certificates();
+  void check_header(const BlockHeader& own, const BlockHeader& certified);
+
+  // view_change.cpp, new_view.cpp
+  ViewChange make_view_change(View view) const;
+  void consider_joining(Now now);
+  void try_new_view(Now now);
+  void enter(const NewView& message, const NewViewPlan& plan, Now now);
+  Result<NewViewPlan> plan_of(const NewView& message) const;
+  void restore(ReplicaStart start);
+
+  ReplicaConfig config_;
+  std::shared_ptr<const Authenticator> authenticator_;
+
+  View view_ = 0;
+  bool active_ = true;
+  std::optional<ViewChange> sent_;                           // our ViewChange for view_, while it is not active
+  std::optional<NewView> new_view_;                          // what view_ stands on
+  std::map<Height, Hash> planned_;                           // digests that the NewView fixed
+  Height plan_last_ = 0;
+  Height next_proposal_ = 1;
+
+  std::map<Height, Slot> slots_;
+  std::optional<CertifiedHeader> stable_;
+  Height handed_ = 0, executed_ = 0, complete_ = 0;
+  std::map<Height, TimeMs> final_timestamps_;                // of handed heights and of stable
+  std::map<Height, CertifiedHeader> certificates_;           // above complete, or not executed yet
+  std::map<Height, std::map<MemberIndex, HeaderVote>> header_votes_;
+  std::map<Height, HeaderVote> own_header_votes_;            // the latest, for those who missed them
+  std::map<MemberIndex, ViewChange> view_changes_;           // the highest view of each member
+  std::map<MemberIndex, Later> later_;
+  Ready ready_;
+};
+
+}  // namespace agiddi::consensus

@@ -1,0 +1,47 @@
+// Suspicion: when the primary has had its chance. Timers of held transactions, of batches in flight, of heartbeats and of awaited NewViews; they
+// double with each view that brought nothing, up to a cap, and fall back with the first commit.
+//
+// A primary is suspected when there is work and nothing commits for a timeout, or when one held transaction waits longer than the timeout plus an
+// allowance for those held before it (censorship). Never while the fault may be ours: no quorum in reach, blocks to catch up with, the
+// apply lane behind, or the window full. A lone waiting member changes nothing: the NewView timer runs only once a quorum asks for a view.
+//
+// Core lane only.
+#pragma once
+
+#include "consensus/messages.h"
+
+namespace agiddi::consensus {
+
+struct SuspicionInput {
+  bool active = true;                                   // in a view, not waiting for a NewView
+  bool view_change_quorum = false;                      // a quorum asks for our view or a later one
+  bool excused = false;                                 // the fault may be ours, see above
+  std::size_t held = 0;                                 // transactions in the mempool
+  std::optional<std::int64_t> oldest_held_ms;
+  std::optional<std::int64_t> oldest_in_flight_ms;      // first batch that is accepted and not committed
+  std::optional<std::int64_t> heartbeat_due_ms;         // when the next heartbeat block is due
+};
+
+class Suspicion {
+ public:
+  Suspicion(std::int64_t request_timeout_ms, std::int64_t view_change_timeout_ms, std::int64_t cap_ms);
+
+  void progress(std::int64_t now_ms);                   // a batch was committed
+  void view_entered(std::int64_t now_ms);
+  void view_change_started(std::int64_t now_ms);
+  // True when the next view must be asked for.
+  bool evaluate(const SuspicionInput& input, std::int64_t now_ms);
+  std::int64_t wake_at_ms() const { return wake_at_ms_; }  // of the last evaluate(); 0: no timer runs
+
+ private:
+  std::int64_t scaled(std::int64_t timeout_ms, unsigned failures) const;
+
+  std::int64_t request_timeout_ms_, view_change_timeout_ms_, cap_ms_;
+  unsigned failures_ = 0;                               // views asked for since the last commit
+  std::int64_t base_ms_ = 0;                            // timers count from here at the earliest
+  std::int64_t view_base_ms_ = 0;                       // the same, not moved by progress
+  std::int64_t quorum_since_ms_ = -1;
+  std::int64_t wake_at_ms_ = 0;
+};
+
+}  // namespace agiddi::consensus
