@@ -17,7 +17,10 @@ class Lane {
  public:
   using Work = std::function<void()>;
 
-  Lane(std::string name, std::size_t capacity, std::size_t threads = 1) : name_(std::move(name)), capacity_(capacity) {
+  // settle, if given, runs on the lane after each burst of work (at most kBurst pieces, or until the queue is empty): what a burst made is
+  // written, synced and sent at once.
+  Lane(std::string name, std::size_t capacity, std::size_t threads = 1, Work settle = {})
+      : name_(std::move(name)), capacity_(capacity), settle_(std::move(settle)) {
     for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
   }
   ~Lane() { stop(); }
@@ -59,22 +62,37 @@ class Lane {
     return true;
   }
 
+  static constexpr std::size_t kBurst = 64;
+
   void run() {
+    std::size_t unsettled = 0;
     for (;;) {
       Work work;
       {
         std::unique_lock lock(mutex_);
-        ready_.wait(lock, [this] { return stopped_ || !queue_.empty(); });
+        if (unsettled == 0 || !settle_) ready_.wait(lock, [this] { return stopped_ || !queue_.empty(); });
         if (stopped_) return;
-        work = std::move(queue_.front());
-        queue_.pop_front();
+        if (!queue_.empty() && unsettled < kBurst) {
+          work = std::move(queue_.front());
+          queue_.pop_front();
+        }
       }
-      work();
+      if (work) {
+        work();
+        ++unsettled;
+      }
+      if (!settle_) {
+        unsettled = 0;
+      } else if (!work) {
+        settle_();
+        unsettled = 0;
+      }
     }
   }
 
   std::string name_;
   std::size_t capacity_;
+  Work settle_;
   mutable std::mutex mutex_;
   std::condition_variable ready_;
   std::deque<Work> queue_;

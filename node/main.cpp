@@ -1,0 +1,75 @@
+// agiddi-node: the daemon. Exit status 0 stopped as asked, 1 could not start or a check failed, 2 wrong usage.
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include "node/daemon.h"
+#include "node/log.h"
+#include "protocol/crypto/crypto.h"
+
+namespace {
+
+constexpr const char* kUsage =
+    "Usage: agiddi-node --config FILE [--check-store]\n"
+    "  --config FILE   the node's configuration (TOML; see docs/OPERATIONS.md)\n"
+    "  --check-store   checks the stopped node's store and exits\n"
+    "  --version       prints the version\n";
+
+int usage(const std::string& problem) {
+  std::fprintf(stderr, "agiddi-node: %s\n%s", problem.c_str(), kUsage);
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string config_file;
+  bool check_store = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--help" || argument == "-h") {
+      std::fputs(kUsage, stdout);
+      return 0;
+    }
+    if (argument == "--version") {
+      std::puts("agiddi-node " AGIDDI_VERSION);
+      return 0;
+    }
+    if (argument == "--check-store") {
+      check_store = true;
+    } else if (argument == "--config" && i + 1 < argc) {
+      config_file = argv[++i];
+    } else {
+      return usage("does not know '" + argument + "'");
+    }
+  }
+  if (config_file.empty()) return usage("needs --config FILE");
+
+  // Blocked before any thread starts, so that only sigwait below sees them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  agiddi::crypto_init();
+
+  const auto config = agiddi::node::load_config(config_file);
+  if (!config) {
+    std::fprintf(stderr, "agiddi-node: %s\n", config.error().detail.c_str());
+    return 1;
+  }
+  if (check_store) return agiddi::node::check_node_store(*config);
+
+  auto daemon = agiddi::node::Daemon::start(*config);
+  if (!daemon) {
+    std::fprintf(stderr, "agiddi-node: %s\n", daemon.error().detail.c_str());
+    return 1;
+  }
+  int signal = 0;
+  sigwait(&signals, &signal);
+  agiddi::node::log_info("stopping", {{"signal", strsignal(signal)}});
+  (*daemon)->stop();
+  return 0;
+}
