@@ -49,7 +49,7 @@ ChainDriver::ChainDriver(NodeKeys keys, ledger::Ledger& ledger, const ConsensusC
     : keys_(std::move(keys)),
       members_(keys_.genesis.member_set()),
       ledger_(ledger),
-      metrics_(metrics),
+      refused_frames_(metrics.counter("agiddi_peer_frames_refused_total", "Frames from peers that were malformed or not authentic.")),
       executor_(keys_.genesis),
       snapshot_(ledger.snapshot()),
       context_{keys_.genesis.network, members_},
@@ -201,18 +201,17 @@ void ChainDriver::refuse_waiters(const Error& error) {
 
 // What a frame says is checked here, off the core lane; the Engine gets it as verified.
 void ChainDriver::on_frame(std::size_t member, const Bytes& bytes) {
-  static Counter& refused = metrics_.counter("agiddi_peer_frames_refused_total", "Frames from peers that were malformed or not authentic.");
   auto frame = consensus::decode_frame(bytes, members_.size());
   if (!frame) {
-    refused.add();
+    refused_frames_.add();
     return log_warn("peer frame refused", {{"peer", members_[member].id}, {"reason", frame.error().detail}});
   }
   if (!verify_transactions(*frame)) {
-    refused.add();
+    refused_frames_.add();
     return log_warn("peer frame refused", {{"peer", members_[member].id}, {"reason", "a transaction in it is not authentic"}});
   }
   if (auto verified = consensus::verify_frame(*frame, context_, *authenticator_); !verified) {
-    refused.add();
+    refused_frames_.add();
     return log_warn("peer frame refused", {{"peer", members_[member].id}, {"reason", verified.error().detail}});
   }
   core_.post_always([this, member, frame = std::move(*frame)]() mutable {
@@ -225,7 +224,9 @@ void ChainDriver::on_frame(std::size_t member, const Bytes& bytes) {
 bool ChainDriver::verify_transactions(consensus::PeerFrame& frame) const {
   if (auto* gossip = std::get_if<consensus::Transactions>(&frame.content)) {
     const auto view = snapshot();
-    std::erase_if(gossip->items, [&](const consensus::TransactionPtr& t) { return view->has_transaction(t->id); });
+    std::erase_if(gossip->items, [&](const consensus::TransactionPtr& t) {
+      return !inside_window(t->header, now()) || view->has_transaction(t->id);
+    });
   }
   return consensus::for_each_transaction(frame, [&](const Transaction& t) {
     return t.header.network == keys_.genesis.network && subservices::is_known_action(t.header.action) && verify_signature(t);

@@ -71,7 +71,7 @@ class ChainDriver final : public Chain {
   NodeKeys keys_;
   MemberSet members_;
   ledger::Ledger& ledger_;
-  Metrics& metrics_;
+  Counter& refused_frames_;
   subservices::Executor executor_;
   std::atomic<std::shared_ptr<const ledger::LedgerSnapshot>> snapshot_;
   std::atomic<std::shared_ptr<const Published>> published_;
