@@ -104,9 +104,6 @@ struct EngineCounters {
   std::uint64_t batches_committed = 0, transactions_committed = 0, bodies_fetched = 0, blocks_synced = 0, retransmitted = 0;
 };
 
-inline constexpr std::size_t kSyncBlocksMax = 64;
-inline constexpr std::size_t kSyncAnswerMax_bytes = 8 * 1024 * 1024;   // at least one block, whatever its size
-
 class Engine {
  public:
   Engine(EngineConfig config, std::shared_ptr<const Authenticator> authenticator, Restored restored, Now now);

@@ -17,6 +17,10 @@ namespace agiddi::consensus {
 using Height = std::uint64_t;
 using View = std::uint64_t;
 using MemberIndex = std::uint32_t;
+// Blocks in one sync answer, and its size (at least one block, whatever its size).
+inline constexpr std::size_t kSyncBlocksMax = 64;
+inline constexpr std::size_t kSyncAnswerMax_bytes = 8 * 1024 * 1024;
+
 using TransactionPtr = std::shared_ptr<const Transaction>;
 
 // The input that stands for the clocks: monotonic for timers, wall for batch timestamps.
