@@ -1,0 +1,264 @@
+"""The broker plugin on a real Mosquitto: who may connect, publish and subscribe, and what nodes may change."""
+
+import json
+import time
+
+import pytest
+
+from conftest import CONTROL, NODE_1, NODE_2, Admin, credentials, grant, wait_until
+
+
+def test_a_granted_pair_of_clients_exchanges_messages(broker):
+    admin = Admin(broker)
+    device, application = grant("device-1", publish=["in/abc"]), grant("app-1", subscribe=["out/xyz"])
+    assert [a["ok"] for a in admin.control(device, application)] == [True, True]
+    sender, receiver = broker.client(credentials(device)), broker.client(credentials(application))
+    assert receiver.subscribe("out/xyz")
+    assert admin.event() == {"event": "attached", "username": "app-1"}
+    assert admin.client.subscribe("in/abc")
+    sender.publish("in/abc", "21.5")
+    assert admin.client.receive() == ("in/abc", b"21.5")
+    admin.client.publish("out/xyz", "wrapped")
+    assert receiver.receive() == ("out/xyz", b"wrapped")
+
+
+def test_wrong_and_missing_passwords_are_refused(broker):
+    admin = Admin(broker)
+    device = grant("device-1", publish=["in/abc"])
+    admin.control(device)
+    for attempt in [("device-1", "wrong-password-0123456"), ("device-1", ""), ("device-1", None), ("nobody", device["password"]),
+                    (NODE_1[0], "not-the-password-of-it"), (NODE_1[0], NODE_2[1])]:
+        assert broker.client(attempt).code != 0, attempt
+    assert broker.client(credentials(device)).code == 0
+
+
+def test_a_granted_client_is_held_to_its_own_topics(broker):
+    admin = Admin(broker)
+    device, application = grant("device-1", publish=["in/abc"]), grant("app-1", subscribe=["out/xyz"])
+    admin.control(device, application)
+    admin.client.subscribe("in/abc"), admin.client.subscribe("in/other"), admin.client.subscribe("out/xyz")
+    sender, receiver = broker.client(credentials(device)), broker.client(credentials(application))
+    for topic in ("in/abc", "in/#", "#", "+/abc", "out/xyz", "devices/abc", "$SYS/#", "$share/g/out/xyz", "$CONTROL/agiddi/v1/response"):
+        assert not sender.subscribe(topic), topic
+    for topic in ("in/abc", "out/#", "#", "$share/g/out/xyz", "out/+", "devices/abc"):
+        assert not receiver.subscribe(topic), topic
+    for topic in ("in/other", "out/xyz", "devices/abc"):
+        sender.publish(topic, "stray")
+    receiver.publish("out/xyz", "forged")
+    sender.publish("in/abc", b"x" * 70000)
+    sender.publish("in/abc", "retained", retain=True)
+    sender.publish("in/abc", "good")
+    assert admin.client.receive() == ("in/abc", b"good")
+    assert admin.client.receive(0.3) is None
+
+
+def test_clients_without_a_name_use_single_command_topics_only(broker):
+    first, second = broker.client(), broker.client()
+    assert first.code == 0
+    assert first.subscribe("devices/0123456789abcdef")
+    for topic in ("#", "devices/#", "devices/+", "devices/a/+", "devices", "devices/", "in/abc", "out/abc", "$SYS/broker/version",
+                  "$share/g/devices/x", "$CONTROL/agiddi/v1"):
+        assert not second.subscribe(topic), topic
+    second.publish("devices/0123456789abcdef", "start")
+    assert first.receive() == ("devices/0123456789abcdef", b"start")
+    admin = Admin(broker)
+    assert admin.client.subscribe("in/abc")
+    second.publish("in/abc", "forged")
+    assert admin.client.receive(0.3) is None
+
+
+def test_nodes_cannot_listen_with_wildcards(broker):
+    admin = Admin(broker)
+    for topic in ("#", "in/#", "out/+", "$SYS/#", "devices/#"):
+        assert not admin.client.subscribe(topic), topic
+    assert admin.client.subscribe("in/one-topic")
+
+
+def test_only_nodes_may_command_the_plugin(broker):
+    admin = Admin(broker)
+    device = grant("device-1", publish=["in/abc"])
+    admin.control(device)
+    intruder = grant("intruder", publish=["in/abc"], subscribe=["out/xyz"])
+    for client in (broker.client(), broker.client(credentials(device))):
+        client.publish(CONTROL, json.dumps([intruder, {"command": "reset"}]))
+        assert client.receive(0.2) is None
+    assert broker.client(credentials(intruder)).code != 0
+    assert broker.client(credentials(device)).code == 0
+    assert admin.control({"command": "status"})[0]["grants"] == 1
+
+
+def test_revocation_closes_the_connection_at_once(broker):
+    admin = Admin(broker)
+    device = grant("device-1", publish=["in/abc"])
+    admin.control(device)
+    first, second = broker.client(credentials(device)), broker.client(credentials(device))
+    bystander = broker.client()
+    started = time.monotonic()
+    assert admin.control({"command": "revoke", "username": "device-1"})[0]["ok"]
+    wait_until("both are disconnected", lambda: first.ended is not None and second.ended is not None)
+    assert time.monotonic() - started < 1
+    assert broker.client(credentials(device)).code != 0
+    assert bystander.ended is None
+    assert not admin.control({"command": "revoke", "username": "device-1"})[0]["ok"]
+
+
+def test_a_grant_ends_when_it_expires(broker):
+    admin = Admin(broker)
+    device = grant("device-1", publish=["in/abc"], seconds=1.2)
+    admin.control(device)
+    client = broker.client(credentials(device))
+    assert client.code == 0
+    started = time.monotonic()
+    wait_until("it is disconnected", lambda: client.ended is not None, 5)
+    assert 0.5 < time.monotonic() - started < 3
+    assert broker.client(credentials(device)).code != 0
+    assert admin.control({"command": "status"})[0]["grants"] == 0
+
+
+def test_a_changed_password_ends_the_former_connections(broker):
+    admin = Admin(broker)
+    old = grant("app-1", subscribe=["out/one"])
+    admin.control(old)
+    client = broker.client(credentials(old))
+    admin.control(old)
+    time.sleep(0.2)
+    assert client.ended is None, "the same grant again leaves connections open"
+    new = grant("app-1", subscribe=["out/two"], password="another-password-0123456")
+    admin.control(new)
+    wait_until("the former connection ends", lambda: client.ended is not None)
+    assert broker.client(credentials(old)).code != 0
+    assert broker.client(credentials(new)).subscribe("out/two")
+
+
+def test_attached_and_detached_are_told_to_the_owner(broker):
+    admin, other = Admin(broker), Admin(broker, NODE_2)
+    other.control({"command": "status"})
+    application = grant("app-1", subscribe=["out/xyz"])
+    assert admin.control(application)[0]["attached"] is False
+    first = broker.client(credentials(application))
+    assert admin.event(0.2) is None, "connected is not yet attached"
+    first.subscribe("out/xyz")
+    assert admin.event() == {"event": "attached", "username": "app-1"}
+    second = broker.client(credentials(application))
+    second.subscribe("out/xyz")
+    assert admin.event(0.2) is None
+    first.close()
+    assert admin.event(0.2) is None, "the second one still listens"
+    assert admin.control(application)[0]["attached"] is True
+    second.unsubscribe("out/xyz")
+    assert admin.event() == {"event": "detached", "username": "app-1"}
+    second.subscribe("out/xyz")
+    assert admin.event() == {"event": "attached", "username": "app-1"}
+    second.close()
+    assert admin.event() == {"event": "detached", "username": "app-1"}
+    assert other.event(0.2) is None
+
+
+def test_nodes_do_not_touch_each_others_grants(broker):
+    one, two = Admin(broker), Admin(broker, NODE_2)
+    device = grant("device-1", publish=["in/abc"])
+    assert one.control(device)[0]["ok"]
+    for command in (grant("device-1", publish=["in/stolen"]), {"command": "revoke", "username": "device-1"}):
+        assert not two.control(command)[0]["ok"]
+    assert two.control({"command": "reset"})[0] == {"ok": True, "ended": 0}
+    assert broker.client(credentials(device)).code == 0
+    assert not one.control(grant("node-2", publish=["in/abc"]))[0]["ok"]
+
+
+def test_a_node_that_comes_back_keeps_what_it_names_again(broker):
+    admin = Admin(broker)
+    kept, dropped = grant("kept", publish=["in/kept"]), grant("dropped", publish=["in/dropped"])
+    admin.control(kept, dropped)
+    stays, goes = broker.client(credentials(kept)), broker.client(credentials(dropped))
+    admin.client.close()
+    again = Admin(broker)
+    answers = again.control({"command": "sync"}, kept, {"command": "synced", "id": "7"})
+    assert answers[-1] == {"ok": True, "ended": 1, "id": "7"}
+    wait_until("the forgotten one is disconnected", lambda: goes.ended is not None)
+    assert stays.ended is None
+
+
+def test_after_a_restart_nothing_is_granted_until_the_node_says_so(broker):
+    admin = Admin(broker)
+    device = grant("device-1", publish=["in/abc"])
+    admin.control(device)
+    broker.stop()
+    broker.start()
+    assert broker.client(credentials(device)).code != 0
+    Admin(broker).control({"command": "sync"}, device, {"command": "synced"})
+    assert broker.client(credentials(device)).code == 0
+
+
+@pytest.mark.parametrize("payload", [
+    "", "not json", "{}", "[]", "null", "7", '"x"', "[" * 100, '[{"command":"grant"', "\0", b"\xff\xfe", '[{"command":"status"}] x',
+    json.dumps([{"command": "status"}] * 1001), "[" + "7," * 140000 + "7]", '[{"a":1,"a":2}]'], ids=range(15))
+def test_what_is_no_list_of_commands_changes_nothing(broker, payload):
+    admin = Admin(broker)
+    device = grant("device-1", publish=["in/abc"])
+    admin.control(device)
+    answer = admin.raw(payload)
+    assert answer["ok"] is False and answer["detail"]
+    assert admin.control({"command": "status"})[0]["own"] == 1
+    assert broker.client(credentials(device)).code == 0
+
+
+@pytest.mark.parametrize("command", [
+    7, [], None, {}, {"command": 7}, {"command": "explode"}, {"command": "status", "extra": 1}, {"command": "grant"}, {"command": "revoke"},
+    {"command": "revoke", "username": "nobody"}, {"command": "revoke", "username": {"a": 1}},
+    grant("user", publish=["in/a"], password="short"), grant("user", publish=["in/a"], password="x" * 257), grant("user"),
+    grant("", publish=["in/a"]), grant("a b", publish=["in/a"]), grant("x" * 65, publish=["in/a"]), grant("user", publish=["in/#"]),
+    grant("user", publish=["in/+/b"]), grant("user", subscribe=["#"]), grant("user", publish=["devices/a"]), grant("user", publish=["$CONTROL/x"]),
+    grant("user", publish=["in/"]), grant("user", publish=["in/" + "x" * 300]), grant("user", publish=[f"in/{i}" for i in range(9)]),
+    grant("user", publish=["in/a"], seconds=-1), grant("user", publish=["in/a"], extra=True),
+    {**grant("user", publish=["in/a"]), "expires": "tomorrow"}, {**grant("user", publish=["in/a"]), "expires": 999999999999999},
+    {**grant("user", publish=["in/a"]), "publish": "in/a"}, {**grant("user", publish=["in/a"]), "publish": [1]}])
+def test_a_bad_command_is_refused_and_the_others_stand(broker, command):
+    admin = Admin(broker)
+    answers = admin.control(command, grant("good", publish=["in/good"]))
+    assert [a["ok"] for a in answers] == [False, True], answers
+    assert answers[0]["detail"]
+
+
+def test_the_table_is_bounded(unstarted_broker):
+    unstarted_broker.options = "plugin_opt_grants_max 3"
+    broker = unstarted_broker.start()
+    admin = Admin(broker)
+    answers = admin.control(*[grant(f"user-{i}", publish=["in/a"]) for i in range(5)])
+    assert [a["ok"] for a in answers] == [True, True, True, False, False]
+    assert admin.control(grant("user-0", publish=["in/b"]))[0]["ok"], "replacing needs no room"
+
+
+def test_connections_of_one_grant_are_bounded_and_come_back(broker):
+    admin = Admin(broker)
+    device = grant("device-1", publish=["in/abc"])
+    admin.control(device)
+    clients = [broker.client(credentials(device)) for _ in range(16)]
+    assert all(c.code == 0 for c in clients)
+    assert broker.client(credentials(device)).code != 0
+    for client in clients:
+        client.close()
+    wait_until("the broker has noticed", lambda: admin.control({"command": "status"})[0]["connections"] == 0)
+    assert broker.client(credentials(device)).code == 0
+
+
+def test_nobody_without_a_name_when_so_configured(unstarted_broker):
+    unstarted_broker.options = "plugin_opt_anonymous none"
+    broker = unstarted_broker.start()
+    assert broker.client().code != 0
+    assert broker.client(NODE_1).code == 0
+
+
+@pytest.mark.parametrize("content,mode,options", [
+    ("", 0o600, ""), ("node-1\n", 0o600, ""), ("node-1:short\n", 0o600, ""), ("node-1:password-of-node-1\n", 0o644, ""),
+    ("node-1:password-of-node-1\nnode-1:password-of-node-1\n", 0o600, ""), ("a b:password-of-node-1\n", 0o600, ""),
+    ("node-1:password-of-node-1\n", 0o600, "plugin_opt_grants_max many"), ("node-1:password-of-node-1\n", 0o600, "plugin_opt_anonymous yes"),
+    ("node-1:password-of-node-1\n", 0o600, "plugin_opt_admin x")])
+def test_the_broker_does_not_start_with_unusable_options(unstarted_broker, content, mode, options):
+    unstarted_broker.admins.write_text(content)
+    unstarted_broker.admins.chmod(mode)
+    unstarted_broker.options = options
+    unstarted_broker.start(wait=False)
+    wait_until("the broker gives up", lambda: unstarted_broker.process.poll() is not None)
+    log = unstarted_broker.log.read_text()
+    assert unstarted_broker.process.returncode != 0 and "agiddi:" in log
+    assert "password-of-node-1" not in log
