@@ -1,1 +1,304 @@
 #include "ledger/ledger.h"
+
+#include "ledger/layout.h"
+#include "protocol/check.h"
+
+namespace agiddi::ledger {
+namespace {
+
+// A record that this store wrote itself.
+template <class T>
+T must(Result<T> decoded, const char* what) {
+  AGIDDI_CHECK(decoded.has_value(), what);
+  return *std::move(decoded);
+}
+
+std::optional<BlockHeader> read_header(const KvReader& reader, std::uint64_t height) {
+  const auto raw = reader.get(Column::blocks, layout::key(layout::kHeader, height));
+  if (!raw) return std::nullopt;
+  return must(decode_header(*raw), "a stored header decodes");
+}
+
+struct StoredTransaction {
+  std::uint64_t height;
+  std::uint32_t index;
+  Transaction transaction;
+};
+
+std::optional<StoredTransaction> read_transaction(const KvReader& reader, const Hash& id) {
+  const auto raw = reader.get(Column::transactions, layout::key(layout::kApplied, id.view()));
+  if (!raw) return std::nullopt;
+  AGIDDI_CHECK(raw->size() > 12, "a stored transaction is whole");
+  const BytesView view = *raw;
+  return StoredTransaction{read_u64_be(view), read_u32_be(view.substr(8)), must(decode_transaction(view.substr(12)), "a stored transaction decodes")};
+}
+
+}  // namespace
+
+BlockHeader genesis_header(const Genesis& genesis, const Hash& state_digest) {
+  BlockHeader header;
+  header.network = genesis.network;
+  header.height = 0;
+  header.previous_hash = genesis.digest;
+  header.batch_digest = Batch{0, 0, genesis.created, {}}.digest();
+  header.transaction_root = merkle_root({});
+  header.receipt_root = merkle_root({});
+  header.state_digest = state_digest;
+  header.members_digest = genesis.member_set().digest();
+  header.timestamp = genesis.created;
+  return header;
+}
+
+LedgerSnapshot::LedgerSnapshot(std::shared_ptr<const KvReader> reader, std::shared_ptr<TermCache> cache)
+    : reader_(std::move(reader)),
+      triples_(make_triple_source(*reader_, std::move(cache))),
+      height_(layout::meta_number(*reader_, layout::kHeight)),
+      certified_(layout::meta_number(*reader_, layout::kCertified)) {
+  auto header = read_header(*reader_, height_);
+  AGIDDI_CHECK(header.has_value(), "the applied height has a header");
+  header_ = *std::move(header);
+  header_hash_ = header_.hash();
+}
+
+LedgerSnapshot::~LedgerSnapshot() = default;
+
+std::optional<BlockHeader> LedgerSnapshot::header(std::uint64_t height) const {
+  return height == height_ ? header_ : read_header(*reader_, height);
+}
+
+std::optional<Batch> LedgerSnapshot::batch(std::uint64_t height) const {
+  const auto raw = reader_->get(Column::blocks, layout::key(layout::kBatch, height));
+  if (!raw) return std::nullopt;
+  return must(decode_batch(*raw), "a stored batch decodes");
+}
+
+std::optional<Block> LedgerSnapshot::block(std::uint64_t height) const {
+  auto header = this->header(height);
+  if (!header) return std::nullopt;
+  Block block;
+  block.header = *std::move(header);
+  auto batch = this->batch(height);
+  AGIDDI_CHECK(batch.has_value(), "a block has a batch");
+  block.batch = *std::move(batch);
+  for (const Hash& id : block.batch.transactions) {
+    auto stored = read_transaction(*reader_, id);
+    AGIDDI_CHECK(stored.has_value(), "a block's transaction is stored");
+    block.transactions.push_back(std::move(stored->transaction));
+  }
+  const Bytes prefix = layout::key(layout::kReceipt, height);
+  reader_->scan(Column::blocks, prefix, prefix_end(prefix), [&](BytesView, BytesView value) {
+    block.receipts.push_back(must(decode_receipt(value), "a stored receipt decodes"));
+    return true;
+  });
+  AGIDDI_CHECK(block.receipts.size() == block.transactions.size(), "a block has a receipt for each transaction");
+  return block;
+}
+
+std::optional<QuorumCertificate> LedgerSnapshot::certificate(std::uint64_t height) const {
+  const auto raw = reader_->get(Column::blocks, layout::key(layout::kCertificate, height));
+  if (!raw) return std::nullopt;
+  return must(decode_certificate(*raw), "a stored certificate decodes");
+}
+
+std::optional<TransactionRecord> LedgerSnapshot::transaction(const Hash& id) const {
+  auto stored = read_transaction(*reader_, id);
+  if (!stored) return std::nullopt;
+  const auto header = this->header(stored->height);
+  const auto receipt = reader_->get(Column::blocks, layout::receipt(stored->height, stored->index));
+  AGIDDI_CHECK(header && receipt, "a stored transaction has a block and a receipt");
+  return TransactionRecord{std::move(stored->transaction), stored->height, stored->index, header->timestamp,
+                           must(decode_receipt(*receipt), "a stored receipt decodes")};
+}
+
+bool LedgerSnapshot::has_transaction(const Hash& id) const {
+  return reader_->get(Column::transactions, layout::key(layout::kApplied, id.view())).has_value();
+}
+
+StateDigest LedgerSnapshot::state_digest() const {
+  const auto raw = reader_->get(Column::meta, layout::kAccumulator);
+  AGIDDI_CHECK(raw.has_value(), "the store has a state accumulator");
+  return must(StateDigest::decode(*raw), "the state accumulator decodes");
+}
+
+Ledger::Ledger(KvStore& store, std::string network)
+    : store_(store), cache_(make_term_cache()), triples_(store, cache_), network_(std::move(network)) {}
+
+Result<std::unique_ptr<Ledger>> Ledger::open(KvStore& store, const Genesis& genesis, const GenesisState& initial) {
+  StateDigest digest;
+  digest.apply(initial.changes);
+  const BlockHeader first = genesis_header(genesis, digest.digest());
+  std::unique_ptr<Ledger> ledger(new Ledger(store, genesis.network));
+
+  const auto format = store.get(Column::meta, layout::kFormat);
+  if (!format) {
+    for (const auto& change : initial.changes) {
+      AGIDDI_CHECK(!change.before && change.after, "the genesis state is made from an empty one");
+    }
+    BlockToApply block;
+    block.block.header = first;
+    block.block.batch = Batch{0, 0, genesis.created, {}};
+    block.changes = initial.changes;
+    block.digest = digest;
+    block.triples = initial.triples;
+    ledger->write(block);
+    return ledger;
+  }
+
+  if (format->size() != 4 || read_u32_be(*format) != layout::kFormatVersion) {
+    const std::string found = format->size() == 4 ? std::to_string(read_u32_be(*format)) : "unreadable";
+    return fail(Status::internal, "the data folder has format version " + found + ", and this program knows version " +
+                                      std::to_string(layout::kFormatVersion) + ": use the program version that wrote the folder, or a newer one");
+  }
+  const auto network = store.get(Column::meta, layout::kNetwork);
+  if (!network || *network != genesis.network) {
+    return fail(Status::conflict, "the data folder belongs to network " + network.value_or("(none)") + ", and the genesis file is of network " +
+                                      genesis.network + ": use this network's own data folder, or the other genesis file");
+  }
+  const LedgerSnapshot snapshot(store.snapshot(), ledger->cache_);
+  const auto stored_first = snapshot.header(0);
+  if (!stored_first || stored_first->hash() != first.hash()) {
+    return fail(Status::conflict, "the data folder was begun with another genesis state (" +
+                                      (stored_first ? stored_first->state_digest.hex() : std::string("none")) + ", now " +
+                                      first.state_digest.hex() + "): this program has other rules than the one that made the folder");
+  }
+  if (snapshot.state_digest().digest() != snapshot.header().state_digest) {
+    return fail(Status::internal, "the data folder is damaged: the state accumulator does not belong to block " +
+                                      std::to_string(snapshot.height()) + "; restore a backup, or empty the folder and let the node catch up from the others");
+  }
+  ledger->last_hash_ = snapshot.header_hash();
+  ledger->height_.store(snapshot.height(), std::memory_order_release);
+  return ledger;
+}
+
+std::shared_ptr<const LedgerSnapshot> Ledger::snapshot() const { return std::make_shared<const LedgerSnapshot>(store_.snapshot(), cache_); }
+
+void Ledger::apply(const BlockToApply& block) {
+  const BlockHeader& header = block.block.header;
+  AGIDDI_CHECK(header.height == height() + 1, "heights are contiguous");
+  AGIDDI_CHECK(header.previous_hash == last_hash_, "a block continues the chain");
+  AGIDDI_CHECK(header.network == network_, "a block is of this network");
+  write(block);
+}
+
+void Ledger::write(const BlockToApply& to_apply) {
+  const Block& block = to_apply.block;
+  const std::uint64_t height = block.header.height;
+  AGIDDI_CHECK(block.header.state_digest == to_apply.digest.digest(), "the header has the digest of its state");
+  AGIDDI_CHECK(block.header.batch_digest == block.batch.digest(), "the header has the digest of its batch");
+  AGIDDI_CHECK(block.transactions.size() == block.batch.transactions.size(), "a block has all bodies of its batch");
+  AGIDDI_CHECK(block.receipts.size() == block.transactions.size(), "a block has a receipt for each transaction");
+
+  KvBatch batch;
+  batch.reserve(16 + to_apply.changes.size() + 4 * block.transactions.size() + 4 * to_apply.triples.size());
+  if (height == 0) {
+    batch.push_back({Column::meta, Bytes(layout::kFormat), layout::u32(layout::kFormatVersion)});
+    batch.push_back({Column::meta, Bytes(layout::kNetwork), network_});
+  }
+  batch.push_back({Column::blocks, layout::key(layout::kHeader, height), encode_header(block.header)});
+  batch.push_back({Column::blocks, layout::key(layout::kBatch, height), encode_batch(block.batch)});
+  for (std::size_t i = 0; i < block.transactions.size(); ++i) {
+    const Hash& id = block.batch.transactions[i];
+    const auto index = static_cast<std::uint32_t>(i);
+    AGIDDI_CHECK(block.transactions[i].id == id && block.receipts[i].transaction == id, "bodies and receipts stand in batch order");
+    batch.push_back({Column::blocks, layout::receipt(height, index), encode_receipt(block.receipts[i])});
+    const Bytes key = layout::key(layout::kApplied, id.view());
+    if (!store_.get(Column::transactions, key)) {
+      batch.push_back({Column::transactions, key, layout::u64(height) + layout::u32(index) + encode_transaction(block.transactions[i])});
+    }
+    batch.push_back({Column::transactions, layout::key(layout::kPending, id.view()), std::nullopt});
+  }
+  for (const auto& change : to_apply.changes) batch.push_back({Column::state, change.key, change.after});
+  triples_.encode(to_apply.triples, batch);
+  batch.push_back({Column::meta, Bytes(layout::kAccumulator), to_apply.digest.encode()});
+  batch.push_back({Column::meta, Bytes(layout::kHeight), layout::u64(height)});
+  store_.write(batch, true);
+
+  last_hash_ = block.header.hash();
+  height_.store(height, std::memory_order_release);
+}
+
+void Ledger::store_certificate(std::uint64_t height, const QuorumCertificate& certificate) {
+  AGIDDI_CHECK(height >= 1 && height <= this->height(), "a certificate belongs to an applied block");
+  KvBatch batch{{Column::blocks, layout::key(layout::kCertificate, height), encode_certificate(certificate)}};
+  std::uint64_t certified = layout::meta_number(store_, layout::kCertified);
+  if (height == certified + 1) {
+    do {
+      ++certified;
+    } while (store_.get(Column::blocks, layout::key(layout::kCertificate, certified + 1)));
+    batch.push_back({Column::meta, Bytes(layout::kCertified), layout::u64(certified)});
+  }
+  store_.write(batch, false);
+}
+
+void Ledger::store_pending(const std::vector<Transaction>& transactions, bool sync) {
+  KvBatch batch;
+  for (const auto& transaction : transactions) {
+    batch.push_back({Column::transactions, layout::key(layout::kPending, transaction.id.view()), encode_transaction(transaction)});
+  }
+  if (!batch.empty()) store_.write(batch, sync);
+}
+
+std::optional<Transaction> Ledger::pending(const Hash& id) const {
+  const auto raw = store_.get(Column::transactions, layout::key(layout::kPending, id.view()));
+  if (!raw) return std::nullopt;
+  return must(decode_transaction(*raw), "a pending transaction decodes");
+}
+
+std::vector<Hash> Ledger::pending_ids() const {
+  std::vector<Hash> ids;
+  const Bytes prefix(1, layout::kPending);
+  store_.scan(Column::transactions, prefix, prefix_end(prefix), [&](BytesView key, BytesView) {
+    ids.push_back(must(Hash::from_bytes(key.substr(1)), "a pending key holds an id"));
+    return true;
+  });
+  return ids;
+}
+
+void Ledger::drop_pending(const std::vector<Hash>& ids) {
+  KvBatch batch;
+  for (const Hash& id : ids) batch.push_back({Column::transactions, layout::key(layout::kPending, id.view()), std::nullopt});
+  if (!batch.empty()) store_.write(batch, false);
+}
+
+void Ledger::log_write(const std::vector<LogWrite>& writes, bool sync) {
+  KvBatch batch;
+  batch.reserve(writes.size());
+  for (const auto& write : writes) batch.push_back({Column::log, layout::u64(write.height) + write.key, write.value});
+  if (!batch.empty()) store_.write(batch, sync);
+}
+
+std::vector<LogRecord> Ledger::log_read_all() const {
+  std::vector<LogRecord> records;
+  store_.scan(Column::log, {}, {}, [&](BytesView key, BytesView value) {
+    AGIDDI_CHECK(key.size() >= 8, "a log key begins with a height");
+    records.push_back({read_u64_be(key), Bytes(key.substr(8)), Bytes(value)});
+    return true;
+  });
+  return records;
+}
+
+void Ledger::log_truncate(std::uint64_t below_height) {
+  KvBatch batch;
+  store_.scan(Column::log, {}, layout::u64(below_height), [&](BytesView key, BytesView) {
+    batch.push_back({Column::log, Bytes(key), std::nullopt});
+    return true;
+  });
+  if (!batch.empty()) store_.write(batch, false);
+}
+
+std::optional<Bytes> Ledger::local_get(BytesView key) const { return store_.get(Column::local, key); }
+
+void Ledger::local_put(BytesView key, BytesView value) { store_.write({{Column::local, Bytes(key), Bytes(value)}}, false); }
+
+void Ledger::local_erase(BytesView key) { store_.write({{Column::local, Bytes(key), std::nullopt}}, false); }
+
+std::vector<std::pair<Bytes, Bytes>> Ledger::local_scan(BytesView prefix) const {
+  std::vector<std::pair<Bytes, Bytes>> found;
+  store_.scan(Column::local, prefix, prefix_end(prefix), [&](BytesView key, BytesView value) {
+    found.emplace_back(key, value);
+    return true;
+  });
+  return found;
+}
+
+}  // namespace agiddi::ledger

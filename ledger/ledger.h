@@ -47,7 +47,7 @@ class LedgerSnapshot {
   std::optional<Batch> batch(std::uint64_t height) const;
   std::optional<Block> block(std::uint64_t height) const;           // with bodies and receipts
   std::optional<QuorumCertificate> certificate(std::uint64_t height) const;
-  std::uint64_t certified_height() const { return certified_; }     // the highest with a certificate; 0 = none yet
+  std::uint64_t certified_height() const { return certified_; }     // every block from 1 to it has a certificate; 0 = not even the first
   std::optional<TransactionRecord> transaction(const Hash& id) const;
   bool has_transaction(const Hash& id) const;                       // cheaper
 
@@ -102,7 +102,7 @@ class Ledger {
 
   // The next block. Returns when it is on disk. Pending bodies of its transactions are dropped with it.
   void apply(const BlockToApply& block);
-  // Of a block that was applied; verified by the caller. Not synced: what is lost comes again from the peers.
+  // Of a block that was applied; verified by the caller. One thread. Not synced: what is lost comes again from the peers.
   void store_certificate(std::uint64_t height, const QuorumCertificate& certificate);
 
   // Bodies of transactions that a vote of ours promises, until a block has them. Listed at restart. Out of the way of transaction().
@@ -124,8 +124,9 @@ class Ledger {
   std::vector<std::pair<Bytes, Bytes>> local_scan(BytesView prefix) const;
 
  private:
-  explicit Ledger(KvStore& store);
-  void write_block(const BlockToApply& block, KvBatch& batch);
+  Ledger(KvStore& store, std::string network);
+  void write(const BlockToApply& block);  // one synced batch
+
 
   KvStore& store_;
   std::shared_ptr<TermCache> cache_;

@@ -1,1 +1,129 @@
-#include "ledger/ledger.h"
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include "ledger/dictionary.h"
+#include "ledger/layout.h"
+#include "ledger/triple_store.h"
+#include "protocol/check.h"
+
+namespace agiddi::ledger {
+namespace {
+
+struct Op {
+  TermId s, p, o;
+  bool added;
+};
+
+// Terms to ids for one block: allocates what is new, and remembers what this block has already asked for.
+class Interner {
+ public:
+  Interner(const KvReader& store, TermCache& cache, std::uint64_t next, KvBatch& batch)
+      : store_(store), cache_(cache), next_(next), first_new_(next), batch_(batch) {}
+
+  TermId id(const Term& term, bool allocate) {
+    if (const TermId inlined = inline_id(term); inlined != kNoTerm) return inlined;
+    Bytes encoded = encode_term(term);
+    if (const auto known = block_.find(encoded); known != block_.end()) return known->second;
+    if (const auto cached = cache_.id(encoded)) {
+      block_.emplace(std::move(encoded), *cached);
+      return *cached;
+    }
+    const Bytes key = term_key(encoded);
+    if (const auto raw = store_.get(Column::terms, key)) {
+      const TermId found = read_u64_be(*raw);
+      cache_.put(found, encoded);
+      block_.emplace(std::move(encoded), found);
+      return found;
+    }
+    if (!allocate) return kNoTerm;
+    const TermTag tag = term.is_iri() ? TermTag::iri : term.is_literal() ? TermTag::literal : TermTag::blank;
+    const TermId made = make_id(tag, next_++);
+    batch_.push_back({Column::terms, key, layout::u64(made)});
+    batch_.push_back({Column::terms, layout::key(layout::kTermOfId, made), encoded});
+    cache_.put(made, encoded);
+    block_.emplace(std::move(encoded), made);
+    return made;
+  }
+
+  // A triple with a term of this block cannot be in the store.
+  bool is_new(TermId id) const { return id != kNoTerm && tag_of(id) <= TermTag::literal && payload_of(id) >= first_new_; }
+  std::uint64_t next() const { return next_; }
+
+ private:
+  const KvReader& store_;
+  TermCache& cache_;
+  std::uint64_t next_;
+  const std::uint64_t first_new_;
+  KvBatch& batch_;
+  std::unordered_map<Bytes, TermId> block_;
+};
+
+}  // namespace
+
+TripleWriter::TripleWriter(const KvReader& store, std::shared_ptr<TermCache> cache)
+    : store_(store), cache_(std::move(cache)), next_term_(std::max<std::uint64_t>(1, layout::meta_number(store, layout::kNextTerm))) {
+  AGIDDI_CHECK(cache_, "the writer has a term cache");
+}
+
+void TripleWriter::encode(const TripleChanges& changes, KvBatch& batch) {
+  if (changes.empty()) return;
+  batch.reserve(batch.size() + 4 * changes.size());
+  Interner interner(store_, *cache_, next_term_, batch);
+  std::vector<Op> ops;
+  ops.reserve(changes.size());
+  const Term* last_subject = nullptr;
+  TermId subject = kNoTerm;
+  for (const auto& [triple, added] : changes) {
+    AGIDDI_CHECK(!triple.subject.is_literal() && triple.predicate.is_iri(), "a triple's subject is no literal, its predicate an IRI");
+    if (subject == kNoTerm || *last_subject != triple.subject) {
+      subject = interner.id(triple.subject, added);
+      last_subject = &triple.subject;
+    }
+    const Op op{subject, interner.id(triple.predicate, added), interner.id(triple.object, added), added};
+    if (op.s != kNoTerm && op.p != kNoTerm && op.o != kNoTerm) ops.push_back(op);
+  }
+
+  // Equal triples come together in their order of execution, and the last one counts. Sorted keys also go faster into the store.
+  std::stable_sort(ops.begin(), ops.end(), [](const Op& a, const Op& b) { return std::tie(a.s, a.p, a.o) < std::tie(b.s, b.p, b.o); });
+  std::map<TermId, std::int64_t> counts;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    const Op op = ops[i];
+    if (i + 1 < ops.size() && std::tie(op.s, op.p, op.o) == std::tie(ops[i + 1].s, ops[i + 1].p, ops[i + 1].o)) continue;
+    const bool there = !interner.is_new(op.s) && !interner.is_new(op.p) && !interner.is_new(op.o) &&
+                       store_.get(Column::spo, layout::triple(op.s, op.p, op.o)).has_value();
+    if (there == op.added) continue;
+    counts[op.p] += op.added ? 1 : -1;
+    ops[kept++] = op;
+  }
+  ops.resize(kept);
+
+  const auto write = [&](Column column, auto key_of) {
+    for (const Op& op : ops) batch.push_back({column, key_of(op), op.added ? std::optional<Bytes>(Bytes()) : std::nullopt});
+  };
+  write(Column::spo, [](const Op& op) { return layout::triple(op.s, op.p, op.o); });
+  std::sort(ops.begin(), ops.end(), [](const Op& a, const Op& b) { return std::tie(a.p, a.o, a.s) < std::tie(b.p, b.o, b.s); });
+  write(Column::pos, [](const Op& op) { return layout::triple(op.p, op.o, op.s); });
+  std::sort(ops.begin(), ops.end(), [](const Op& a, const Op& b) { return std::tie(a.o, a.s, a.p) < std::tie(b.o, b.s, b.p); });
+  write(Column::osp, [](const Op& op) { return layout::triple(op.o, op.s, op.p); });
+
+  std::int64_t total = 0;
+  for (const auto& [predicate, count] : counts) {
+    if (count == 0) continue;
+    total += count;
+    const Bytes key = layout::predicate_count(predicate);
+    const auto now = static_cast<std::uint64_t>(static_cast<std::int64_t>(layout::meta_number(store_, key)) + count);
+    batch.push_back({Column::meta, key, now == 0 ? std::nullopt : std::optional<Bytes>(layout::u64(now))});
+  }
+  if (total != 0) {
+    const auto now = static_cast<std::int64_t>(layout::meta_number(store_, layout::kTriples)) + total;
+    batch.push_back({Column::meta, Bytes(layout::kTriples), layout::u64(static_cast<std::uint64_t>(now))});
+  }
+  if (interner.next() != next_term_) {
+    next_term_ = interner.next();
+    batch.push_back({Column::meta, Bytes(layout::kNextTerm), layout::u64(next_term_)});
+  }
+}
+
+}  // namespace agiddi::ledger

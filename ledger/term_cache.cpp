@@ -1,1 +1,0 @@
-#include "ledger/ledger.h"
