@@ -191,7 +191,7 @@ def test_after_a_restart_nothing_is_granted_until_the_node_says_so(broker):
 
 @pytest.mark.parametrize("payload", [
     "", "not json", "{}", "[]", "null", "7", '"x"', "[" * 100, '[{"command":"grant"', "\0", b"\xff\xfe", '[{"command":"status"}] x',
-    json.dumps([{"command": "status"}] * 1001), "[" + "7," * 140000 + "7]", '[{"a":1,"a":2}]'], ids=range(15))
+    json.dumps([{"command": "status"}] * 1001), "[" + "7," * 100000 + "7]", '[{"a":1,"a":2}]'], ids=range(15))
 def test_what_is_no_list_of_commands_changes_nothing(broker, payload):
     admin = Admin(broker)
     device = grant("device-1", publish=["in/abc"])
