@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ledger/ledger.h"
+#include "ontology/device.h"
 #include "protocol/json.h"
 #include "protocol/time.h"
 
@@ -19,6 +20,7 @@ struct ServedDevice {
   std::uint32_t version = 0;
   std::string provider;                          // DID: must equal the provider in the opened access data
   Json description;                              // the device as it was registered; "access" holds {"protocol","sealed":{"ciphertext","nonce","recipients"}}
+  ontology::DeviceDescription parsed;            // the same, parsed: sensors, units, sealed access as bytes
   Json measurement_template;                     // JSON-LD
   std::optional<std::int64_t> limit_ms;          // T: total time bought
   std::optional<TimeMs> expires;                 // when T ends (from the payment or from the grant); exact

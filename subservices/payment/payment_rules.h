@@ -17,9 +17,11 @@ inline constexpr TimeMs kSettleGrace_ms = 30'000;                  // for the la
 // version or retired, 422 an amount that is not the quoted one, 402 when funds lack.
 Result<RuleOutcome> payment_create(RuleContext& context, const Transaction& transaction, const Json& body);
 
-// {"to","currency","amount"}. mint: issuers only (403); transfer: from the signer; 402 when funds lack.
+// {"to","currency","amount"}; redeem has no "to". mint makes credit and redeem takes the signer's own out of the world: issuers only (403). transfer: from the
+// signer. 402 when funds lack.
 Result<RuleOutcome> credit_mint(RuleContext& context, const Transaction& transaction, const Json& body);
 Result<RuleOutcome> credit_transfer(RuleContext& context, const Transaction& transaction, const Json& body);
+Result<RuleOutcome> credit_redeem(RuleContext& context, const Transaction& transaction, const Json& body);
 
 // Ends an item: the payee gets what was earned by `active_ms` of service and `bytes` delivered, the payer the rest; its escrow is then zero.
 void settle_item(RuleContext& context, const Hash& payment, std::uint32_t index, records::PaymentItem& item, std::int64_t active_ms, std::int64_t bytes,

@@ -1,0 +1,276 @@
+#include "subservices/access/access_rules.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "ontology/units.h"
+#include "protocol/limits.h"
+#include "subservices/access/integration_records.h"
+#include "subservices/payment/payment_rules.h"
+
+namespace agiddi::subservices {
+namespace {
+
+struct AccessRequest {
+  std::string application, node, protocol, unit;
+  Hash payment;
+  std::vector<Hash> devices;
+  std::vector<std::optional<std::uint32_t>> versions;   // beside devices
+};
+
+void read_devices(FieldReader& fields, AccessRequest& request, std::vector<FieldError>& errors) {
+  const auto* devices = fields.required_array("devices", 1, limits::kItemsPerPaymentMax);
+  const auto* versions = fields.optional_array("versions", 1, limits::kItemsPerPaymentMax);
+  if (!devices) return;
+  std::set<Hash> seen;
+  for (std::size_t i = 0; i < devices->size(); ++i) {
+    const Json& urn = (*devices)[i];
+    const auto device = device_from_urn(urn.is_string() ? urn.as_string() : std::string());
+    if (!device) {
+      errors.push_back({pointer_index("/devices", i), "must be urn:agiddi:device: and 64 lower-case hexadecimal digits"});
+    } else if (!seen.insert(*device).second) {
+      errors.push_back({pointer_index("/devices", i), "comes twice"});
+    }
+    request.devices.push_back(device.value_or(Hash{}));
+  }
+  request.versions.resize(request.devices.size());
+  if (!versions) return;
+  if (versions->size() != devices->size()) {
+    fields.error("versions", "must hold one number for each device");
+    return;
+  }
+  for (std::size_t i = 0; i < versions->size(); ++i) {
+    const Json& json = (*versions)[i];
+    const auto version = Decimal::parse(json.is_number() ? json.number_text() : std::string());
+    if (!version || *version < Decimal(1, 0) || version->scale() != 0 || *version > Decimal(UINT32_MAX, 0)) {
+      errors.push_back({pointer_index("/versions", i), "must be a version number"});
+    } else {
+      request.versions[i] = static_cast<std::uint32_t>(version->mantissa());
+    }
+  }
+}
+
+void read_delivery(FieldReader& fields, AccessRequest& request, std::vector<FieldError>& errors) {
+  const Json* delivery = fields.required_object("delivery");
+  if (!delivery) return;
+  FieldReader members(*delivery, "/delivery", errors);
+  request.protocol = members.required_string("protocol", 16).value_or("");
+  static constexpr std::string_view kProtocols[] = {"mqtt", "sse", "websocket"};
+  if (!request.protocol.empty() && std::find(std::begin(kProtocols), std::end(kProtocols), request.protocol) == std::end(kProtocols)) {
+    members.error("protocol", "must be \"mqtt\", \"sse\" or \"websocket\"");
+  }
+  if (const auto unit = members.optional_string("unit", 256)) {
+    if (!ontology::units().find(*unit)) members.error("unit", "must be a QUDT unit IRI or a UCUM code of the unit table");
+    request.unit = *unit;
+  }
+  members.finish();
+}
+
+Result<AccessRequest> read_access(const Json& body, const MemberSet& members) {
+  std::vector<FieldError> errors;
+  FieldReader fields(body, "", errors);
+  AccessRequest request;
+  request.application = fields.required_string("application", 128).value_or("");
+  if (!request.application.empty() && !key_from_did(request.application)) fields.error("application", "must be the did:key of an Ed25519 key");
+  request.payment = read_hash(fields, "payment").value_or(Hash{});
+  read_devices(fields, request, errors);
+  if (const auto node = fields.optional_string("node", 64)) {
+    request.node = *node;
+    if (members.index_of(*node) < 0) fields.error("node", "must be the id of a member: see /v1/validators");
+  }
+  read_delivery(fields, request, errors);
+  fields.finish();
+  if (!errors.empty()) return tl::unexpected(invalid_fields(std::move(errors)));
+  return request;
+}
+
+struct ItemToGrant { std::uint32_t index = 0; records::PaymentItem item; };
+
+// The payment items of the devices asked for, in that order. Whoever asks for a device that was not paid for gets nothing at all.
+Result<std::vector<ItemToGrant>> items_to_grant(const StateView& state, const AccessRequest& request) {
+  std::map<Hash, ItemToGrant> paid;
+  const Bytes prefix = keys::payment_items_of(request.payment);
+  state.scan(prefix, [&](BytesView key, BytesView value) {
+    auto item = parse_record<records::PaymentItem>(value);
+    const Hash device = hash_of(item.device());
+    paid.emplace(device, ItemToGrant{read_u32_be(key.substr(prefix.size())), std::move(item)});
+    return true;
+  });
+  std::vector<ItemToGrant> items;
+  for (std::size_t i = 0; i < request.devices.size(); ++i) {
+    const auto found = paid.find(request.devices[i]);
+    if (found == paid.end()) return fail(Status::forbidden, "the payment does not hold device " + device_urn(request.devices[i]));
+    items.push_back(found->second);
+  }
+  return items;
+}
+
+// When the time bought for an item ends.
+TimeMs end_of_time(const RuleContext& context, const records::Payment& payment, const records::PaymentItem& item) {
+  return (payment.starts_with_integration() ? context.timestamp : payment.timestamp_ms()) + item.limit_ms();
+}
+
+Result<void> check_grantable(const RuleContext& context, const AccessRequest& request, const records::Payment& payment,
+                             const std::vector<ItemToGrant>& items) {
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const auto& item = items[i].item;
+    const std::string urn = device_urn(request.devices[i]);
+    if (item.state() == records::ITEM_INTEGRATED || !item.integration().empty()) {
+      return fail(Status::conflict, "this payment's access to " + urn + " is in use or was used");
+    }
+    if (item.state() == records::ITEM_SETTLED) return fail(Status::payment_required, "what was paid for " + urn + " has lapsed and went back");
+    if (item.minutes_milli() > 0 && end_of_time(context, payment, item) <= context.timestamp) {
+      return fail(Status::payment_required, "the time paid for " + urn + " has passed");
+    }
+    if (request.versions[i] && *request.versions[i] != item.version()) {
+      return fail(Status::conflict, "version " + std::to_string(item.version()) + " of " + urn + " was paid for");
+    }
+  }
+  return {};
+}
+
+records::IntegrationDevice grant(const RuleContext& context, const records::Payment& payment, const ItemToGrant& granted) {
+  const auto& item = granted.item;
+  records::IntegrationDevice device;
+  device.set_device(item.device());
+  device.set_version(item.version());
+  device.set_item_index(granted.index);
+  if (item.minutes_milli() > 0) {
+    device.set_has_time(true);
+    device.set_limit_ms(item.limit_ms());
+    device.set_expires_ms(end_of_time(context, payment, item));
+  }
+  if (item.kilobytes_milli() > 0) {
+    device.set_has_data(true);
+    device.set_limit_bytes(item.limit_bytes());
+  }
+  return device;
+}
+
+Json grant_json(const records::IntegrationDevice& device) {
+  Json json = Json::object({{"device", device_urn(hash_of(device.device()))}, {"version", device.version()}});
+  if (device.has_time()) json.set("seconds", Json::number(thousandths_text(device.limit_ms())));
+  if (device.has_data()) json.set("bytes", device.limit_bytes());
+  if (device.has_time()) json.set("expires", time_text(device.expires_ms()));
+  return json;
+}
+
+// The member whose key signed; -1 for anybody else.
+int signing_member(const RuleContext& context, const Transaction& transaction) { return context.members.index_of(transaction.signer); }
+
+void claim(RuleContext& context, const Hash& id, records::Integration& integration, const std::string& node) {
+  integration.set_node(node);
+  integration.set_epoch(1);
+  integration.set_state(records::INTEGRATION_ACTIVE);
+  integration.set_claimed_ms(context.timestamp);
+  context.state.put(keys::served(node, id), {});
+}
+
+}  // namespace
+
+Result<RuleOutcome> integration_create(RuleContext& context, const Transaction& transaction, const Json& body) {
+  const auto request = read_access(body, context.members);
+  if (!request) return tl::unexpected(request.error());
+  if (request->application != transaction.header.kid) return fail(Status::forbidden, "an integration is signed by its application");
+  const auto payment = load<records::Payment>(context.state, keys::payment(request->payment));
+  if (!payment) return fail(Status::payment_required, "there is no such payment on the ledger");
+  if (payment->payer() != request->application) return fail(Status::forbidden, "the payment belongs to another payer");
+  auto items = items_to_grant(context.state, *request);
+  if (!items) return tl::unexpected(items.error());
+  if (const auto grantable = check_grantable(context, *request, *payment, *items); !grantable) return tl::unexpected(grantable.error());
+
+  const Hash id = integration_id(transaction.id);
+  records::Integration integration;
+  integration.set_application(request->application);
+  integration.set_payment(Bytes(request->payment.view()));
+  integration.set_protocol(request->protocol);
+  integration.set_unit(request->unit);
+  integration.set_transaction(Bytes(transaction.id.view()));
+  integration.set_height(context.height);
+  integration.set_timestamp_ms(context.timestamp);
+  integration.set_device_count(static_cast<std::uint32_t>(items->size()));
+  integration.set_open_devices(static_cast<std::uint32_t>(items->size()));
+  if (!request->node.empty()) claim(context, id, integration, request->node);
+
+  Json grants = Json::array();
+  for (std::uint32_t i = 0; i < items->size(); ++i) {
+    auto& [index, item] = (*items)[i];
+    const auto device = grant(context, *payment, (*items)[i]);
+    item.set_state(records::ITEM_INTEGRATED);
+    item.set_integration(Bytes(id.view()));
+    item.set_integration_index(i);
+    const TimeMs end = device.has_time() ? device.expires_ms() : payment->timestamp_ms() + kDataLapse_ms;
+    reschedule_item(context, request->payment, index, item, end + kSettleGrace_ms);
+    store(context.state, keys::integration_device(id, i), device);
+    grants.push(grant_json(device));
+  }
+  store(context.state, keys::integration(id), integration);
+  context.state.put(keys::used(request->application, id), {});
+  count_open(context.state, 0, 1);
+  change_access_triples(context, id, integration, true);
+  emit_integration(context, id, integration, "created", transaction.id);
+  if (!request->node.empty()) emit_integration(context, id, integration, "claimed", transaction.id);
+
+  Json result = Json::object({{"integration", id.hex()}, {"payment", request->payment.hex()}, {"application", request->application}});
+  if (!request->node.empty()) result.set("node", request->node).set("epoch", integration.epoch());
+  result.set("grants", std::move(grants));
+  return RuleOutcome{Status::created, std::move(result)};
+}
+
+Result<RuleOutcome> integration_claim(RuleContext& context, const Transaction& transaction, const Json& body) {
+  std::vector<FieldError> errors;
+  FieldReader fields(body, "", errors);
+  const auto id = read_hash(fields, "integration");
+  const auto node = fields.required_string("node", 64);
+  const auto epoch = fields.required_integer("epoch", 1, 1'000'000'000);
+  fields.finish();
+  if (!errors.empty()) return tl::unexpected(invalid_fields(std::move(errors)));
+
+  const int member = signing_member(context, transaction);
+  if (member < 0 || context.members[static_cast<std::size_t>(member)].id != *node) {
+    return fail(Status::forbidden, "a claim is signed by the member that will serve");
+  }
+  auto integration = find_integration(context.state, *id);
+  if (!integration) return tl::unexpected(integration.error());
+  if (integration->state() == records::INTEGRATION_ENDED) return fail(Status::conflict, "the integration has ended");
+  if (integration->state() != records::INTEGRATION_UNCLAIMED) {
+    return fail(Status::conflict, "the integration is served by " + integration->node());
+  }
+  if (*epoch != 1) return fail(Status::conflict, "the first claim has epoch 1");
+
+  change_access_triples(context, *id, *integration, false);
+  claim(context, *id, *integration, *node);
+  store(context.state, keys::integration(*id), *integration);
+  change_access_triples(context, *id, *integration, true);
+  emit_integration(context, *id, *integration, "claimed", transaction.id);
+  return RuleOutcome{Status::ok, Json::object({{"integration", id->hex()}, {"node", *node}, {"epoch", integration->epoch()}})};
+}
+
+Result<RuleOutcome> integration_close(RuleContext& context, const Transaction& transaction, const Json& body) {
+  std::vector<FieldError> errors;
+  FieldReader fields(body, "", errors);
+  const auto id = read_hash(fields, "integration");
+  fields.finish();
+  if (!errors.empty()) return tl::unexpected(invalid_fields(std::move(errors)));
+  auto integration = find_integration(context.state, *id);
+  if (!integration) return tl::unexpected(integration.error());
+  if (integration->application() != transaction.header.kid) return fail(Status::forbidden, "only its application may close an integration");
+
+  switch (integration->state()) {
+    case records::INTEGRATION_ENDED: return fail(Status::conflict, "the integration has ended already: " + integration->ended_because());
+    case records::INTEGRATION_UNCLAIMED: end_all(context, *id, *integration, ended::kClosed, transaction.id); break;
+    case records::INTEGRATION_CLOSING: break;
+    default:
+      integration->set_state(records::INTEGRATION_CLOSING);
+      integration->set_ended_because(std::string(ended::kClosed));
+      integration->set_due_ms(context.timestamp + kSettleGrace_ms);
+      context.state.put(keys::expiry({integration->due_ms(), keys::ExpiryKind::integration, *id, 0}), {});
+      store(context.state, keys::integration(*id), *integration);
+      emit_integration(context, *id, *integration, "closing", transaction.id);
+      break;
+  }
+  return RuleOutcome{Status::ok, Json::object({{"integration", id->hex()}, {"state", "ended"}, {"endedBecause", ended::kClosed}})};
+}
+
+}  // namespace agiddi::subservices

@@ -1,0 +1,124 @@
+#include "subservices/access/access_service.h"
+
+#include "ontology/metadata.h"
+#include "subservices/access/integration_records.h"
+#include "subservices/registration/device_records.h"
+#include "subservices/state_keys.h"
+
+namespace agiddi::subservices {
+namespace {
+
+ServiceState service_state(records::IntegrationState state) {
+  switch (state) {
+    case records::INTEGRATION_UNCLAIMED: return ServiceState::unclaimed;
+    case records::INTEGRATION_ACTIVE: return ServiceState::active;
+    case records::INTEGRATION_CLOSING: return ServiceState::closing;
+    default: return ServiceState::ended;
+  }
+}
+
+const char* phase_name(ServiceState state) {
+  switch (state) {
+    case ServiceState::unclaimed: return "unclaimed";
+    case ServiceState::active: return "active";
+    case ServiceState::closing: return "closing";
+    default: return "ended";
+  }
+}
+
+Json device_json(const records::IntegrationDevice& device) {
+  Json json = Json::object({{"device", device_urn(hash_of(device.device()))},
+                            {"version", device.version()},
+                            {"bytesUsed", device.bytes_used()}});
+  if (device.has_data()) json.set("bytesRemaining", device.limit_bytes() - device.bytes_used());
+  if (device.has_time()) json.set("expires", time_text(device.expires_ms()));
+  json.set("readings", device.readings());
+  json.set("lastMeasurement", nullptr);   // known to the serving node only
+  json.set("state", device.ended() ? "ended" : "active");
+  if (device.ended()) json.set("endedBecause", device.ended_because());
+  return json;
+}
+
+ServedDevice served_device(const StateView& state, const records::IntegrationDevice& device) {
+  const Hash id = hash_of(device.device());
+  const auto record = load_known<records::DeviceVersion>(state, keys::device_version(id, device.version()));
+  auto description = parse_json(record.description());
+  AGIDDI_CHECK(description.has_value(), "a recorded description is JSON");
+  ServedDevice served;
+  served.device = id;
+  served.version = device.version();
+  served.provider = record.provider();
+  served.description = std::move(*description);
+  served.parsed = recorded_description(record);
+  served.measurement_template = ontology::measurement_template(served.parsed, recorded_identity(id, record));
+  if (device.has_time()) {
+    served.limit_ms = device.limit_ms();
+    served.expires = device.expires_ms();
+  }
+  if (device.has_data()) served.limit_bytes = device.limit_bytes();
+  served.bytes_used = device.bytes_used();
+  served.active_ms = device.active_ms();
+  served.readings = device.readings();
+  served.ended = device.ended();
+  return served;
+}
+
+}  // namespace
+
+Result<Json> AccessService::integration(std::string_view id) const {
+  const StateView state(snapshot_.state());
+  const auto hash = Hash::from_hex(id);
+  if (!hash) return fail(Status::not_found, "there is no such integration");
+  const auto record = find_integration(state, *hash);
+  if (!record) return tl::unexpected(record.error());
+  const ServiceState phase = service_state(record->state());
+  Json devices = Json::array();
+  for (const auto& entry : devices_of(state, *hash)) devices.push(device_json(entry.record));
+  const bool over = phase == ServiceState::closing || phase == ServiceState::ended;
+  Json json = Json::object({{"integration", hash->hex()},
+                            {"application", record->application()},
+                            {"payment", hash_of(record->payment()).hex()},
+                            {"transaction", hash_of(record->transaction()).hex()},
+                            {"timestamp", time_text(record->timestamp_ms())},
+                            {"state", over ? "ended" : "active"},
+                            {"phase", phase_name(phase)}});
+  if (!record->node().empty()) json.set("node", record->node()).set("epoch", record->epoch());
+  json.set("delivery", Json::object({{"protocol", record->protocol()}}));
+  json.set("devices", std::move(devices));
+  if (over) json.set("endedBecause", record->ended_because());
+  return json;
+}
+
+Result<ServiceTask> AccessService::task(const Hash& integration) const {
+  const StateView state(snapshot_.state());
+  const auto record = find_integration(state, integration);
+  if (!record) return tl::unexpected(record.error());
+  ServiceTask task;
+  task.integration = integration;
+  task.application = record->application();
+  task.payment = hash_of(record->payment());
+  task.state = service_state(record->state());
+  task.node = record->node();
+  task.epoch = record->epoch();
+  task.sequence = record->sequence();
+  task.protocol = record->protocol();
+  task.unit = record->unit();
+  task.granted = record->timestamp_ms();
+  task.claimed = record->claimed_ms();
+  task.ended_because = record->ended_because();
+  for (const auto& entry : devices_of(state, integration)) task.devices.push_back(served_device(state, entry.record));
+  return task;
+}
+
+std::vector<Hash> AccessService::served_by(std::string_view member) const {
+  const StateView state(snapshot_.state());
+  const Bytes prefix = keys::served_by(member);
+  std::vector<Hash> integrations;
+  state.scan(prefix, [&](BytesView key, BytesView) {
+    integrations.push_back(*Hash::from_bytes(key.substr(prefix.size())));
+    return true;
+  });
+  return integrations;
+}
+
+}  // namespace agiddi::subservices

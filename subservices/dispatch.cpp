@@ -1,0 +1,75 @@
+#include "subservices/dispatch.h"
+
+#include <algorithm>
+#include <array>
+
+#include "protocol/limits.h"
+#include "subservices/access/access_rules.h"
+#include "subservices/door.h"
+#include "subservices/payment/payment_rules.h"
+#include "subservices/registration/registration_rules.h"
+
+namespace agiddi::subservices {
+namespace {
+
+using Rule = Result<RuleOutcome> (*)(RuleContext&, const Transaction&, const Json&);
+
+Result<RuleOutcome> not_available(RuleContext&, const Transaction& transaction, const Json&) {
+  return fail(Status::invalid, transaction.header.action + " is not available in this version");
+}
+
+struct Action {
+  std::string_view name;
+  Rule rule;
+  bool member_only = false;
+};
+
+constexpr std::array kActions{
+    Action{"device.register", device_register},
+    Action{"device.update", device_update},
+    Action{"device.retire", device_retire},
+    Action{"payment.create", payment_create},
+    Action{"integration.create", integration_create},
+    Action{"integration.close", integration_close},
+    Action{"integration.claim", integration_claim, true},
+    Action{"usage.report", usage_report, true},
+    Action{"credit.mint", credit_mint},
+    Action{"credit.transfer", credit_transfer},
+    Action{"credit.redeem", credit_redeem},
+    Action{"governance.propose", not_available},
+    Action{"governance.vote", not_available},
+};
+
+const Action* find_action(std::string_view name) {
+  const auto found = std::find_if(kActions.begin(), kActions.end(), [&](const Action& action) { return action.name == name; });
+  return found == kActions.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+bool is_known_action(std::string_view action) { return find_action(action) != nullptr; }
+
+bool is_member_action(std::string_view action) {
+  const Action* found = find_action(action);
+  return found && found->member_only;
+}
+
+Result<void> check_envelope(const Transaction& transaction, std::string_view network, TimeMs time) {
+  if (transaction.header.network != network) return fail(Status::unauthorized, "the document was signed for another network");
+  if (!is_known_action(transaction.header.action)) return fail(Status::unauthorized, "the document names no action of this network");
+  if (!inside_window(transaction.header, time)) {
+    return fail(Status::unauthorized, "the document is outside its time window, from 60 s before to 600 s after its iat");
+  }
+  return {};
+}
+
+Result<RuleOutcome> run_rule(RuleContext& context, const Transaction& transaction) {
+  if (transaction.body.size() > limits::kBodyMax_bytes) return fail(Status::too_large, "a document has at most 4 MiB");
+  const auto body = parse_json(transaction.body);
+  if (!body) return tl::unexpected(body.error());
+  const Action* action = find_action(transaction.header.action);
+  AGIDDI_CHECK(action != nullptr, "the envelope was checked before");
+  return action->rule(context, transaction, *body);
+}
+
+}  // namespace agiddi::subservices

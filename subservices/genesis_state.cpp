@@ -1,0 +1,43 @@
+#include "subservices/genesis_state.h"
+
+#include "subservices/payment/accounts.h"
+#include "subservices/records.h"
+#include "subservices/state_keys.h"
+
+namespace agiddi::subservices {
+namespace {
+
+constexpr std::uint32_t kRulesVersion = 1;
+
+}  // namespace
+
+Result<ledger::GenesisState> genesis_state(const Genesis& genesis) {
+  ledger::StateOverlay state(ledger::empty_reader());
+  records::Network network;
+  network.set_network(genesis.network);
+  network.set_genesis_digest(Bytes(genesis.digest.view()));
+  network.set_rules_version(kRulesVersion);
+  network.set_created_ms(genesis.created);
+  store(state, keys::network(), network);
+
+  for (const Member& member : genesis.members) {
+    records::MemberRecord record;
+    record.set_key(Bytes(view(member.key)));
+    record.set_sealing_key(Bytes(reinterpret_cast<const char*>(member.sealing_key.data()), member.sealing_key.size()));
+    record.set_address(member.address);
+    store(state, keys::member(member.id), record);
+  }
+  for (const std::string& issuer : genesis.issuers) store(state, keys::issuer(issuer), records::Issuer{});
+  for (const GenesisAccount& account : genesis.accounts) {
+    if (account.amount < 0 || !mint(state, account.did, account.currency, account.amount)) {
+      return fail(Status::invalid, "the accounts of the genesis file hold more " + account.currency + " than an amount can express");
+    }
+  }
+  store(state, keys::counters(), records::Counters{});
+
+  ledger::GenesisState initial;
+  initial.changes = state.changes();
+  return initial;
+}
+
+}  // namespace agiddi::subservices

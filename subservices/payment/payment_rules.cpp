@@ -1,0 +1,302 @@
+#include "subservices/payment/payment_rules.h"
+
+#include <algorithm>
+
+#include "ontology/metadata.h"
+#include "protocol/limits.h"
+#include "subservices/payment/accounts.h"
+#include "subservices/payment/quote_items.h"
+#include "subservices/state_keys.h"
+
+namespace agiddi::subservices {
+namespace {
+
+struct PaymentRequest {
+  std::string payer, currency, method;
+  MicroUnits total = 0;
+  bool starts_with_integration = false;
+  std::vector<QuoteRequest> items;
+  std::vector<MicroUnits> amounts;
+};
+
+std::optional<MicroUnits> read_money(FieldReader& fields, const char* name) {
+  const auto text = fields.required_string(name, 32);
+  if (!text) return std::nullopt;
+  const auto amount = money_from_text(*text);
+  if (!amount) {
+    fields.error(name, "must be a decimal string with at most 6 decimals, such as \"0.10\"");
+    return std::nullopt;
+  }
+  return *amount;
+}
+
+std::optional<std::string> read_did(FieldReader& fields, const char* name) {
+  auto did = fields.required_string(name, 128);
+  if (did && !key_from_did(*did)) {
+    fields.error(name, "must be the did:key of an Ed25519 key");
+    return std::nullopt;
+  }
+  return did;
+}
+
+std::optional<std::string> read_currency(FieldReader& fields) {
+  auto currency = fields.required_string("currency", 12);
+  if (currency && !is_currency(*currency)) fields.error("currency", "must be 3 to 12 capital letters");
+  return currency;
+}
+
+Result<PaymentRequest> read_payment(const Json& body) {
+  std::vector<FieldError> errors;
+  FieldReader fields(body, "", errors);
+  PaymentRequest request;
+  request.payer = read_did(fields, "payer").value_or("");
+  request.currency = read_currency(fields).value_or("");
+  request.total = read_money(fields, "total").value_or(0);
+  request.method = fields.required_string("method", 64).value_or("");
+  if (!request.method.empty() && request.method != "credit") {
+    fields.error("method", "this network knows no payment authority of that name: use \"credit\"");
+  }
+  if (fields.optional("authorization") && request.method == "credit") {
+    fields.error("authorization", "belongs to a payment authority: credit is authorised by the payer's signature");
+  }
+  if (const auto starts = fields.optional_string("starts", 32)) {
+    request.starts_with_integration = *starts == "integration";
+    if (*starts != "integration" && *starts != "payment") fields.error("starts", "must be \"payment\" or \"integration\"");
+  }
+  if (const auto* items = fields.required_array("items", 1, limits::kItemsPerPaymentMax)) {
+    for (std::size_t i = 0; i < items->size(); ++i) {
+      FieldReader item((*items)[i], "/items/" + std::to_string(i), errors);
+      QuoteRequest quote;
+      read_quote_request(item, quote);
+      quote.version = static_cast<std::uint32_t>(item.required_integer("version", 1, UINT32_MAX).value_or(0));
+      request.amounts.push_back(read_money(item, "amount").value_or(0));
+      request.items.push_back(std::move(quote));
+      item.finish();
+    }
+    refuse_repeated_devices(request.items, errors);
+  }
+  fields.finish();
+  if (!errors.empty()) return tl::unexpected(invalid_fields(std::move(errors)));
+  return request;
+}
+
+// Every amount that the payer signed is the one that the ledger computes, and every device takes the method.
+std::vector<FieldError> compare_with_quote(const PaymentRequest& request, const Quote& quote) {
+  std::vector<FieldError> errors;
+  for (std::size_t i = 0; i < quote.items.size(); ++i) {
+    const auto& item = quote.items[i];
+    const std::string pointer = "/items/" + std::to_string(i);
+    if (item.amount() != request.amounts[i]) errors.push_back({pointer + "/amount", "is not the quoted amount, " + money_text(item.amount())});
+    if (std::find(item.methods.begin(), item.methods.end(), request.method) == item.methods.end()) {
+      errors.push_back({pointer + "/device", "does not take payment by " + request.method});
+    }
+  }
+  if (request.currency != quote.currency) errors.push_back({"/currency", "the devices cost " + quote.currency});
+  if (request.total != quote.total) errors.push_back({"/total", "is not the sum of the quoted amounts, " + money_text(quote.total)});
+  return errors;
+}
+
+void set_price(records::Price& record, const UnitPrice& price) {
+  record.set_micro(price.micro);
+  record.set_unit(price.unit);
+}
+
+records::PaymentItem make_item(const QuotedItem& quoted) {
+  records::PaymentItem item;
+  item.set_device(Bytes(quoted.device.view()));
+  item.set_version(quoted.version);
+  item.set_provider(quoted.provider);
+  item.set_payee(quoted.payee);
+  if (quoted.minutes_milli) {
+    item.set_minutes_milli(*quoted.minutes_milli);
+    item.set_minutes_amount(quoted.minutes_amount);
+    item.set_limit_ms(limit_for(quoted.time_price, quoted.minutes_amount, *quoted.minutes_milli * 60));
+    set_price(*item.mutable_time_price(), quoted.time_price);
+  }
+  if (quoted.kilobytes_milli) {
+    item.set_kilobytes_milli(*quoted.kilobytes_milli);
+    item.set_kilobytes_amount(quoted.kilobytes_amount);
+    item.set_limit_bytes(limit_for(quoted.data_price, quoted.kilobytes_amount, *quoted.kilobytes_milli));
+    set_price(*item.mutable_data_price(), quoted.data_price);
+  }
+  return item;
+}
+
+// When an item that nobody integrated goes back to its payer.
+TimeMs first_due(const RuleContext& context, const PaymentRequest& request, const records::PaymentItem& item) {
+  const bool time_runs = item.minutes_milli() > 0 && !request.starts_with_integration;
+  return context.timestamp + (time_runs ? item.limit_ms() : kDataLapse_ms);
+}
+
+ontology::PaymentFacts facts_of(const RuleContext& context, const Hash& payment, const Transaction& transaction,
+                                const PaymentRequest& request, const Quote& quote) {
+  ontology::PaymentFacts facts;
+  facts.payment = payment;
+  facts.payer = request.payer;
+  facts.currency = quote.currency;
+  facts.method = request.method;
+  facts.total = quote.total;
+  facts.timestamp = context.timestamp;
+  facts.transaction = transaction.id;
+  for (const auto& item : quote.items) {
+    ontology::PaymentItemFacts fact;
+    fact.device = item.device;
+    fact.device_version = item.version;
+    fact.payee = item.payee;
+    fact.amount = item.amount();
+    if (item.minutes_milli) fact.minutes = Decimal(*item.minutes_milli, 3);
+    if (item.kilobytes_milli) fact.kilobytes = Decimal(*item.kilobytes_milli, 3);
+    facts.items.push_back(std::move(fact));
+  }
+  return facts;
+}
+
+struct CreditRequest { std::string to, currency; MicroUnits amount = 0; };
+
+Result<CreditRequest> read_credit(const Json& body, bool has_recipient) {
+  std::vector<FieldError> errors;
+  FieldReader fields(body, "", errors);
+  CreditRequest request;
+  if (has_recipient) request.to = read_did(fields, "to").value_or("");
+  request.currency = read_currency(fields).value_or("");
+  const auto amount = read_money(fields, "amount");
+  if (amount && *amount == 0) fields.error("amount", "must be above 0");
+  request.amount = amount.value_or(0);
+  fields.finish();
+  if (!errors.empty()) return tl::unexpected(invalid_fields(std::move(errors)));
+  return request;
+}
+
+Error lack_of_funds(const StateView& state, std::string_view did, std::string_view currency, MicroUnits wanted) {
+  return {Status::payment_required,
+          "the account holds " + money_text(available(state, did, currency)) + " " + std::string(currency) + " and " + money_text(wanted) +
+              " are needed",
+          {}};
+}
+
+RuleOutcome credit_outcome(const CreditRequest& request) {
+  Json result = Json::object({{"currency", request.currency}, {"amount", money_text(request.amount)}});
+  if (!request.to.empty()) result.set("to", request.to);
+  return {Status::created, std::move(result)};
+}
+
+}  // namespace
+
+Result<RuleOutcome> payment_create(RuleContext& context, const Transaction& transaction, const Json& body) {
+  const auto request = read_payment(body);
+  if (!request) return tl::unexpected(request.error());
+  if (request->payer != transaction.header.kid) return fail(Status::forbidden, "a payment is signed by its payer");
+  const auto quote = make_quote(context.state, request->items);
+  if (!quote) return tl::unexpected(quote.error());
+  if (auto errors = compare_with_quote(*request, *quote); !errors.empty()) return tl::unexpected(invalid_fields(std::move(errors)));
+  if (!to_escrow(context.state, request->payer, quote->currency, quote->total)) {
+    return tl::unexpected(lack_of_funds(context.state, request->payer, quote->currency, quote->total));
+  }
+
+  const Hash id = payment_id(transaction.id);
+  records::Payment record;
+  record.set_payer(request->payer);
+  record.set_currency(quote->currency);
+  record.set_total(quote->total);
+  record.set_method(request->method);
+  record.set_starts_with_integration(request->starts_with_integration);
+  record.set_transaction(Bytes(transaction.id.view()));
+  record.set_height(context.height);
+  record.set_timestamp_ms(context.timestamp);
+  record.set_item_count(static_cast<std::uint32_t>(quote->items.size()));
+  store(context.state, keys::payment(id), record);
+
+  Json items = Json::array();
+  for (std::uint32_t i = 0; i < quote->items.size(); ++i) {
+    auto item = make_item(quote->items[i]);
+    reschedule_item(context, id, i, item, first_due(context, *request, item));
+    items.push(to_json(quote->items[i]));
+  }
+  count_open(context.state, static_cast<int>(quote->items.size()), 0);
+
+  for (auto& triple : ontology::payment_triples(facts_of(context, id, transaction, *request, *quote))) {
+    context.triples.push_back({std::move(triple), true});
+  }
+  context.events.push_back({"payment", id, transaction.id,
+                            Json::object({{"payment", id.hex()},
+                                          {"state", "created"},
+                                          {"payer", request->payer},
+                                          {"currency", quote->currency},
+                                          {"total", money_text(quote->total)}})});
+  return RuleOutcome{Status::created, Json::object({{"payment", id.hex()},
+                                                    {"payer", request->payer},
+                                                    {"currency", quote->currency},
+                                                    {"total", money_text(quote->total)},
+                                                    {"method", request->method},
+                                                    {"starts", request->starts_with_integration ? "integration" : "payment"},
+                                                    {"items", std::move(items)}})};
+}
+
+Result<RuleOutcome> credit_mint(RuleContext& context, const Transaction& transaction, const Json& body) {
+  const auto request = read_credit(body, true);
+  if (!request) return tl::unexpected(request.error());
+  if (!context.state.contains(keys::issuer(transaction.header.kid))) return fail(Status::forbidden, "only an issuer may mint credit");
+  if (!mint(context.state, request->to, request->currency, request->amount)) {
+    return fail_field("/amount", "more of the currency would exist than an amount can express");
+  }
+  return credit_outcome(*request);
+}
+
+Result<RuleOutcome> credit_transfer(RuleContext& context, const Transaction& transaction, const Json& body) {
+  const auto request = read_credit(body, true);
+  if (!request) return tl::unexpected(request.error());
+  if (!transfer(context.state, transaction.header.kid, request->to, request->currency, request->amount)) {
+    return tl::unexpected(lack_of_funds(context.state, transaction.header.kid, request->currency, request->amount));
+  }
+  return credit_outcome(*request);
+}
+
+Result<RuleOutcome> credit_redeem(RuleContext& context, const Transaction& transaction, const Json& body) {
+  const auto request = read_credit(body, false);
+  if (!request) return tl::unexpected(request.error());
+  if (!context.state.contains(keys::issuer(transaction.header.kid))) return fail(Status::forbidden, "only an issuer may redeem credit");
+  if (!burn(context.state, transaction.header.kid, request->currency, request->amount)) {
+    return tl::unexpected(lack_of_funds(context.state, transaction.header.kid, request->currency, request->amount));
+  }
+  return credit_outcome(*request);
+}
+
+void settle_item(RuleContext& context, const Hash& payment, std::uint32_t index, records::PaymentItem& item, std::int64_t active_ms,
+                 std::int64_t bytes, std::string_view because, const Hash& transaction) {
+  AGIDDI_CHECK(item.state() != records::ITEM_SETTLED, "an item settles once");
+  const auto record = load_known<records::Payment>(context.state, keys::payment(payment));
+  MicroUnits earned = 0;
+  if (item.minutes_milli() > 0) {
+    earned += earned_of({item.time_price().micro(), item.time_price().unit()}, item.minutes_amount(), active_ms, item.limit_ms());
+  }
+  if (item.kilobytes_milli() > 0) {
+    earned += earned_of({item.data_price().micro(), item.data_price().unit()}, item.kilobytes_amount(), bytes, item.limit_bytes());
+  }
+  const MicroUnits amount = item.minutes_amount() + item.kilobytes_amount();
+  from_escrow(context.state, record.payer(), item.payee(), record.currency(), amount, earned);
+
+  item.set_state(records::ITEM_SETTLED);
+  item.set_earned(earned);
+  item.set_refunded(amount - earned);
+  item.set_ended_because(std::string(because));
+  item.set_settled_ms(context.timestamp);
+  reschedule_item(context, payment, index, item, 0);
+  count_open(context.state, -1, 0);
+  context.events.push_back({"payment", payment, transaction,
+                            Json::object({{"payment", payment.hex()},
+                                          {"state", "itemSettled"},
+                                          {"device", device_urn(hash_of(item.device()))},
+                                          {"currency", record.currency()},
+                                          {"earned", money_text(earned)},
+                                          {"refunded", money_text(amount - earned)},
+                                          {"because", because}})});
+}
+
+void reschedule_item(RuleContext& context, const Hash& payment, std::uint32_t index, records::PaymentItem& item, TimeMs due) {
+  if (item.due_ms() != 0) context.state.erase(keys::expiry({item.due_ms(), keys::ExpiryKind::payment_item, payment, index}));
+  if (due != 0) context.state.put(keys::expiry({due, keys::ExpiryKind::payment_item, payment, index}), {});
+  item.set_due_ms(due);
+  store(context.state, keys::payment_item(payment, index), item);
+}
+
+}  // namespace agiddi::subservices

@@ -1,0 +1,110 @@
+#include "subservices/payment/payment_service.h"
+
+#include "protocol/identity.h"
+#include "protocol/limits.h"
+#include "protocol/time.h"
+#include "protocol/transaction.h"
+#include "subservices/payment/quote_items.h"
+#include "subservices/state_keys.h"
+
+namespace agiddi::subservices {
+namespace {
+
+const char* state_name(records::ItemState state) {
+  switch (state) {
+    case records::ITEM_OPEN: return "open";
+    case records::ITEM_INTEGRATED: return "integrated";
+    default: return "settled";
+  }
+}
+
+Json item_json(const records::PaymentItem& item) {
+  Json json = Json::object({{"device", device_urn(hash_of(item.device()))},
+                            {"version", item.version()},
+                            {"provider", item.provider()},
+                            {"payee", item.payee()},
+                            {"amount", money_text(item.minutes_amount() + item.kilobytes_amount())}});
+  if (item.minutes_milli() > 0) {
+    json.set("minutes", Json::number(thousandths_text(item.minutes_milli())));
+    json.set("minutesAmount", money_text(item.minutes_amount()));
+    json.set("seconds", Json::number(thousandths_text(item.limit_ms())));
+  }
+  if (item.kilobytes_milli() > 0) {
+    json.set("kilobytes", Json::number(thousandths_text(item.kilobytes_milli())));
+    json.set("kilobytesAmount", money_text(item.kilobytes_amount()));
+    json.set("bytes", item.limit_bytes());
+  }
+  json.set("state", state_name(item.state()));
+  if (!item.integration().empty()) json.set("integration", hash_of(item.integration()).hex());
+  if (item.state() == records::ITEM_SETTLED) {
+    json.set("earned", money_text(item.earned()));
+    json.set("refunded", money_text(item.refunded()));
+    json.set("endedBecause", item.ended_because());
+    json.set("settled", time_text(item.settled_ms()));
+  }
+  return json;
+}
+
+}  // namespace
+
+Result<Json> PaymentService::quote(const Json& body) const {
+  std::vector<FieldError> errors;
+  std::vector<QuoteRequest> requests;
+  FieldReader fields(body, "", errors);
+  if (const auto* items = fields.required_array("items", 1, limits::kItemsPerPaymentMax)) {
+    for (std::size_t i = 0; i < items->size(); ++i) {
+      FieldReader item((*items)[i], "/items/" + std::to_string(i), errors);
+      read_quote_request(item, requests.emplace_back());
+      item.finish();
+    }
+    refuse_repeated_devices(requests, errors);
+  }
+  fields.finish();
+  if (!errors.empty()) return tl::unexpected(invalid_fields(std::move(errors)));
+
+  const StateView state(snapshot_.state());
+  const auto quote = make_quote(state, requests);
+  if (!quote) return tl::unexpected(quote.error());
+  Json items = Json::array();
+  for (const auto& item : quote->items) items.push(to_json(item));
+  return Json::object({{"items", std::move(items)}, {"total", money_text(quote->total)}, {"currency", quote->currency}});
+}
+
+Result<Json> PaymentService::payment(std::string_view id) const {
+  const StateView state(snapshot_.state());
+  const auto hash = Hash::from_hex(id);
+  const auto record = hash ? load<records::Payment>(state, keys::payment(*hash)) : std::nullopt;
+  if (!record) return fail(Status::not_found, "there is no such payment");
+  Json items = Json::array();
+  state.scan(keys::payment_items_of(*hash), [&](BytesView, BytesView value) {
+    items.push(item_json(parse_record<records::PaymentItem>(value)));
+    return true;
+  });
+  return Json::object({{"payment", hash->hex()},
+                       {"transaction", hash_of(record->transaction()).hex()},
+                       {"height", record->height()},
+                       {"timestamp", time_text(record->timestamp_ms())},
+                       {"payer", record->payer()},
+                       {"currency", record->currency()},
+                       {"total", money_text(record->total())},
+                       {"method", record->method()},
+                       {"starts", record->starts_with_integration() ? "integration" : "payment"},
+                       {"items", std::move(items)}});
+}
+
+Result<Json> PaymentService::account(std::string_view did) const {
+  if (!key_from_did(did)) return fail(Status::not_found, "an account is the did:key of an Ed25519 key");
+  const StateView state(snapshot_.state());
+  const Bytes prefix = keys::accounts_of(did);
+  Json balances = Json::array();
+  state.scan(prefix, [&](BytesView key, BytesView value) {
+    const auto record = parse_record<records::Account>(value);
+    balances.push(Json::object({{"currency", key.substr(prefix.size())},
+                                {"available", money_text(record.available())},
+                                {"escrow", money_text(record.escrow())}}));
+    return true;
+  });
+  return Json::object({{"did", did}, {"balances", std::move(balances)}});
+}
+
+}  // namespace agiddi::subservices
