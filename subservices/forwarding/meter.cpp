@@ -1,0 +1,81 @@
+#include "subservices/forwarding/meter.h"
+
+#include "protocol/check.h"
+
+namespace agiddi::subservices {
+namespace {
+
+constexpr char kRecordVersion = 1;
+constexpr std::size_t kRecord_bytes = 2 + 5 * 8;
+constexpr std::uint64_t kNoTime = ~std::uint64_t{0};
+
+}  // namespace
+
+const char* meter_end_text(MeterEnd end) {
+  switch (end) {
+    case MeterEnd::none: return "";
+    case MeterEnd::time: return "time used up";
+    case MeterEnd::data: return "data used up";
+    case MeterEnd::stopped: return "stopped";
+  }
+  return "";
+}
+
+bool Meter::admit(std::uint64_t payload_bytes, std::uint32_t measurements, TimeMs now) {
+  AGIDDI_CHECK(measurements > 0, "a message that is counted has a measurement");
+  if (expire(now)) return false;
+  if (limits_.bytes && (bytes_ > *limits_.bytes || payload_bytes > *limits_.bytes - bytes_)) {
+    end_ = MeterEnd::data;
+    return false;
+  }
+  bytes_ += payload_bytes;
+  ++readings_;
+  sequence_ += measurements;
+  if (!first_) first_ = now;
+  last_ = now;
+  return true;
+}
+
+bool Meter::expire(TimeMs now) {
+  if (end_ == MeterEnd::none && limits_.expires && now > *limits_.expires) end_ = MeterEnd::time;
+  return end_ != MeterEnd::none;
+}
+
+void Meter::stop(MeterEnd reason) {
+  if (end_ == MeterEnd::none) end_ = reason;
+}
+
+std::optional<std::uint64_t> Meter::bytes_remaining() const {
+  if (!limits_.bytes) return std::nullopt;
+  return bytes_ >= *limits_.bytes ? 0 : *limits_.bytes - bytes_;
+}
+
+Bytes Meter::record() const {
+  Bytes out;
+  out.reserve(kRecord_bytes);
+  out += kRecordVersion;
+  out += static_cast<char>(end_);
+  append_u64_be(out, bytes_);
+  append_u64_be(out, readings_);
+  append_u64_be(out, sequence_);
+  append_u64_be(out, first_ ? static_cast<std::uint64_t>(*first_) : kNoTime);
+  append_u64_be(out, last_ ? static_cast<std::uint64_t>(*last_) : kNoTime);
+  return out;
+}
+
+Result<Meter> Meter::restore(MeterLimits limits, BytesView record) {
+  if (record.size() != kRecord_bytes || record[0] != kRecordVersion || static_cast<std::uint8_t>(record[1]) > 3) {
+    return fail(Status::internal, "a meter's record is damaged or of another version");
+  }
+  Meter meter(limits);
+  meter.end_ = static_cast<MeterEnd>(record[1]);
+  meter.bytes_ = read_u64_be(record.substr(2));
+  meter.readings_ = read_u64_be(record.substr(10));
+  meter.sequence_ = read_u64_be(record.substr(18));
+  const std::uint64_t first = read_u64_be(record.substr(26)), last = read_u64_be(record.substr(34));
+  if (first != kNoTime) meter.first_ = static_cast<TimeMs>(first);
+  if (last != kNoTime) meter.last_ = static_cast<TimeMs>(last);
+  return meter;
+}
+
+}  // namespace agiddi::subservices
