@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "protocol/encoding.h"
+#include "protocol/json.h"
 
 namespace agiddi::node {
 namespace {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "protocol/bytes.h"
-#include "protocol/decimal.h"
+#include "protocol/rational.h"
 #include "protocol/json.h"
 #include "protocol/money.h"
 
@@ -49,7 +49,7 @@ struct SealedAccess {
   std::vector<SealedRecipient> recipients;
 };
 Json to_json(const SealedAccess& sealed);
-// H("agiddi/sealed/1" 0x00 nonce ciphertext): what the public metadata show of it, and what two registrations may not share.
+// H("agiddi/sealed/1" 0x00 ciphertext): what the public metadata show of it, and what two providers may not share.
 // Recipients are left out, so re-wrapping the key changes nothing.
 Hash sealed_digest(const SealedAccess& sealed);
 

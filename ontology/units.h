@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "protocol/bytes.h"
-#include "protocol/decimal.h"
+#include "protocol/rational.h"
 
 namespace agiddi::ontology {
 

@@ -1,4 +1,4 @@
-#include "protocol/decimal.h"
+#include "protocol/rational.h"
 
 #include <algorithm>
 

@@ -1,8 +1,7 @@
-// Exact numbers: Decimal (what JSON and xsd:decimal hold) and Rational (prices per unit, unit conversion).
+// Exact decimals: what JSON and xsd:decimal hold. Fractions and big integers are in protocol/rational.h (a heavy header).
 // No binary floating point anywhere: every validator must compute the same digits.
 #pragma once
 
-#include <boost/multiprecision/cpp_int.hpp>
 #include <compare>
 #include <cstdint>
 #include <string>
@@ -11,8 +10,6 @@
 #include "protocol/result.h"
 
 namespace agiddi {
-
-using BigInt = boost::multiprecision::cpp_int;
 
 // value = mantissa * 10^-scale, scale >= 0, no trailing zeros (canonical). Bounded: from text at most 15 significant digits and an
 // exponent within ±15.
@@ -33,38 +30,6 @@ class Decimal {
  private:
   Wide mantissa_ = 0;
   int scale_ = 0;
-};
-
-// A reduced fraction of big integers.
-class Rational {
- public:
-  Rational() : numerator_(0), denominator_(1) {}
-  Rational(std::int64_t value) : numerator_(value), denominator_(1) {}
-  Rational(BigInt numerator, BigInt denominator);
-  Rational(const Decimal& value);
-  static Result<Rational> parse(std::string_view text);  // "5/9", "0.3048", "-45967/180"
-
-  const BigInt& numerator() const { return numerator_; }
-  const BigInt& denominator() const { return denominator_; }   // always above 0
-  bool is_negative() const { return numerator_ < 0; }
-  bool is_zero() const { return numerator_ == 0; }
-  Rational operator+(const Rational& other) const;
-  Rational operator-(const Rational& other) const;
-  Rational operator*(const Rational& other) const;
-  Rational operator/(const Rational& other) const;         // other is not zero
-  friend std::strong_ordering operator<=>(const Rational& a, const Rational& b);
-  friend bool operator==(const Rational& a, const Rational& b) { return (a <=> b) == std::strong_ordering::equal; }
-
-  BigInt floor() const;
-  BigInt ceil() const;
-  // Decimal digits, rounded half to even after `digits` places, trailing zeros cut: for people and for measurements.
-  std::string decimal_text(int digits) const;
-  // Decimal digits rounded towards minus infinity after `digits` places. Order-preserving: a <= b gives text(a) <= text(b) as numbers.
-  std::string floor_text(int digits) const;
-  bool is_finite_decimal() const;                          // the denominator has no prime factors but 2 and 5
-
- private:
-  BigInt numerator_, denominator_;
 };
 
 }  // namespace agiddi

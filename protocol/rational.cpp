@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "protocol/check.h"
-#include "protocol/decimal.h"
+#include "protocol/rational.h"
 
 namespace agiddi {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/decimal.h"
+#include "protocol/rational.h"
 
 namespace agiddi::ontology::sparql {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "protocol/decimal.h"
+#include "protocol/rational.h"
 #include "protocol/time.h"
 
 namespace agiddi::subservices {

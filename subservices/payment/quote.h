@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "protocol/decimal.h"
+#include "protocol/rational.h"
 #include "protocol/money.h"
 
 namespace agiddi::subservices {

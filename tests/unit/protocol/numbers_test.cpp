@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "protocol/money.h"
+#include "protocol/rational.h"
 
 using namespace agiddi;
 
