@@ -41,7 +41,7 @@ TEST_CASE("a DID in any other form is refused") {
   const std::string good = "did:key:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp";
   REQUIRE(key_from_did(good));
   for (const std::string& bad : {std::string(), std::string("did:key:z"), good + "1", good.substr(0, good.size() - 1), " " + good, good + "#" + good.substr(8),
-                                 "did:web:example.org", "DID:key:" + good.substr(8), "did:key:u" + good.substr(9), "did:key:z1" + good.substr(9),
+                                 std::string("did:web:example.org"), "DID:key:" + good.substr(8), "did:key:u" + good.substr(9), "did:key:z1" + good.substr(9),
                                  // An X25519 key (multicodec 0xec) in the same form.
                                  "did:key:z" + to_base58(std::string("\xec\x01", 2) + std::string(32, 'k'))}) {
     CHECK_FALSE(key_from_did(bad));

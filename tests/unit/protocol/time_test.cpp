@@ -27,7 +27,7 @@ TEST_CASE("every day of four centuries goes out and back") {
 }
 
 TEST_CASE("offsets and fractions") {
-  CHECK(time_from_text("2026-01-31T09:00:00+01:00") == time_from_text("2026-01-31T08:00:00Z"));
+  CHECK(time_from_text("2026-01-31T09:00:00+01:00").value() == time_from_text("2026-01-31T08:00:00Z").value());
   CHECK(time_from_text("2026-01-31T02:30:00.5-05:30").value() == time_from_text("2026-01-31T08:00:00.500Z").value());
   CHECK(time_from_text("2026-01-31t08:00:00.123999999z").value() == time_from_text("2026-01-31T08:00:00.123Z").value());
   CHECK(time_from_text("1969-12-31T23:00:00-01:00").value() == 0);
