@@ -1,0 +1,84 @@
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
+
+#include "node/config.h"
+
+using namespace agiddi::node;
+
+namespace {
+
+struct Folder {
+  std::filesystem::path path = std::filesystem::temp_directory_path() / ("agiddi-config-" + std::to_string(::getpid()));
+  Folder() { std::filesystem::create_directories(path); }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::string write(const std::string& name, const std::string& text) const {
+    std::ofstream(path / name) << text;
+    return (path / name).string();
+  }
+};
+
+const std::string kGood = R"(genesis = "genesis.json"
+data = "data"
+key = "/keys/node.jwk"
+sealing_key = "sealing.jwk"
+[http]
+listen = "127.0.0.1:8101"
+[peer]
+listen = "127.0.0.1:8201"
+)";
+
+std::string refusal(const Folder& folder, const std::string& text) {
+  const auto config = load_config(folder.write("node.toml", text));
+  REQUIRE(!config);
+  return config.error().detail;
+}
+
+}  // namespace
+
+TEST_CASE("a configuration is read, and relative paths belong to its folder") {
+  const Folder folder;
+  const auto config = load_config(folder.write("node.toml", kGood));
+  REQUIRE(config);
+  CHECK(config->genesis_file == (folder.path / "genesis.json").string());
+  CHECK(config->key_file == "/keys/node.jwk");
+  CHECK(config->http.listen.port == 8101);
+  CHECK(config->peer_listen.text() == "127.0.0.1:8201");
+  CHECK(config->consensus.request_timeout_ms == 1500);
+  CHECK(!config->allow_private_endpoints);
+}
+
+TEST_CASE("every mistake in a configuration is named") {
+  const Folder folder;
+  using Catch::Contains;
+  CHECK_THAT(load_config((folder.path / "absent.toml").string()).error().detail, Contains("no such configuration file"));
+  CHECK_THAT(refusal(folder, "genesis = "), Contains("node.toml:1"));
+  CHECK_THAT(refusal(folder, "data = \"d\""), Contains("genesis"));
+  CHECK_THAT(refusal(folder, "genesys = \"x\"\n" + kGood), Contains("genesys"));
+  CHECK_THAT(refusal(folder, kGood + "port = 5\n"), Contains("peer.port"));
+  CHECK_THAT(refusal(folder, kGood + "[log]\nlevel = \"loud\"\n"), Contains("log.level"));
+  CHECK_THAT(refusal(folder, kGood + "[consensus]\nrequest_timeout_ms = 5\n"), Contains("100 to 60000"));
+  CHECK_THAT(refusal(folder, kGood + "[access]\nallow_private_endpoints = \"yes\"\n"), Contains("true or false"));
+}
+
+TEST_CASE("plain transports are for loopback only") {
+  const Folder folder;
+  using Catch::Contains;
+  std::string open = kGood;
+  open.replace(open.find("127.0.0.1:8101"), 14, "0.0.0.0:8101");
+  CHECK_THAT(refusal(folder, open), Contains("https"));
+  folder.write("secret", "hush\n");
+  const std::string account = "username = \"node-1\"\npassword_file = \"secret\"\n";
+  CHECK_THAT(refusal(folder, kGood + "[broker]\nurl = \"mqtt://192.0.2.7:1883\"\n" + account), Contains("mqtts://"));
+  CHECK_THAT(refusal(folder, kGood + "[broker]\nurl = \"http://127.0.0.1:1883\"\n" + account), Contains("mqtt://"));
+  CHECK_THAT(refusal(folder, kGood + "[broker]\nurl = \"mqtt://127.0.0.1:1883\"\n"), Contains("broker.username"));
+  const auto config = load_config(folder.write("node.toml", kGood + "[broker]\nurl = \"mqtt://127.0.0.1:1883\"\n" + account));
+  REQUIRE(config);
+  CHECK(config->broker.password == "hush");
+}
+
+TEST_CASE("endpoints") {
+  CHECK(parse_endpoint("[::1]:80")->host == "::1");
+  for (const char* bad : {"", ":", "host", "host:", ":80", "host:70000", "host:8o", "host:-1"}) CHECK(!parse_endpoint(bad));
+}
