@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "protocol/check.h"
 #include "protocol/limits.h"
 #include "subservices/access/access_rules.h"
 #include "subservices/door.h"
