@@ -1,0 +1,262 @@
+#include <catch2/catch.hpp>
+#include <map>
+
+#include "ledger/layout.h"
+#include "tests/unit/ledger/support.h"
+
+using namespace agiddi;
+using namespace agiddi::ledger;
+using namespace agiddi::ledger::test;
+
+namespace {
+
+std::unique_ptr<Ledger> open_ledger(KvStore& store) {
+  auto ledger = Ledger::open(store, test_genesis(), test_genesis_state());
+  REQUIRE(ledger.has_value());
+  return *std::move(ledger);
+}
+
+QuorumCertificate certificate_of(const BlockHeader& header) {
+  return {{{"node-1", test_key(1).sign(header_vote_bytes(header, "node-1"))}}};
+}
+
+}  // namespace
+
+TEST_CASE("genesis is height 0 with a header of its own") {
+  const auto kind = GENERATE(as<std::string>(), "memory", "rocks");
+  INFO(kind);
+  auto test = make_store(kind);
+  const auto ledger = open_ledger(*test.store);
+  const auto snapshot = ledger->snapshot();
+  CHECK(ledger->height() == 0);
+  CHECK(snapshot->height() == 0);
+  CHECK(snapshot->certified_height() == 0);
+  CHECK(snapshot->header().previous_hash == test_genesis().digest);
+  CHECK(snapshot->header().network == test_genesis().network);
+  CHECK(snapshot->header().state_digest == StateDigest::of(snapshot->state()).digest());
+  CHECK(snapshot->state().get(Column::state, "A") == "alpha");
+  CHECK(snapshot->triples().find(Term::iri("urn:network")) != kNoTerm);
+  CHECK(snapshot->block(0)->transactions.empty());
+  CHECK(!snapshot->header(1));
+  CHECK(!snapshot->block(1));
+  CHECK(check_store(*test.store).empty());
+}
+
+TEST_CASE("a block is readable as a whole, and a snapshot stays at its height") {
+  const auto kind = GENERATE(as<std::string>(), "memory", "rocks");
+  INFO(kind);
+  auto test = make_store(kind);
+  const auto ledger = open_ledger(*test.store);
+  const auto genesis = ledger->snapshot();
+  const auto first = test_transaction("{\"a\":1}"), second = test_transaction("{\"b\":2}");
+  const auto apply = next_block(*genesis, {first, second});
+  ledger->apply(apply);
+  const auto snapshot = ledger->snapshot();
+
+  CHECK(ledger->height() == 1);
+  CHECK(genesis->height() == 0);
+  CHECK(!genesis->header(1));
+  CHECK(!genesis->transaction(first.id));
+  CHECK(!genesis->state().get(Column::state, "H"));
+  CHECK(genesis->triples().estimate({}) == 1);
+
+  const auto block = snapshot->block(1);
+  REQUIRE(block);
+  CHECK(block->header.hash() == apply.block.header.hash());
+  CHECK(block->batch.digest() == apply.block.batch.digest());
+  REQUIRE(block->transactions.size() == 2);
+  CHECK(block->transactions[1].id == second.id);
+  CHECK(block->transactions[1].body == second.body);
+  CHECK(verify_signature(block->transactions[1]));
+  CHECK(block->receipts == apply.block.receipts);
+  CHECK(snapshot->header_hash() == apply.block.header.hash());
+  CHECK(snapshot->state_digest() == apply.digest);
+
+  const auto record = snapshot->transaction(second.id);
+  REQUIRE(record);
+  CHECK(record->height == 1);
+  CHECK(record->index == 1);
+  CHECK(record->timestamp == block->header.timestamp);
+  CHECK(record->receipt == block->receipts[1]);
+  CHECK(record->transaction.body == second.body);
+  CHECK(snapshot->has_transaction(first.id));
+  CHECK(!snapshot->has_transaction(test_transaction("{}").id));
+  CHECK(check_store(*test.store).empty());
+}
+
+TEST_CASE("a transaction that comes again in a later block keeps its first outcome") {
+  auto store = make_memory_store();
+  const auto ledger = open_ledger(*store);
+  const auto twice = test_transaction("{}"), other = test_transaction("{}");
+  ledger->apply(next_block(*ledger->snapshot(), {twice}));
+  auto again = next_block(*ledger->snapshot(), {other, twice});
+  ledger->apply(again);
+  const auto snapshot = ledger->snapshot();
+  CHECK(snapshot->transaction(twice.id)->height == 1);
+  CHECK(snapshot->transaction(twice.id)->receipt.result == "{\"height\":1}");
+  CHECK(snapshot->block(2)->receipts == again.block.receipts);
+  CHECK(snapshot->block(2)->transactions[1].id == twice.id);
+  CHECK(check_store(*store).empty());
+}
+
+TEST_CASE("a ledger goes on where it was closed") {
+  TempFolder folder;
+  Hash last;
+  for (std::uint64_t run = 0; run < 3; ++run) {
+    auto store = open_rocks_store(folder.path());
+    REQUIRE(store);
+    const auto ledger = open_ledger(**store);
+    REQUIRE(ledger->height() == run * 2);
+    if (run > 0) CHECK(ledger->snapshot()->header_hash() == last);
+    for (int i = 0; i < 2; ++i) ledger->apply(next_block(*ledger->snapshot(), {test_transaction("{}")}));
+    last = ledger->snapshot()->header_hash();
+    CHECK(check_store(**store).empty());
+  }
+}
+
+TEST_CASE("a store of another network, another genesis state or a newer format is refused") {
+  auto store = make_memory_store();
+  open_ledger(*store);
+  const auto detail = [&](const Genesis& genesis, const GenesisState& state) {
+    const auto ledger = Ledger::open(*store, genesis, state);
+    REQUIRE(!ledger);
+    return ledger.error().detail;
+  };
+  CHECK_THAT(detail(test_genesis("elsewhere"), test_genesis_state()), Catch::Contains("belongs to network " + test_genesis().network));
+  auto other = test_genesis_state();
+  other.changes[0].after = "changed";
+  CHECK_THAT(detail(test_genesis(), other), Catch::Contains("another genesis state"));
+  store->write({{Column::meta, "format", layout::u32(layout::kFormatVersion + 1)}}, true);
+  CHECK_THAT(detail(test_genesis(), test_genesis_state()), Catch::Contains("format version 2"));
+  store->write({{Column::meta, "format", layout::u32(layout::kFormatVersion)}, {Column::meta, "accumulator", StateDigest().encode()}}, true);
+  CHECK_THAT(detail(test_genesis(), test_genesis_state()), Catch::Contains("damaged"));
+}
+
+TEST_CASE("certificates come in any order; the certified height has no gap below it") {
+  auto store = make_memory_store();
+  const auto ledger = open_ledger(*store);
+  for (int i = 0; i < 4; ++i) ledger->apply(next_block(*ledger->snapshot(), {}));
+  const auto certify = [&](std::uint64_t height) { ledger->store_certificate(height, certificate_of(*ledger->snapshot()->header(height))); };
+  const auto certified = [&] { return ledger->snapshot()->certified_height(); };
+  certify(2);
+  certify(4);
+  CHECK(certified() == 0);
+  certify(1);
+  CHECK(certified() == 2);
+  certify(1);
+  CHECK(certified() == 2);
+  certify(3);
+  CHECK(certified() == 4);
+  const auto snapshot = ledger->snapshot();
+  CHECK(verify_certificate(*snapshot->header(3), *snapshot->certificate(3), test_genesis().member_set()));
+  CHECK(!snapshot->certificate(0));
+}
+
+TEST_CASE("pending bodies wait out of the way until a block has them") {
+  auto store = make_memory_store();
+  auto ledger = open_ledger(*store);
+  const auto promised = test_transaction("{\"a\":1}"), dropped = test_transaction("{\"b\":1}"), waiting = test_transaction("{\"c\":1}");
+  ledger->store_pending({promised, dropped}, false);
+  ledger->store_pending({waiting}, true);
+  store->crash();  // all three were before the sync
+  ledger = open_ledger(*store);
+  CHECK(ledger->pending_ids().size() == 3);
+  CHECK(!ledger->snapshot()->transaction(promised.id));
+  CHECK(!ledger->snapshot()->has_transaction(promised.id));
+  REQUIRE(ledger->pending(promised.id));
+  CHECK(ledger->pending(promised.id)->body == promised.body);
+  ledger->drop_pending({dropped.id});
+  ledger->apply(next_block(*ledger->snapshot(), {promised}));
+  CHECK(ledger->pending_ids() == std::vector<Hash>{waiting.id});
+  CHECK(!ledger->pending(promised.id));
+  CHECK(ledger->snapshot()->transaction(promised.id)->height == 1);
+}
+
+TEST_CASE("the consensus log is read in order and truncated below a height") {
+  auto store = make_memory_store();
+  auto ledger = open_ledger(*store);
+  ledger->log_write({{5, "p", "five"}, {kLogKept, "view", "1"}, {256, "p", "many"}, {4, "p", "four"}, {4, "c", "four too"}}, true);
+  ledger->log_write({{kLogKept, "view", "2"}, {4, "p", std::nullopt}}, true);
+  ledger->log_write({{kLogKept, "lost", "x"}}, false);
+  store->crash();
+  ledger = open_ledger(*store);
+  const auto texts = [&] {
+    std::string text;
+    for (const auto& record : ledger->log_read_all()) text += (record.height == kLogKept ? "kept" : std::to_string(record.height)) + record.key + "=" + record.value + ";";
+    return text;
+  };
+  CHECK(texts() == "4c=four too;5p=five;256p=many;keptview=2;");
+  ledger->log_truncate(5);
+  CHECK(texts() == "5p=five;256p=many;keptview=2;");
+  ledger->log_truncate(kLogKept);
+  CHECK(texts() == "keptview=2;");
+}
+
+TEST_CASE("a node's own notes") {
+  auto store = make_memory_store();
+  const auto ledger = open_ledger(*store);
+  ledger->local_put("meter/1", "10");
+  ledger->local_put("meter/2", "20");
+  ledger->local_put("other", "x");
+  ledger->local_put("meter/1", "11");
+  CHECK(ledger->local_get("meter/1") == "11");
+  CHECK(ledger->local_scan("meter/") == std::vector<std::pair<Bytes, Bytes>>{{"meter/1", "11"}, {"meter/2", "20"}});
+  ledger->local_erase("meter/1");
+  CHECK(!ledger->local_get("meter/1"));
+  ledger->apply(next_block(*ledger->snapshot(), {}));  // synced, and everything before it
+  ledger->local_put("late", "x");
+  store->crash();
+  CHECK(ledger->local_get("meter/2") == "20");
+  CHECK(!ledger->local_get("late"));
+}
+
+TEST_CASE("memory and RocksDB give the same chain") {
+  std::map<std::string, std::vector<Hash>> digests;
+  for (const auto* kind : {"memory", "rocks"}) {
+    auto test = make_store(kind);
+    const auto ledger = open_ledger(*test.store);
+    for (int i = 0; i < 10; ++i) {
+      ledger->apply(next_block(*ledger->snapshot(), {}));
+      digests[kind].push_back(ledger->snapshot()->header_hash());
+    }
+  }
+  CHECK(digests["memory"] == digests["rocks"]);
+}
+
+TEST_CASE("check_store sees damage in every part of the chain") {
+  auto store = make_memory_store();
+  const auto ledger = open_ledger(*store);
+  const auto transaction = test_transaction("{}");
+  ledger->apply(next_block(*ledger->snapshot(), {transaction}));
+  ledger->apply(next_block(*ledger->snapshot(), {}));
+  REQUIRE(check_store(*store).empty());
+  KvWrite damage{Column::state, "A", "forged"};
+  std::string finding = "digest";
+  SECTION("state") {}
+  SECTION("a header") {
+    damage = {Column::blocks, layout::key(layout::kHeader, 1), std::nullopt};
+    finding = "block 1 has no header";
+  }
+  SECTION("a forged header") {
+    auto header = *ledger->snapshot()->header(1);
+    header.timestamp += 1;
+    damage = {Column::blocks, layout::key(layout::kHeader, 1), encode_header(header)};
+    finding = "block 2 does not continue block 1";
+  }
+  SECTION("a receipt") {
+    damage = {Column::blocks, layout::receipt(1, 0), encode_receipt({transaction.id, Status::conflict, "{}"})};
+    finding = "receipt root";
+  }
+  SECTION("a body") {
+    damage = {Column::transactions, layout::key(layout::kApplied, transaction.id.view()), std::nullopt};
+    finding = "lacks the body";
+  }
+  SECTION("a batch") {
+    damage = {Column::blocks, layout::key(layout::kBatch, 2), encode_batch({2, 0, 1, {}})};
+    finding = "block 2 has no batch, or another one";
+  }
+  store->write({damage}, true);
+  std::string all;
+  for (const auto& one : check_store(*store)) all += one + "\n";
+  CHECK_THAT(all, Catch::Contains(finding));
+}
