@@ -134,7 +134,7 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
     method_ = known_method(request.method);
     request.remote = stream_->remote();
     request.upgrade_websocket = is_websocket_upgrade(request);
-    const bool has_body = !parser.is_done() && !parser_has_empty_body(parser);
+    const bool has_body = !parser.is_done();
     if (auto early = shared_->router.refuse_early(request, &route_); early && has_body) co_return co_await refuse(std::move(*early));
 
     if (has_body && request.header("expect")) {
@@ -266,7 +266,10 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
       const EventQueue::State state = events_->take(events);
       if (state == EventQueue::State::cut || aborted_) co_return;
       std::string text;
-      for (const StreamEvent& event : events) text += websocket ? websocket_text_frame(event.data) : event_text(event);
+      for (const StreamEvent& event : events) {
+        if (!websocket) text += event_text(event);
+        else if (!event.data.empty()) text += websocket_text_frame(event.data);
+      }
       if (!text.empty()) text = wrap(std::move(text));
       text += std::exchange(reply_, {});
       if (text.empty() && Clock::now() - quiet_since >= limits_.heartbeat) text = websocket ? websocket_ping_frame() : wrap(":\n\n");

@@ -7,7 +7,7 @@ bool EventQueue::send(StreamEvent event) {
   {
     const std::lock_guard lock(mutex_);
     if (state_ != State::open || finished_) return false;
-    const std::size_t size = event.data.size() + event.event.size() + event.id.size();
+    const std::size_t size = event.data.size() + event.event.size() + event.id.size() + event.comment.size();
     if (events_.size() >= events_max_ || bytes_ + size > bytes_max_) {
       state_ = State::cut;
     } else {
@@ -18,6 +18,13 @@ bool EventQueue::send(StreamEvent event) {
   }
   wake_();
   return taken;
+}
+
+std::size_t EventQueue::room() const {
+  constexpr std::size_t kUsualMax_bytes = 64 * 1024;
+  const std::lock_guard lock(mutex_);
+  if (state_ != State::open || finished_) return 0;
+  return std::min(events_max_ - events_.size(), (bytes_max_ - bytes_) / kUsualMax_bytes);
 }
 
 void EventQueue::close() {

@@ -3,6 +3,7 @@
 // Threads: send, close and on_closed from any; take, finish from the connection. The wake call is made after each change, outside the lock.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <mutex>
 
@@ -16,6 +17,7 @@ class EventQueue final : public EventStream {
       : events_max_(events_max), bytes_max_(bytes_max), wake_(std::move(wake)) {}
 
   bool send(StreamEvent event) override;
+  std::size_t room() const override;
   void close() override;
   void on_closed(std::function<void()> call) override;
 
@@ -26,7 +28,7 @@ class EventQueue final : public EventStream {
  private:
   const std::size_t events_max_, bytes_max_;
   const std::function<void()> wake_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::deque<StreamEvent> events_;
   std::size_t bytes_ = 0;
   State state_ = State::open;

@@ -54,7 +54,7 @@ struct Responder::State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() {
-    if (!answered) sink->respond(problem(Status::internal, "The request was dropped before it was answered; try again."));
+    if (!answered) sink->respond(problem(Status::unavailable, "The request was dropped before it was answered; try again, or ask another node."));
   }
 };
 

@@ -3,7 +3,7 @@
 // Threads: a handler is called on the connection's own io strand and must return at once. It answers through a Responder, which may be
 // moved to any thread. Heavy work belongs to the workers' lane.
 // Ownership: the request is moved into the handler; a Responder is a shared handle and is answered exactly once. When the last copy goes
-// away unanswered, the client gets a 500, so that no path can leave a connection hanging.
+// away unanswered, the client gets a 503, so that no path can leave a connection hanging.
 // Source: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), WHATWG server-sent events.
 #pragma once
 
@@ -51,7 +51,8 @@ struct HttpResponse {
 struct StreamEvent {
   std::string event;                      // "" = "message"
   std::string id;                         // "" = none
-  std::string data;                       // one or more lines
+  std::string data;                       // one or more lines; empty: no event, only the comment
+  std::string comment;                    // SSE: a line that clients skip; not sent over WebSocket
 };
 
 // A standing stream. Thread-safe. The queue towards the client is bounded: a client that does not keep up is cut off.
@@ -59,6 +60,7 @@ class EventStream {
  public:
   virtual ~EventStream() = default;
   virtual bool send(StreamEvent event) = 0;              // false: the stream is closed, nothing more will be taken
+  virtual std::size_t room() const = 0;                  // events (of up to 64 KiB) that it takes now; 0 when closed
   virtual void close() = 0;                              // after what is queued has been written
   virtual void on_closed(std::function<void()> call) = 0;// called once, at once when it is closed already; must not block
 };

@@ -9,11 +9,6 @@ Error refusal(unsigned status, std::string detail) { return Error{static_cast<St
 
 }  // namespace
 
-bool parser_has_empty_body(const HeadParser& parser) {
-  const auto length = parser.content_length();
-  return length && *length == 0;
-}
-
 std::optional<Error> read_head(const HeadParser& parser, const HttpLimits& limits, HttpRequest& out) {
   const auto& message = parser.get();
   if (message.target().size() > limits.target_max_bytes) {

@@ -12,6 +12,5 @@ namespace agiddi::node {
 using HeadParser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
 std::optional<Error> read_head(const HeadParser& parser, const HttpLimits& limits, HttpRequest& out);
-bool parser_has_empty_body(const HeadParser& parser);   // "Content-Length: 0"
 
 }  // namespace agiddi::node

@@ -46,6 +46,7 @@ std::string join(const std::vector<std::string>& words) {
 
 struct Router::Impl {
   std::vector<Route> routes;
+  std::vector<std::function<void()>> stop_calls;
 
   // A literal segment wins over a parameter, so "/v1/blocks/latest" could stand beside "/v1/blocks/{height}".
   const Route* find(std::string_view path) const {
@@ -119,9 +120,21 @@ struct Router::Impl {
 };
 
 Router::Router() : impl_(std::make_unique<Impl>()) {}
-Router::~Router() = default;
+Router::~Router() { stop(); }
 Router::Router(Router&&) noexcept = default;
-Router& Router::operator=(Router&&) noexcept = default;
+Router& Router::operator=(Router&& other) noexcept {
+  stop();
+  impl_ = std::move(other.impl_);
+  return *this;
+}
+
+void Router::at_stop(std::function<void()> call) { impl_->stop_calls.push_back(std::move(call)); }
+
+void Router::stop() {
+  if (!impl_) return;
+  const auto calls = std::exchange(impl_->stop_calls, {});
+  for (const auto& call : calls) call();
+}
 
 void Router::add(std::string method, std::string pattern, Handler handler, RouteOptions options) {
   auto route = std::find_if(impl_->routes.begin(), impl_->routes.end(), [&](const Route& r) { return r.pattern == pattern; });

@@ -28,6 +28,9 @@ class Router {
   std::optional<HttpResponse> refuse_early(const HttpRequest& head, std::string* route = nullptr) const;
   // Calls the handler, or answers itself.
   void dispatch(HttpRequest request, Responder responder) const;
+  // What ends with the router (threads that handlers use). stop() runs it once, at the latest in the destructor; never call it from a handler.
+  void at_stop(std::function<void()> call);
+  void stop();
   // Every pattern with its methods, for the OpenAPI test.
   std::vector<std::pair<std::string, std::vector<std::string>>> routes() const;
 

@@ -134,7 +134,10 @@ Result<std::unique_ptr<HttpServer>> HttpServer::create(asio::io_context& io, con
 }
 
 HttpServer::HttpServer(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-HttpServer::~HttpServer() { stop(); }
+HttpServer::~HttpServer() {
+  stop();
+  impl_->shared->router.stop();
+}
 
 void HttpServer::start() {
   asio::post(impl_->strand, [impl = impl_] {

@@ -56,6 +56,8 @@ std::string websocket_head(std::string_view accept) {
 std::string event_text(const StreamEvent& event) {
   std::string out;
   const auto one_line = [](std::string_view text) { return text.substr(0, text.find_first_of(std::string_view("\r\n\0", 3))); };
+  if (!event.comment.empty()) out += ": " + std::string(one_line(event.comment)) + "\n\n";
+  if (event.data.empty()) return out;
   if (!event.event.empty()) out += "event: " + std::string(one_line(event.event)) + "\n";
   if (!event.id.empty()) out += "id: " + std::string(one_line(event.id)) + "\n";
   std::string_view rest = event.data;

@@ -1,0 +1,66 @@
+#include "node/http/api_core.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+
+namespace agiddi::node {
+namespace {
+
+constexpr std::size_t kQueryThreads = 2;
+constexpr std::size_t kQueryQueue = 128;
+constexpr std::chrono::milliseconds kPoll{20};
+
+}  // namespace
+
+ApiCore::ApiCore(ApiContext context, boost::asio::io_context& io)
+    : context_(context), io_(io), executor_(context.chain.genesis()), queries_("queries", kQueryQueue, kQueryThreads) {}
+
+void ApiCore::stop() {
+  stopping_.cancel();
+  queries_.stop();
+}
+
+void ApiCore::run(Lane& lane, const Responder& responder, std::function<void()> work) {
+  if (!lane.post(std::move(work))) responder.send(problem(Status::overloaded, "This node is overloaded; try again shortly or ask another node."));
+}
+
+std::function<void()> ApiCore::after(std::chrono::milliseconds time, std::function<void()> call) {
+  auto timer = std::make_shared<boost::asio::steady_timer>(boost::asio::make_strand(io_));
+  boost::asio::post(timer->get_executor(), [timer, time, call = std::move(call)]() mutable {
+    timer->expires_after(time);
+    timer->async_wait([timer, call = std::move(call)](boost::system::error_code cancelled) {
+      if (!cancelled) call();
+    });
+  });
+  return [timer] { boost::asio::post(timer->get_executor(), [timer] { timer->expires_at(SteadyClock::time_point::min()); }); };
+}
+
+void ApiCore::read(Responder responder, Read read) {
+  read_until(std::move(responder), std::move(read), SteadyClock::now() + kCatchUp, Status::not_found);
+}
+
+void ApiCore::read_until(Responder responder, Read read, SteadyClock::time_point deadline, Status retry) {
+  run(workers(), responder, [self = shared_from_this(), responder, read = std::move(read), deadline, retry]() mutable {
+    const auto snapshot = self->chain().snapshot();
+    auto answer = read(*snapshot);
+    if (answer) return responder.send(std::move(*answer));
+    if (answer.error().status != retry || SteadyClock::now() >= deadline) return responder.send(problem(answer.error()));
+    self->after(kPoll, [self, responder, read = std::move(read), deadline, retry]() mutable {
+      self->read_until(std::move(responder), std::move(read), deadline, retry);
+    });
+  });
+}
+
+std::optional<std::uint64_t> parse_count(std::string_view digits) {
+  if (digits.empty() || digits.size() > 18 || (digits[0] == '0' && digits.size() > 1)) return std::nullopt;
+  std::uint64_t value = 0;
+  for (const char c : digits) {
+    if (c < '0' || c > '9') return std::nullopt;
+    value = value * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  return value;
+}
+
+}  // namespace agiddi::node

@@ -1,0 +1,68 @@
+// ApiCore: what all groups of endpoints share: the running parts of the node, lanes, timers, and reading from the ledger at a pinned height.
+// Internal to the API. Threads: any. Lives as long as a handler or a call that is under way.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "node/http/api.h"
+#include "node/http/problem.h"
+#include "node/lane.h"
+#include "ontology/sparql/evaluator.h"
+#include "subservices/executor.h"
+
+namespace agiddi::node {
+
+using SteadyClock = std::chrono::steady_clock;
+
+class ApiCore : public std::enable_shared_from_this<ApiCore> {
+ public:
+  ApiCore(ApiContext context, boost::asio::io_context& io);
+  void stop();   // cancels queries and waits for their threads; called by the router's stop, not from a lane
+
+  Chain& chain() { return context_.chain; }
+  DeliveryService& delivery() { return context_.delivery; }
+  Metrics& metrics() { return context_.metrics; }
+  Lane& workers() { return context_.workers; }   // door checks and reads
+  Lane& queries() { return queries_; }           // discovery, apart, so that a long query delays no write
+  const subservices::Executor& executor() const { return executor_; }
+  ontology::sparql::CancelToken& stopping() { return stopping_; }
+
+  // Runs the work on a lane; a full lane is 429.
+  void run(Lane& lane, const Responder& responder, std::function<void()> work);
+  // Calls back on an io thread; the returned function stops the timer (any thread, any time).
+  std::function<void()> after(std::chrono::milliseconds time, std::function<void()> call);
+
+  // Answers from the latest snapshot, on the workers' lane. A 404 is looked at again when a block comes within kCatchUp: the thing may have been
+  // committed at another node a moment ago.
+  using Read = std::function<Result<HttpResponse>(const ledger::LedgerSnapshot&)>;
+  void read(Responder responder, Read read);
+  // The same with the deadline and the status to wait on chosen by the caller (proofs wait for the certificate).
+  void read_until(Responder responder, Read read, SteadyClock::time_point deadline, Status retry);
+
+  static constexpr std::chrono::milliseconds kCatchUp{500};
+
+ private:
+  ApiContext context_;
+  boost::asio::io_context& io_;
+  subservices::Executor executor_;
+  ontology::sparql::CancelToken stopping_;
+  Lane queries_;
+};
+
+using Core = std::shared_ptr<ApiCore>;
+
+// Decimal digits without a leading zero; nothing for anything else.
+std::optional<std::uint64_t> parse_count(std::string_view digits);
+
+void bind_devices(Router& router, const Core& core);
+void bind_discovery(Router& router, const Core& core);
+void bind_payments(Router& router, const Core& core);
+void bind_integrations(Router& router, const Core& core);
+void bind_chain(Router& router, const Core& core);
+void bind_events(Router& router, const Core& core);
+void bind_operations(Router& router, const Core& core);
+
+}  // namespace agiddi::node

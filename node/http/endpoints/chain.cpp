@@ -1,0 +1,145 @@
+// The chain as anyone may read it: status, validators, blocks, transactions and their proofs.
+#include "node/http/negotiate.h"
+#include "node/http/writes.h"
+#include "protocol/check.h"
+#include "protocol/encoding.h"
+#include "protocol/proof.h"
+
+namespace agiddi::node {
+namespace {
+
+constexpr int kProofWait_s = 10;
+constexpr std::chrono::milliseconds kCertificateWait{1'000};   // a block's signatures come a moment after its execution
+
+void status(const Core& core, HttpRequest, Responder responder) {
+  const ChainStatus now = core->chain().status();
+  Json peers = Json::array();
+  for (const PeerStatus& peer : now.peers) peers.push(Json::object({{"id", peer.id}, {"connected", peer.connected}}));
+  responder.send(json_response(200, Json::object({{"network", now.network},
+                                                  {"node", now.node},
+                                                  {"height", now.height},
+                                                  {"view", now.view},
+                                                  {"primary", now.primary},
+                                                  {"peers", std::move(peers)},
+                                                  {"syncing", now.syncing},
+                                                  {"hasQuorum", now.has_quorum},
+                                                  {"mempool", static_cast<std::uint64_t>(now.mempool)},
+                                                  {"time", time_text(core->chain().now())}})));
+}
+
+void validators(const Core& core, HttpRequest, Responder responder) {
+  const MemberSet members = core->chain().members();
+  Json list = Json::array();
+  for (const Member& member : members.all()) {
+    const BytesView sealing(reinterpret_cast<const char*>(member.sealing_key.data()), member.sealing_key.size());
+    list.push(Json::object({{"id", member.id},
+                            {"did", member.did()},
+                            {"sealingKey", to_base64url(sealing)},
+                            {"address", member.address},
+                            {"state", "active"}}));
+  }
+  responder.send(json_response(200, Json::object({{"network", core->chain().genesis().network}, {"validators", std::move(list)}})));
+}
+
+Json block_json(const ledger::LedgerSnapshot& snapshot, const BlockHeader& header, const std::optional<QuorumCertificate>& certificate) {
+  Json block = header_json(header);
+  Json transactions = Json::array();
+  if (const auto batch = snapshot.batch(header.height)) {
+    for (const Hash& id : batch->transactions) transactions.push(id.hex());
+  }
+  block.set("transactions", std::move(transactions));
+  block.set("certificate", certificate_json(certificate.value_or(QuorumCertificate{})));
+  return block;
+}
+
+// Waits a moment for the certificate (marked by `unavailable` between rounds), then shows the block as it is.
+void get_block(const Core& core, HttpRequest request, Responder responder) {
+  const std::string_view which = request.parameter("height");
+  std::optional<std::uint64_t> height = which == "latest" ? core->chain().snapshot()->height() : parse_count(which);
+  if (!height) return responder.send(problem(Status::not_found, "A block is named by its height, or latest."));
+  const auto give_up = SteadyClock::now() + kCertificateWait;
+  const auto unknown_until = SteadyClock::now() + ApiCore::kCatchUp;
+  core->read_until(std::move(responder), [at = *height, give_up, unknown_until](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
+    const auto header = snapshot.header(at);
+    if (!header) {
+      return fail(SteadyClock::now() < unknown_until ? Status::unavailable : Status::not_found,
+                  "There is no block of this height yet; the latest has " + std::to_string(snapshot.height()) + ".");
+    }
+    const auto certificate = snapshot.certificate(at);
+    if (!certificate && at > 0 && SteadyClock::now() < give_up) return fail(Status::unavailable, "");
+    return json_response(200, block_json(snapshot, *header, certificate));
+  }, SteadyClock::time_point::max(), Status::unavailable);
+}
+
+Json transaction_json(const ledger::TransactionRecord& record) {
+  const bool done = record.receipt.status == Status::ok || record.receipt.status == Status::created;
+  Json answer = Json::object({{"transaction", record.transaction.id.hex()},
+                              {"state", done ? "committed" : "rejected"},
+                              {"status", static_cast<unsigned>(record.receipt.status)},
+                              {"height", record.height},
+                              {"index", record.index},
+                              {"timestamp", time_text(record.timestamp)},
+                              {"action", record.transaction.header.action},
+                              {"signer", record.transaction.header.kid}});
+  if (done) {
+    if (auto result = parse_json(record.receipt.result)) answer.set("result", std::move(*result));
+    return answer;
+  }
+  const Error error = subservices::error_from_receipt(record.receipt);
+  answer.set("reason", error.detail);
+  if (!error.fields.empty()) {
+    Json errors = Json::array();
+    for (const FieldError& field : error.fields) errors.push(Json::object({{"pointer", field.pointer}, {"detail", field.detail}}));
+    answer.set("errors", std::move(errors));
+  }
+  return answer;
+}
+
+void get_transaction(const Core& core, HttpRequest request, Responder responder) {
+  const auto id = Hash::from_hex(request.parameter("id"));
+  if (!id) return responder.send(problem(Status::not_found, "A transaction id is 64 lower-case hex digits."));
+  core->chain().is_pending(*id, [core, id = *id, responder](bool pending) {
+    core->read(responder, [id, pending](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
+      if (const auto record = snapshot.transaction(id)) return json_response(200, transaction_json(*record));
+      if (pending) return json_response(200, Json::object({{"transaction", id.hex()}, {"state", "pending"}}));
+      return fail(Status::not_found, "This node knows no such transaction.");
+    });
+  });
+}
+
+void get_proof(const Core& core, HttpRequest request, Responder responder) {
+  const auto id = Hash::from_hex(request.parameter("id"));
+  if (!id) return responder.send(problem(Status::not_found, "A transaction id is 64 lower-case hex digits."));
+  auto wait = parse_prefer(request.header_list("prefer")).wait_s;
+  if (const auto text = request.query_value("wait")) wait = parse_prefer("wait=" + std::string(*text)).wait_s;
+  const auto deadline = SteadyClock::now() + std::chrono::seconds(wait.value_or(kProofWait_s));
+  core->chain().is_pending(*id, [core, id = *id, responder, deadline, unknown_until = SteadyClock::now() + ApiCore::kCatchUp](bool pending) {
+    core->read_until(responder, [id, pending, unknown_until](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
+      const auto record = snapshot.transaction(id);
+      if (!record && !pending && SteadyClock::now() >= unknown_until) return fail(Status::not_found, "This node knows no such transaction.");
+      if (!record) return fail(Status::unavailable, "The transaction is in no block yet.");
+      const auto certificate = snapshot.certificate(record->height);
+      if (!certificate) return fail(Status::unavailable, "Block " + std::to_string(record->height) + " has no certificate yet.");
+      const auto block = snapshot.block(record->height);
+      AGIDDI_CHECK(block.has_value(), "the block of a recorded transaction is on the ledger");
+      return json_response(200, make_proof(*block, *certificate, record->index));
+    }, std::max(deadline, unknown_until), Status::unavailable);
+  });
+}
+
+template <class Function>
+Handler bind(const Core& core, Function function) {
+  return [core, function](HttpRequest request, Responder responder) { function(core, std::move(request), std::move(responder)); };
+}
+
+}  // namespace
+
+void bind_chain(Router& router, const Core& core) {
+  router.add("GET", "/v1/status", bind(core, status), kJsonOnly);
+  router.add("GET", "/v1/validators", bind(core, validators), kJsonOnly);
+  router.add("GET", "/v1/blocks/{height}", bind(core, get_block), kJsonOnly);
+  router.add("GET", "/v1/transactions/{id}", bind(core, get_transaction), kJsonOnly);
+  router.add("GET", "/v1/transactions/{id}/proof", bind(core, get_proof), kJsonOnly);
+}
+
+}  // namespace agiddi::node

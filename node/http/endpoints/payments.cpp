@@ -1,0 +1,39 @@
+// Step 3: quotes, payments and accounts.
+#include "node/http/writes.h"
+#include "subservices/payment/payment_service.h"
+
+namespace agiddi::node {
+namespace {
+
+Result<HttpResponse> as_response(const Result<Json>& answer) {
+  if (!answer) return tl::unexpected(answer.error());
+  return json_response(200, *answer);
+}
+
+void quote(const Core& core, HttpRequest request, Responder responder) {
+  auto text = std::make_shared<std::string>(std::move(request.body));
+  core->read(std::move(responder), [text](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
+    const auto body = parse_json(*text);
+    if (!body) return tl::unexpected(body.error());
+    return as_response(subservices::PaymentService(snapshot).quote(*body));
+  });
+}
+
+}  // namespace
+
+void bind_payments(Router& router, const Core& core) {
+  router.add("POST", "/v1/quotes", [core](HttpRequest request, Responder responder) { quote(core, std::move(request), std::move(responder)); }, kJsonBody);
+  router.add("POST", "/v1/payments", write_handler(core, {"payment.create", ""}), kJsonBody);
+  router.add("GET", "/v1/payments/{id}", [core](HttpRequest request, Responder responder) {
+    core->read(std::move(responder), [id = std::string(request.parameter("id"))](const ledger::LedgerSnapshot& snapshot) {
+      return as_response(subservices::PaymentService(snapshot).payment(id));
+    });
+  }, kJsonOnly);
+  router.add("GET", "/v1/accounts/{did}", [core](HttpRequest request, Responder responder) {
+    core->read(std::move(responder), [did = std::string(request.parameter("did"))](const ledger::LedgerSnapshot& snapshot) {
+      return as_response(subservices::PaymentService(snapshot).account(did));
+    });
+  }, kJsonOnly);
+}
+
+}  // namespace agiddi::node
