@@ -12,6 +12,8 @@
 #pragma once
 
 #include <map>
+#include <set>
+#include <unordered_map>
 
 #include "consensus/block_sync.h"
 #include "consensus/mempool.h"
@@ -108,6 +110,9 @@ class Engine {
  public:
   Engine(EngineConfig config, std::shared_ptr<const Authenticator> authenticator, Restored restored, Now now);
 
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
   // A transaction of a client at this node: verified and not on the ledger (the driver checked both). Gossiped when accepted.
   Admission submit(Transaction transaction, Now now);
   // A frame from the member behind a connection. Its transactions are verified by the driver (signature, network, action; gossip also: window,
@@ -131,55 +136,89 @@ class Engine {
   const SigningContext& signing_context() const { return context_; }
 
  private:
-  void on(MemberIndex peer, Transactions&& message, Now now);
-  void on(MemberIndex peer, FetchTransactions&& message, Now now);
-  void on(MemberIndex peer, PrePrepare&& message, Now now);
-  void on(MemberIndex peer, Vote&& message, Now now);
-  void on(MemberIndex peer, HeaderVote&& message, Now now);
-  void on(MemberIndex peer, ViewChange&& message, Now now);
-  void on(MemberIndex peer, NewView&& message, Now now);
-  void on(MemberIndex peer, MemberStatus&& message, Now now);
-  void on(MemberIndex peer, SyncRequest&& message, Now now);
-  void on(MemberIndex peer, SyncResponse&& message, Now now);
+  Result<void> on(MemberIndex peer, const Transactions& message, Now now);
+  Result<void> on(MemberIndex peer, const FetchTransactions& message, Now now);
+  Result<void> on(MemberIndex peer, const PrePrepare& message, Now now);
+  Result<void> on(MemberIndex peer, const Vote& message, Now now);
+  Result<void> on(MemberIndex peer, const HeaderVote& message, Now now);
+  Result<void> on(MemberIndex peer, const ViewChange& message, Now now);
+  Result<void> on(MemberIndex peer, const NewView& message, Now now);
+  Result<void> on(MemberIndex peer, const MemberStatus& message, Now now);
+  Result<void> on(MemberIndex peer, const SyncRequest& message, Now now);
+  Result<void> on(MemberIndex peer, SyncResponse& message, Now now);
+  Result<void> allowed(MemberIndex peer, const PeerFrame& frame) const;   // what needs no signature to be refused
+  bool stale(const PeerFrame& frame) const;
+  void help_stuck(const MemberStatus& message, Now now);
 
-  void send(std::optional<MemberIndex> to, const PeerFrame& frame);
-  void work(Now now);                       // after every input: propose, fetch, suspect, sync, then collect what the replica made ready
-  void collect(Now now);
-  void supply_bodies(Now now);
+  void work(Now now);                       // after every input
+  void collect(Now now);                    // takes what the replica made ready
   void propose(Now now);
+  bool batch_is_ripe(Now now, std::size_t in_flight) const;
+  void suspect(Now now);
   void sync(Now now);
-  void send_status(std::optional<MemberIndex> to);
-  void flush_gossip();
-  TransactionPtr find_body(const Hash& id) const;
+  void periodic(Now now);
   bool has_quorum() const;
   std::int64_t next_wake(Now now) const;
 
-  // A batch that lacks bodies.
-  struct Wanted {
+  void send(std::optional<MemberIndex> to, const PeerFrame& frame);
+  void send_transactions(std::optional<MemberIndex> to, const std::vector<TransactionPtr>& transactions);
+  void send_status(std::optional<MemberIndex> to);
+  void flush_gossip();
+
+  // engine_bodies.cpp: the bodies of proposed batches.
+  struct Wanted {                           // a batch that lacks bodies
     Batch batch;
-    std::int64_t since_ms = 0;
+    Hash digest;
+    std::set<Hash> missing;
     std::int64_t next_fetch_ms = 0;
     unsigned attempts = 0;
   };
+  struct BodySet {
+    Hash digest;                            // of the batch
+    std::vector<TransactionPtr> transactions;
+  };
+  struct IndexedBody {
+    TransactionPtr transaction;
+    Height height = 0;
+  };
+  void want(const Batch& batch, Now now);
+  void body_arrived(const TransactionPtr& transaction);
+  bool is_wanted(const Hash& id) const;
+  void supply_bodies(Now now);
+  void fetch_bodies(Now now);
+  void keep_bodies(Height height, const Hash& digest, std::vector<TransactionPtr> transactions);
+  void forget_bodies(Height height);
+  TransactionPtr find_body(const Hash& id) const;
 
   EngineConfig config_;
   SigningContext context_;
   std::shared_ptr<const Authenticator> authenticator_;
-  Replica replica_;
+  RestoredLog restored_log_;                // empty after the constructor
   Mempool mempool_;
+  Replica replica_;
   Suspicion suspicion_;
   BlockSync block_sync_;
   std::vector<bool> connected_;
+
   std::map<Height, Wanted> wanted_;
-  std::map<Height, std::vector<TransactionPtr>> bodies_;    // of batches above the certified height
-  std::map<Hash, TransactionPtr> logged_bodies_;            // restored from the log, until their batch is accepted again
+  std::map<Height, BodySet> bodies_;
+  std::unordered_map<Hash, IndexedBody, HashHasher> body_index_;   // what bodies_ and the log hold, by id
+  std::map<Height, std::set<Hash>> logged_bodies_;                 // what the log holds
+  std::map<Hash, TransactionPtr> spare_bodies_;                    // wanted, but the mempool does not take them
   std::vector<TransactionPtr> gossip_;
-  std::vector<std::int64_t> last_read_ms_;                  // block sync served, by peer: bounds what one peer may ask
+
+  struct Peer {
+    std::int64_t budget_since_ms = 0;       // what was served to it in this second
+    std::size_t served_bytes = 0;
+    std::int64_t stuck_since_ms = -1;       // it waits for a later view than ours
+    std::int64_t help_after_ms = 0;
+  };
+  std::vector<Peer> peers_;
+  bool within_budget(MemberIndex peer, std::size_t bytes, Now now);
+
   std::int64_t next_status_ms_ = 0;
-  std::int64_t last_proposal_ms_ = 0;
   std::int64_t last_block_ms_ = 0;
   bool heartbeat_wanted_ = false;
-  std::int64_t now_ms_ = 0;
   Output output_;
   EngineCounters counters_;
 };

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <deque>
-#include <list>
 #include <map>
 #include <unordered_map>
 #include <unordered_set>
@@ -32,8 +31,8 @@ class Mempool {
  public:
   explicit Mempool(MempoolLimits limits = {});
 
-  // needed: a batch of the current view waits for it, so the bounds do not apply (the window bounds those). One signer holds at most half of the room.
-  Admission add(TransactionPtr transaction, std::int64_t now_ms, bool needed = false);
+  // One signer holds at most half of the room.
+  Admission add(TransactionPtr transaction, std::int64_t now_ms);
 
   TransactionPtr find(const Hash& id) const;                  // waiting or in flight; nullptr otherwise
   bool recently_committed(const Hash& id) const { return remembered_.contains(id); }
@@ -44,8 +43,8 @@ class Mempool {
   void release_in_flight();                                   // a view ended: what was proposed and not committed waits again
   void commit(const std::vector<Hash>& ids);                  // forgets the bodies, remembers the ids
 
-  std::size_t size() const { return entries_.size(); }
-  std::size_t waiting() const { return waiting_; }
+  std::size_t size() const { return by_id_.size(); }
+  std::size_t waiting() const { return waiting_.size(); }
   std::size_t bytes() const { return bytes_; }
   std::size_t waiting_bytes() const { return waiting_bytes_; }
   std::optional<std::int64_t> oldest_arrival_ms() const;      // of all that are held
@@ -58,16 +57,20 @@ class Mempool {
     TransactionPtr transaction;
     std::int64_t arrival_ms = 0;
     std::size_t size_bytes = 0;
-    bool in_flight = false;
     bool forwarded = false;
   };
-  using Entries = std::list<Entry>;                           // by arrival
+  using Entries = std::map<std::uint64_t, Entry>;             // by arrival: a running number
+  struct Place {
+    std::uint64_t number = 0;
+    bool in_flight = false;
+  };
 
   MempoolLimits limits_;
-  Entries entries_;
-  std::unordered_map<Hash, Entries::iterator, HashHasher> by_id_;
+  Entries waiting_, in_flight_;
+  std::unordered_map<Hash, Place, HashHasher> by_id_;
+  std::uint64_t next_number_ = 0;
   std::map<PublicKey, std::size_t> held_by_signer_;
-  std::size_t bytes_ = 0, waiting_ = 0, waiting_bytes_ = 0;
+  std::size_t bytes_ = 0, waiting_bytes_ = 0;
   std::unordered_set<Hash, HashHasher> remembered_;
   std::deque<Hash> remembered_order_;
 };

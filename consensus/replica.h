@@ -9,8 +9,9 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
-#include <set>
+#include <unordered_map>
 
 #include "consensus/log_records.h"
 #include "consensus/new_view_plan.h"
@@ -22,7 +23,6 @@ namespace agiddi::consensus {
 struct TestFaults {
   bool quorum_too_small = false;        // one vote less than a quorum is enough
   bool forget_prepared = false;         // ViewChanges carry no prepared certificates
-  bool forget_votes = false;            // nothing is restored from the log
   friend bool operator==(const TestFaults&, const TestFaults&) = default;
 };
 
@@ -30,6 +30,8 @@ struct ReplicaConfig {
   SigningContext context;
   MemberIndex self = 0;
   TimeMs genesis_timestamp = 0;
+  // Whether a transaction stands in a committed block, as far as the caller remembers: a batch that repeats one gets no vote.
+  std::function<bool(const Hash&)> is_committed = [](const Hash&) { return false; };
   std::int64_t heartbeat_interval_ms = 4000;
   TestFaults test_faults;
 };
@@ -60,18 +62,21 @@ struct Ready {
 
 class Replica {
  public:
-  Replica(ReplicaConfig config, std::shared_ptr<const Authenticator> authenticator, ReplicaStart start);
+  Replica(ReplicaConfig config, std::shared_ptr<const Authenticator> authenticator, ReplicaStart start, Now now);
 
-  // Verified messages. acceptable=false: the batch breaks a rule that the caller checks (a transaction of it is committed already):
-  // this replica does not vote for it, but follows a quorum that does.
-  void receive(const PrePrepare& message, Now now, bool acceptable = true);
+  // Verified messages. A batch that breaks a rule (clock, order of timestamps, repeated transaction) gets no vote of this replica, but it
+  // follows a quorum that votes for it.
+  void receive(const PrePrepare& message, Now now);
   void receive(const Vote& message, Now now);
-  void receive(const HeaderVote& message);
+  void receive(const HeaderVote& message, Now now);
   void receive(const ViewChange& message, Now now);
-  void receive(const NewView& message, Now now);
+  Result<void> receive(const NewView& message, Now now);    // an error: it does not follow from the messages in it
   void learn(const CertifiedHeader& certified, Now now);
 
+  bool useful(const Vote& vote) const;                       // worth verifying
+  bool useful(const HeaderVote& vote) const;
   bool can_propose() const;                                  // primary of an active view, inside the window, not behind
+  bool heartbeat_allowed(Now now) const;                     // can_propose(), and an empty batch would get votes
   // The primary's next batch; empty for a heartbeat. Gives the batch that was proposed.
   Batch propose(std::vector<Hash> transactions, Now now);
   void bodies_held(Height height, const Hash& digest, Now now);
@@ -93,13 +98,14 @@ class Replica {
   Height stable() const { return stable_ ? stable_->header.height : 0; }
   Height handed() const { return handed_; }
   Height executed_height() const { return executed_; }
+  Height next_proposal() const { return next_proposal_; }     // where propose() would put a batch
   Height complete() const { return complete_; }              // every height up to it is handed and certified
   bool window_full() const;                                  // everything up to the high watermark is committed
   std::size_t uncommitted_proposals() const;                 // batches of this view above handed()
   std::optional<std::int64_t> oldest_in_flight_ms() const;   // when the first uncommitted batch of this view came
   bool view_change_quorum() const;                           // a quorum (with us) asks for this view or a later one
   std::optional<View> view_change_of(MemberIndex member) const;
-  TimeMs previous_timestamp(Height height) const;            // of height - 1, as far as known in this view
+  std::optional<TimeMs> timestamp_of(Height height) const;   // final, or of the accepted batch of this view
   bool in_flight(const Hash& transaction) const;             // stands in a batch of this view
   std::size_t memory_bytes() const;
 
@@ -123,36 +129,46 @@ class Replica {
     std::optional<PreparedCertificate> best;
     std::optional<Hash> final_digest;                        // handed to execution
   };
+  struct KnownCertificate {
+    CertifiedHeader certified;
+    bool published = false;
+  };
+  struct OwnHeaderVote {
+    HeaderVote vote;
+    std::int64_t since_ms = 0;
+  };
   struct Later {                                             // messages of later views, by sender
     std::deque<std::variant<PrePrepare, Vote>> messages;
     std::size_t bytes = 0;
   };
 
   std::size_t size() const { return config_.context.members.size(); }
-  std::size_t quorum() const;
+  std::size_t quorum() const { return config_.context.quorum(); }
   std::size_t faults() const { return config_.context.members.faults(); }
   Height window_end() const { return stable() + limits::kWindowHeights; }
   bool inside_buffer(Height height) const;
 
-  Slot& slot(Height height) { return slots_[height]; }
   void keep_for_later(MemberIndex sender, std::variant<PrePrepare, Vote> message, std::size_t bytes);
   void replay_later(Now now);
 
   // normal_case.cpp
-  void place(const PrePrepare& message, Now now, bool acceptable);
+  void place(const PrePrepare& message, Now now);
   bool fresh_batch_allowed(const Batch& batch, Now now) const;     // what needs no predecessor: clock, form
+  std::int64_t heartbeat_gap_ms() const;
   bool follows_predecessor(const Batch& batch) const;              // timestamp and no repeated transaction
   void advance(Now now);                                           // everything that has become possible, over all slots
   void advance_slot(Height height, Slot& slot, Now now);
   void cast(Phase phase, Height height, Slot& slot);
+  void accept(Height height, Slot& slot);
   void hand_over();
   void forget();
 
   // header_votes.cpp
+  HeaderVote own_header_vote(const BlockHeader& header) const;
   void count_header_votes(Height height, Now now);
   void adopt(const CertifiedHeader& certified, Now now);
   void publish_certificates();
-  void check_header(const BlockHeader& own, const BlockHeader& certified);
+  void fail_if_different(const BlockHeader& own, const BlockHeader& certified);
 
   // view_change.cpp, new_view.cpp
   ViewChange make_view_change(View view) const;
@@ -160,7 +176,8 @@ class Replica {
   void try_new_view(Now now);
   void enter(const NewView& message, const NewViewPlan& plan, Now now);
   Result<NewViewPlan> plan_of(const NewView& message) const;
-  void restore(ReplicaStart start);
+  void install(const NewView& message, const NewViewPlan& plan, Now now);   // the re-proposals into the slots
+  void restore(ReplicaStart start, Now now);
 
   ReplicaConfig config_;
   std::shared_ptr<const Authenticator> authenticator_;
@@ -174,12 +191,13 @@ class Replica {
   Height next_proposal_ = 1;
 
   std::map<Height, Slot> slots_;
+  std::unordered_map<Hash, Height, HashHasher> view_transactions_;  // of the accepted batches of this view
   std::optional<CertifiedHeader> stable_;
   Height handed_ = 0, executed_ = 0, complete_ = 0;
   std::map<Height, TimeMs> final_timestamps_;                // of handed heights and of stable
-  std::map<Height, CertifiedHeader> certificates_;           // above complete, or not executed yet
+  std::map<Height, KnownCertificate> certificates_;          // above complete, or not published yet
   std::map<Height, std::map<MemberIndex, HeaderVote>> header_votes_;
-  std::map<Height, HeaderVote> own_header_votes_;            // the latest, for those who missed them
+  std::map<Height, OwnHeaderVote> own_header_votes_;         // the latest, for those who missed them
   std::map<MemberIndex, ViewChange> view_changes_;           // the highest view of each member
   std::map<MemberIndex, Later> later_;
   Ready ready_;

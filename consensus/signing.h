@@ -22,6 +22,8 @@ std::shared_ptr<const Authenticator> make_ed25519_authenticator(std::shared_ptr<
 struct SigningContext {
   std::string network;
   MemberSet members;
+  std::size_t votes_short = 0;   // tests only: a quorum that is too small by so many votes
+  std::size_t quorum() const { return members.quorum() - votes_short; }
 };
 
 Bytes signing_bytes(const SigningContext& context, const Vote& vote);

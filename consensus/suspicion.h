@@ -16,6 +16,7 @@ struct SuspicionInput {
   bool active = true;                                   // in a view, not waiting for a NewView
   bool view_change_quorum = false;                      // a quorum asks for our view or a later one
   bool excused = false;                                 // the fault may be ours, see above
+  bool primary_reachable = true;                        // without a connection to it the timeouts are half as long
   std::size_t held = 0;                                 // transactions in the mempool
   std::optional<std::int64_t> oldest_held_ms;
   std::optional<std::int64_t> oldest_in_flight_ms;      // first batch that is accepted and not committed
@@ -34,7 +35,7 @@ class Suspicion {
   std::int64_t wake_at_ms() const { return wake_at_ms_; }  // of the last evaluate(); 0: no timer runs
 
  private:
-  std::int64_t scaled(std::int64_t timeout_ms, unsigned failures) const;
+  std::int64_t scaled(std::int64_t timeout_ms, bool primary_reachable) const;
 
   std::int64_t request_timeout_ms_, view_change_timeout_ms_, cap_ms_;
   unsigned failures_ = 0;                               // views asked for since the last commit

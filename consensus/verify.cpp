@@ -27,7 +27,7 @@ struct Verifier {
   Result<void> certified(const CertifiedHeader& certified) const {
     if (auto ok = header_fits(certified.header); !ok) return ok;
     const auto& signatures = certified.certificate.signatures;
-    if (signatures.size() < context.members.quorum()) return malformed("a certificate without a quorum");
+    if (signatures.size() < context.quorum()) return malformed("a certificate without a quorum");
     if (signatures.size() > context.members.size()) return malformed("a certificate with too many signatures");
     for (std::size_t i = 0; i < signatures.size(); ++i) {
       if (i > 0 && signatures[i].validator <= signatures[i - 1].validator) return malformed("a certificate that is not in order");
@@ -42,7 +42,7 @@ struct Verifier {
   }
 
   Result<void> prepared(const PreparedCertificate& certificate) const {
-    if (certificate.prepares.size() < context.members.quorum()) return malformed("a prepared certificate without a quorum");
+    if (certificate.prepares.size() < context.quorum()) return malformed("a prepared certificate without a quorum");
     if (certificate.batch && (certificate.batch->height != certificate.height || certificate.batch->digest() != certificate.digest)) {
       return malformed("a prepared certificate with another batch");
     }
@@ -101,7 +101,7 @@ struct Verifier {
       return malformed("a NewView that is not its primary's");
     }
     if (auto ok = signature(message, "a NewView"); !ok) return ok;
-    if (message.view_changes.size() < context.members.quorum()) return malformed("a NewView without a quorum");
+    if (message.view_changes.size() < context.quorum()) return malformed("a NewView without a quorum");
     for (std::size_t i = 0; i < message.view_changes.size(); ++i) {
       const ViewChange& one = message.view_changes[i];
       if (one.view != message.view) return malformed("a NewView made of another view's messages");

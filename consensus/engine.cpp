@@ -1,0 +1,257 @@
+#include "consensus/engine.h"
+
+#include <algorithm>
+
+#include "protocol/check.h"
+
+namespace agiddi::consensus {
+namespace {
+
+constexpr Height kBacklogExcused = limits::kWindowHeights / 2;  // so far behind, this member does not blame the primary
+constexpr Height kSyncBacklogMax = 4 * kSyncBlocksMax;          // synced blocks that wait for the apply lane
+constexpr std::size_t kForwardMax = 256;                        // overdue transactions handed to the primary again at a time
+constexpr std::size_t kRipeBatch_bytes = 512 * 1024;
+
+ReplicaConfig replica_config(const EngineConfig& config, const SigningContext& context, const Mempool& mempool) {
+  return {context, config.self, config.genesis_timestamp, [&mempool](const Hash& id) { return mempool.recently_committed(id); },
+          config.heartbeat_interval_ms, config.test_faults};
+}
+
+}  // namespace
+
+Engine::Engine(EngineConfig config, std::shared_ptr<const Authenticator> authenticator, Restored restored, Now now)
+    : config_(std::move(config)),
+      context_{config_.network, config_.members, config_.test_faults.quorum_too_small ? 1u : 0u},
+      authenticator_(std::move(authenticator)),
+      restored_log_(restore_log(restored.log, config_.members.size())),
+      mempool_(config_.mempool),
+      replica_(replica_config(config_, context_, mempool_), authenticator_,
+               ReplicaStart{restored_log_, restored.applied, std::move(restored.certified), std::move(restored.uncertified)}, now),
+      suspicion_(config_.request_timeout_ms, config_.view_change_timeout_ms, config_.timeout_cap_ms),
+      block_sync_(config_.members.size(), config_.self, config_.sync_patience_ms, config_.sync_timeout_ms),
+      connected_(config_.members.size(), false),
+      peers_(config_.members.size()),
+      next_status_ms_(now.monotonic_ms),
+      last_block_ms_(now.monotonic_ms) {
+  connected_[config_.self] = true;
+  for (Peer& peer : peers_) peer.help_after_ms = config_.stuck_help_ms;
+  const Height low = std::min(replica_.stable(), replica_.executed_height());
+  for (const auto& [height, transactions] : std::exchange(restored_log_, {}).bodies) {
+    for (const TransactionPtr& transaction : transactions) {
+      logged_bodies_[height].insert(transaction->id);
+      body_index_.insert_or_assign(transaction->id, IndexedBody{transaction, height});
+    }
+  }
+  for (const auto& [height, message] : std::map(logged_bodies_)) {
+    if (height <= low) forget_bodies(height);
+  }
+  suspicion_.view_entered(now.monotonic_ms);
+  work(now);
+}
+
+Admission Engine::submit(Transaction transaction, Now now) {
+  auto held = std::make_shared<const Transaction>(std::move(transaction));
+  const Admission admission = mempool_.add(held, now.monotonic_ms);
+  if (admission == Admission::accepted) {
+    body_arrived(held);
+    gossip_.push_back(std::move(held));
+  }
+  work(now);
+  return admission;
+}
+
+void Engine::peer_connected(MemberIndex peer, Now now) {
+  AGIDDI_CHECK(peer < connected_.size() && peer != config_.self, "connections are to other members");
+  connected_[peer] = true;
+  send_status(peer);
+  if (const ViewChange* pending = replica_.pending_view_change()) send(peer, {*pending});
+  work(now);
+}
+
+void Engine::peer_disconnected(MemberIndex peer, Now now) {
+  AGIDDI_CHECK(peer < connected_.size() && peer != config_.self, "connections are to other members");
+  connected_[peer] = false;
+  block_sync_.peer_gone(peer);
+  work(now);
+}
+
+void Engine::tick(Now now) { work(now); }
+
+void Engine::executed(const BlockHeader& header, Now now) {
+  replica_.executed(header, now);
+  work(now);
+}
+
+void Engine::heartbeat_wanted(bool wanted, Now now) {
+  if (wanted == heartbeat_wanted_) return;
+  heartbeat_wanted_ = wanted;
+  last_block_ms_ = std::max(last_block_ms_, now.monotonic_ms - config_.heartbeat_interval_ms);
+  work(now);
+}
+
+void Engine::work(Now now) {
+  collect(now);
+  supply_bodies(now);
+  collect(now);
+  propose(now);
+  flush_gossip();
+  suspect(now);
+  sync(now);
+  periodic(now);
+  output_.wake_at_ms = next_wake(now);
+}
+
+void Engine::collect(Now now) {
+  Ready ready = replica_.take_ready();
+  if (ready.fatal && !output_.fatal) output_.fatal = std::move(ready.fatal);
+  std::move(ready.persist.begin(), ready.persist.end(), std::back_inserter(output_.persist));
+  if (ready.view_change_started) {
+    ++counters_.view_changes;
+    suspicion_.view_change_started(now.monotonic_ms);
+  }
+  if (ready.view_entered) {
+    ++counters_.views_entered;
+    suspicion_.view_entered(now.monotonic_ms);
+    mempool_.release_in_flight();
+    wanted_.clear();
+  }
+  for (const Batch& batch : ready.need_bodies) want(batch, now);
+  if (!ready.messages.empty()) flush_gossip();  // bodies leave before the votes that need them
+  for (const Message& message : ready.messages) send(message.to, message.frame);
+  for (Batch& batch : ready.committed) {
+    mempool_.commit(batch.transactions);
+    suspicion_.progress(now.monotonic_ms);
+    last_block_ms_ = now.monotonic_ms;
+    ++counters_.batches_committed;
+    counters_.transactions_committed += batch.transactions.size();
+    CommittedBatch out{std::move(batch), {}, std::nullopt};
+    if (!out.batch.transactions.empty()) {
+      const auto bodies = bodies_.find(out.batch.height);
+      AGIDDI_CHECK(bodies != bodies_.end() && bodies->second.transactions.size() == out.batch.transactions.size(), "a committed batch has its bodies");
+      for (const TransactionPtr& transaction : bodies->second.transactions) out.transactions.push_back(*transaction);
+    }
+    output_.execute.push_back(std::move(out));
+  }
+  for (CertifiedHeader& certified : ready.certified) output_.certified.push_back({certified.header.height, std::move(certified)});
+  for (const Height height : ready.forgotten) forget_bodies(height);
+}
+
+// At once when nothing is in flight; otherwise a batch grows with the number that are, for a few milliseconds at most.
+bool Engine::batch_is_ripe(Now now, std::size_t in_flight) const {
+  if (in_flight == 0) return true;
+  if (in_flight >= config_.pipeline_max) return false;
+  const std::size_t enough = std::min<std::size_t>(limits::kBatchTransactionsMax, std::size_t{8} << in_flight);
+  return mempool_.waiting() >= enough || mempool_.waiting_bytes() >= kRipeBatch_bytes ||
+         now.monotonic_ms - *mempool_.oldest_waiting_ms() >= config_.batch_delay_max_ms;
+}
+
+void Engine::propose(Now now) {
+  while (replica_.can_propose()) {
+    const std::size_t in_flight = replica_.uncommitted_proposals();
+    if (mempool_.waiting() == 0) {
+      const bool due = heartbeat_wanted_ && in_flight == 0 && now.monotonic_ms - last_block_ms_ >= config_.heartbeat_interval_ms;
+      if (!due || !replica_.heartbeat_allowed(now)) return;
+      replica_.propose({}, now);
+    } else {
+      if (!batch_is_ripe(now, in_flight)) return;
+      std::vector<Hash> ids = mempool_.select(limits::kBatchTransactionsMax, limits::kBatchMax_bytes);
+      std::vector<TransactionPtr> bodies;
+      for (const Hash& id : ids) bodies.push_back(mempool_.find(id));
+      mempool_.mark_in_flight(ids);
+      const Height height = replica_.next_proposal();
+      // Kept first: a member that is a quorum alone commits inside propose().
+      keep_bodies(height, {}, std::move(bodies));
+      const Batch batch = replica_.propose(std::move(ids), now);
+      AGIDDI_CHECK(batch.height == height, "the proposal took the announced height");
+      if (const auto kept = bodies_.find(height); kept != bodies_.end()) kept->second.digest = batch.digest();
+    }
+    ++counters_.batches_proposed;
+    collect(now);
+  }
+}
+
+bool Engine::has_quorum() const {
+  return static_cast<std::size_t>(std::count(connected_.begin(), connected_.end(), true)) >= context_.quorum();
+}
+
+void Engine::suspect(Now now) {
+  SuspicionInput input;
+  input.active = replica_.active();
+  input.view_change_quorum = replica_.view_change_quorum();
+  input.excused = !has_quorum() || block_sync_.waiting() || replica_.stable() >= replica_.handed() + kBacklogExcused ||
+                  replica_.handed() >= replica_.executed_height() + kBacklogExcused || replica_.window_full();
+  input.primary_reachable = connected_[replica_.primary()];
+  input.held = mempool_.size();
+  input.oldest_held_ms = mempool_.oldest_arrival_ms();
+  input.oldest_in_flight_ms = replica_.oldest_in_flight_ms();
+  if (heartbeat_wanted_) input.heartbeat_due_ms = last_block_ms_ + config_.heartbeat_interval_ms;
+  if (context_.members.size() == 1 || !suspicion_.evaluate(input, now.monotonic_ms)) return;
+  replica_.start_view_change(replica_.view() + 1, now);
+  collect(now);
+}
+
+void Engine::sync(Now now) {
+  if (replica_.handed() >= replica_.executed_height() + kSyncBacklogMax) return;
+  if (auto request = block_sync_.next(replica_.complete(), replica_.stable(), connected_, now.monotonic_ms)) {
+    send(request->first, {request->second});
+  }
+}
+
+void Engine::periodic(Now now) {
+  if (now.monotonic_ms < next_status_ms_) return;
+  next_status_ms_ = now.monotonic_ms + config_.status_interval_ms;
+  send_status(std::nullopt);
+  if (const ViewChange* pending = replica_.pending_view_change()) send(std::nullopt, {*pending});
+  if (replica_.active() && !replica_.is_primary()) {
+    send_transactions(replica_.primary(), mempool_.take_overdue(now.monotonic_ms - config_.request_timeout_ms / 3, kForwardMax));
+  }
+}
+
+std::int64_t Engine::next_wake(Now now) const {
+  std::int64_t wake = next_status_ms_;
+  const auto consider = [&](std::int64_t at) { wake = at > 0 ? std::min(wake, at) : wake; };
+  consider(suspicion_.wake_at_ms());
+  consider(block_sync_.wake_at_ms());
+  for (const auto& [height, wanted] : wanted_) consider(wanted.next_fetch_ms);
+  if (replica_.is_primary() && replica_.active()) {
+    if (const auto oldest = mempool_.oldest_waiting_ms(); oldest && replica_.uncommitted_proposals() < config_.pipeline_max) {
+      consider(*oldest + config_.batch_delay_max_ms);
+    }
+    if (heartbeat_wanted_) consider(last_block_ms_ + config_.heartbeat_interval_ms);
+  }
+  return std::max(wake, now.monotonic_ms + 1);
+}
+
+Output Engine::take_output() {
+  const std::int64_t wake = output_.wake_at_ms;
+  Output out = std::exchange(output_, {});
+  output_.wake_at_ms = wake;
+  return out;
+}
+
+EngineStatus Engine::status() const {
+  EngineStatus out;
+  out.view = replica_.view();
+  out.primary = replica_.primary();
+  out.in_view_change = !replica_.active();
+  out.syncing = block_sync_.waiting() || replica_.stable() >= replica_.handed() + kBacklogExcused;
+  out.has_quorum = has_quorum();
+  out.executed = replica_.executed_height();
+  out.certified = std::min(replica_.complete(), replica_.executed_height());
+  out.committed = replica_.handed();
+  out.mempool_transactions = mempool_.size();
+  out.mempool_bytes = mempool_.bytes();
+  out.in_flight = replica_.uncommitted_proposals();
+  out.connected = connected_;
+  return out;
+}
+
+std::size_t Engine::memory_bytes() const {
+  std::size_t bytes = replica_.memory_bytes() + mempool_.bytes();
+  for (const auto& [id, body] : body_index_) bytes += weight(*body.transaction);
+  for (const auto& [id, body] : spare_bodies_) bytes += weight(*body);
+  for (const auto& [height, wanted] : wanted_) bytes += (wanted.batch.transactions.size() + 2 * wanted.missing.size()) * sizeof(Hash);
+  return bytes;
+}
+
+}  // namespace agiddi::consensus

@@ -1,0 +1,217 @@
+// What peers send: refused, or given to the part that it is for.
+#include <algorithm>
+
+#include "consensus/engine.h"
+#include "consensus/frames.h"
+#include "consensus/verify.h"
+#include "protocol/check.h"
+
+namespace agiddi::consensus {
+namespace {
+
+constexpr std::size_t kFrameChunk_bytes = 4 * 1024 * 1024;
+constexpr std::size_t kServedMax_bytes = 64 * 1024 * 1024;   // to one peer in a second
+constexpr std::int64_t kResendAge_ms = 250;                  // younger votes are probably under way
+constexpr std::int64_t kHelpMax_ms = 600'000;
+
+auto refuse(std::string detail) { return fail(Status::invalid, std::move(detail)); }
+
+}  // namespace
+
+// Own votes come from their sender; PrePrepares and NewViews may be passed on by anyone.
+Result<void> Engine::allowed(MemberIndex peer, const PeerFrame& frame) const {
+  const auto from_peer = [&](MemberIndex sender) -> Result<void> {
+    if (sender == peer) return {};
+    return refuse("a message that another member passed on");
+  };
+  if (const auto* vote = std::get_if<Vote>(&frame.content)) return from_peer(vote->sender);
+  if (const auto* vote = std::get_if<HeaderVote>(&frame.content)) return from_peer(vote->sender);
+  if (const auto* message = std::get_if<ViewChange>(&frame.content)) return from_peer(message->sender);
+  if (const auto* message = std::get_if<MemberStatus>(&frame.content)) return from_peer(message->sender);
+  if (const auto* answer = std::get_if<SyncResponse>(&frame.content); answer != nullptr && !block_sync_.expects(peer, answer->from)) {
+    return refuse("blocks that nobody asked for");
+  }
+  return {};
+}
+
+bool Engine::stale(const PeerFrame& frame) const {
+  if (const auto* vote = std::get_if<Vote>(&frame.content)) return !replica_.useful(*vote);
+  if (const auto* vote = std::get_if<HeaderVote>(&frame.content)) return !replica_.useful(*vote);
+  return false;
+}
+
+Result<void> Engine::receive(MemberIndex peer, PeerFrame frame, Now now, bool verified) {
+  AGIDDI_CHECK(peer < context_.members.size() && peer != config_.self, "frames come from other members");
+  ++counters_.frames_received;
+  Result<void> outcome = allowed(peer, frame);
+  if (outcome && !stale(frame)) {
+    if (!verified) outcome = verify_frame(frame, context_, *authenticator_);
+    if (outcome) outcome = std::visit([&](auto& message) { return on(peer, message, now); }, frame.content);
+    if (!outcome && std::holds_alternative<SyncResponse>(frame.content)) block_sync_.answered(peer, false, now.monotonic_ms);
+  }
+  if (!outcome) ++counters_.frames_refused;
+  work(now);
+  return outcome;
+}
+
+Result<void> Engine::on(MemberIndex, const Transactions& message, Now now) {
+  for (const TransactionPtr& transaction : message.items) {
+    const bool wanted = is_wanted(transaction->id);
+    const Admission admission = mempool_.add(transaction, now.monotonic_ms);
+    if (!wanted) continue;
+    if (admission == Admission::full || admission == Admission::committed) spare_bodies_[transaction->id] = transaction;
+    body_arrived(transaction);
+  }
+  return {};
+}
+
+bool Engine::within_budget(MemberIndex peer, std::size_t bytes, Now now) {
+  Peer& account = peers_[peer];
+  if (now.monotonic_ms - account.budget_since_ms >= 1000) {
+    account.budget_since_ms = now.monotonic_ms;
+    account.served_bytes = 0;
+  }
+  if (account.served_bytes > kServedMax_bytes) return false;
+  account.served_bytes += bytes;
+  return true;
+}
+
+Result<void> Engine::on(MemberIndex peer, const FetchTransactions& message, Now now) {
+  std::vector<TransactionPtr> found;
+  std::size_t bytes = 0;
+  for (const Hash& id : message.ids) {
+    TransactionPtr body = find_body(id);
+    if (!body) continue;
+    bytes += weight(*body);
+    found.push_back(std::move(body));
+    if (bytes > limits::kBatchMax_bytes) break;
+  }
+  if (!within_budget(peer, bytes + 1024, now)) return refuse("a peer asks for more than it may in a second");
+  send_transactions(peer, found);
+  return {};
+}
+
+Result<void> Engine::on(MemberIndex, const PrePrepare& message, Now now) {
+  replica_.receive(message, now);
+  return {};
+}
+Result<void> Engine::on(MemberIndex, const Vote& message, Now now) {
+  replica_.receive(message, now);
+  return {};
+}
+Result<void> Engine::on(MemberIndex, const HeaderVote& message, Now now) {
+  replica_.receive(message, now);
+  return {};
+}
+Result<void> Engine::on(MemberIndex, const ViewChange& message, Now now) {
+  replica_.receive(message, now);
+  return {};
+}
+Result<void> Engine::on(MemberIndex, const NewView& message, Now now) { return replica_.receive(message, now); }
+
+Result<void> Engine::on(MemberIndex peer, const MemberStatus& message, Now now) {
+  block_sync_.peer_certified(peer, message.stable ? message.stable->header.height : 0);
+  if (message.stable) replica_.learn(*message.stable, now);
+  for (const PeerFrame& frame : replica_.missing_at(message, now, kResendAge_ms)) {
+    send(peer, frame);
+    ++counters_.retransmitted;
+  }
+  help_stuck(message, now);
+  return {};
+}
+
+// A member that asked alone for a later view takes part in nothing until the others come along: after a while they do, at a price of one
+// short change of primary. Less and less often for the same member, so that a faulty one gains little.
+void Engine::help_stuck(const MemberStatus& message, Now now) {
+  Peer& peer = peers_[message.sender];
+  const bool stuck = !message.active && replica_.active() && message.view > replica_.view() &&
+                     message.view <= replica_.view() + context_.members.size();
+  if (!stuck) {
+    peer.stuck_since_ms = -1;
+    return;
+  }
+  if (peer.stuck_since_ms < 0) peer.stuck_since_ms = now.monotonic_ms;
+  if (now.monotonic_ms - peer.stuck_since_ms < peer.help_after_ms) return;
+  peer.help_after_ms = std::min(2 * peer.help_after_ms, kHelpMax_ms);
+  peer.stuck_since_ms = -1;
+  replica_.start_view_change(message.view, now);
+}
+
+Result<void> Engine::on(MemberIndex peer, const SyncRequest& message, Now now) {
+  if (!within_budget(peer, kSyncAnswerMax_bytes / 2, now)) return refuse("a peer asks for more than it may in a second");
+  if (message.from > replica_.executed_height()) {
+    send(peer, {SyncResponse{message.from, {}}});
+    return {};
+  }
+  output_.reads.push_back({peer, message.from, std::min(message.to, message.from + kSyncBlocksMax - 1)});
+  return {};
+}
+
+void Engine::blocks_read(MemberIndex peer, Height from, std::vector<SyncBlock> blocks, Now now) {
+  SyncResponse answer{from, {}};
+  std::size_t bytes = 0;
+  for (SyncBlock& block : blocks) {
+    for (const Transaction& transaction : block.transactions) bytes += weight(transaction);
+    bytes += 1024 + block.batch.transactions.size() * sizeof(Hash);
+    if (!answer.blocks.empty() && (bytes > kSyncAnswerMax_bytes || answer.blocks.size() >= kSyncBlocksMax)) break;
+    answer.blocks.push_back(std::move(block));
+  }
+  send(peer, {std::move(answer)});
+  work(now);
+}
+
+Result<void> Engine::on(MemberIndex peer, SyncResponse& message, Now now) {
+  const Height before = replica_.complete();
+  for (SyncBlock& block : message.blocks) {
+    const Height height = block.header.height;
+    CertifiedHeader certified{std::move(block.header), std::move(block.certificate)};
+    if (height <= replica_.handed()) {
+      replica_.learn(certified, now);
+      collect(now);
+      continue;
+    }
+    if (height != replica_.handed() + 1) break;
+    for (const Transaction& transaction : block.transactions) {
+      if (!is_wanted(transaction.id)) continue;
+      const auto body = std::make_shared<const Transaction>(transaction);
+      spare_bodies_[transaction.id] = body;
+      body_arrived(body);
+    }
+    mempool_.commit(block.batch.transactions);
+    last_block_ms_ = now.monotonic_ms;
+    ++counters_.blocks_synced;
+    output_.execute.push_back({std::move(block.batch), std::move(block.transactions), certified});
+    replica_.handed_by_sync(certified, now);
+    collect(now);
+  }
+  block_sync_.answered(peer, replica_.complete() > before, now.monotonic_ms);
+  return {};
+}
+
+void Engine::send(std::optional<MemberIndex> to, const PeerFrame& frame) {
+  if (context_.members.size() == 1 || (to && !connected_[*to])) return;
+  output_.sends.push_back({to, std::make_shared<const Bytes>(encode_frame(frame))});
+}
+
+void Engine::send_transactions(std::optional<MemberIndex> to, const std::vector<TransactionPtr>& transactions) {
+  Transactions chunk;
+  std::size_t bytes = 0;
+  for (const TransactionPtr& transaction : transactions) {
+    const std::size_t size = weight(*transaction);
+    if (!chunk.items.empty() && (bytes + size > kFrameChunk_bytes || chunk.items.size() >= limits::kBatchTransactionsMax)) {
+      send(to, {std::exchange(chunk, {})});
+      bytes = 0;
+    }
+    bytes += size;
+    chunk.items.push_back(transaction);
+  }
+  if (!chunk.items.empty()) send(to, {std::move(chunk)});
+}
+
+void Engine::send_status(std::optional<MemberIndex> to) { send(to, {replica_.status()}); }
+
+void Engine::flush_gossip() {
+  if (!gossip_.empty()) send_transactions(std::nullopt, std::exchange(gossip_, {}));
+}
+
+}  // namespace agiddi::consensus

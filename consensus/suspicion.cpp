@@ -1,0 +1,59 @@
+#include "consensus/suspicion.h"
+
+#include <algorithm>
+
+namespace agiddi::consensus {
+
+Suspicion::Suspicion(std::int64_t request_timeout_ms, std::int64_t view_change_timeout_ms, std::int64_t cap_ms)
+    : request_timeout_ms_(request_timeout_ms), view_change_timeout_ms_(view_change_timeout_ms), cap_ms_(cap_ms) {}
+
+void Suspicion::progress(std::int64_t now_ms) {
+  failures_ = 0;
+  base_ms_ = now_ms;
+}
+
+void Suspicion::view_entered(std::int64_t now_ms) {
+  base_ms_ = view_base_ms_ = now_ms;
+  quorum_since_ms_ = -1;
+}
+
+void Suspicion::view_change_started(std::int64_t) {
+  ++failures_;
+  quorum_since_ms_ = -1;
+}
+
+// The first view after the one that failed gets the plain timeout, each further one twice as much.
+std::int64_t Suspicion::scaled(std::int64_t timeout_ms, bool primary_reachable) const {
+  const unsigned doublings = failures_ > 1 ? std::min(failures_ - 1, 16u) : 0;
+  const std::int64_t scaled_ms = std::min(timeout_ms << doublings, std::max(cap_ms_, timeout_ms));
+  return primary_reachable ? scaled_ms : scaled_ms / 2;
+}
+
+bool Suspicion::evaluate(const SuspicionInput& input, std::int64_t now_ms) {
+  wake_at_ms_ = 0;
+  if (!input.active) {
+    if (!input.view_change_quorum) {
+      quorum_since_ms_ = -1;
+      return false;
+    }
+    if (quorum_since_ms_ < 0) quorum_since_ms_ = now_ms;
+    wake_at_ms_ = quorum_since_ms_ + scaled(view_change_timeout_ms_, input.primary_reachable);
+    return now_ms >= wake_at_ms_;
+  }
+  if (input.excused) {
+    base_ms_ = view_base_ms_ = now_ms;
+    return false;
+  }
+  const std::int64_t timeout_ms = scaled(request_timeout_ms_, input.primary_reachable);
+  const auto consider = [&](std::int64_t deadline_ms) { wake_at_ms_ = wake_at_ms_ == 0 ? deadline_ms : std::min(wake_at_ms_, deadline_ms); };
+  if (input.oldest_in_flight_ms) consider(std::max(base_ms_, *input.oldest_in_flight_ms) + timeout_ms);
+  if (input.heartbeat_due_ms) consider(std::max(base_ms_, *input.heartbeat_due_ms) + timeout_ms);
+  if (input.oldest_held_ms) {
+    consider(std::max(base_ms_, *input.oldest_held_ms) + timeout_ms);
+    // Others before it explain half a millisecond each, no more.
+    consider(std::max(view_base_ms_, *input.oldest_held_ms) + timeout_ms + static_cast<std::int64_t>(input.held / 2));
+  }
+  return wake_at_ms_ != 0 && now_ms >= wake_at_ms_;
+}
+
+}  // namespace agiddi::consensus
