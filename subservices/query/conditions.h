@@ -12,24 +12,27 @@
 
 namespace agiddi::subservices {
 
-// One sort key of the result. The device's id always follows as the last one.
-struct OrderKey {
+// How the values of a sort key are written in a query.
+enum class KeyForm : std::uint8_t { decimal, real, time, string, iri };
+
+// One sort key of the result; the device's id always follows as the last one. Devices without the value come last in both directions.
+struct SortKey {
   std::string variable;      // without "?"
+  KeyForm form = KeyForm::string;
   bool descending = false;
-  bool optional = false;     // devices without the value come last; "?<variable>Missing" tells
+  bool optional = false;     // a device may lack the value
 };
 
 struct SearchPlan {
   std::string sparql;                // SELECT of ?device and the sort keys, with ORDER BY and LIMIT
-  std::vector<OrderKey> order;
+  std::string probe;                 // the same with one row more, which tells whether there is a next page
+  std::vector<SortKey> order;
   std::size_t limit = 100;
   std::string fingerprint;           // of conditions and order: what a cursor is bound to
+  bool has_distance = false;         // ?distance, in kilometres
 };
 
 // Reads the whole body: conditions, orderBy, limit, cursor.
 Result<SearchPlan> plan_search(const Json& body);
-
-// Where the next page begins, made of the last row: the values of the sort keys (N-Triples, empty when missing) and the device.
-std::string make_cursor(const SearchPlan& plan, const std::vector<std::string>& key_values, const std::string& device);
 
 }  // namespace agiddi::subservices
