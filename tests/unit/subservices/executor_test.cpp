@@ -1,0 +1,282 @@
+// What comes before every rule, what a block is made of, and the two laws: money is conserved, and one chain gives one state.
+#include <map>
+#include <random>
+
+#include "subservices/genesis_state.h"
+#include "subservices/state_keys.h"
+#include "world.h"
+
+using namespace agiddi;
+using namespace agiddi::subservices;
+using namespace agiddi::subservices::test;
+
+namespace {
+
+std::size_t records(const World& world, char letter) {
+  std::size_t count = 0;
+  const auto snapshot = world.snapshot();
+  snapshot->state().scan(ledger::Column::state, Bytes(1, letter), Bytes(1, static_cast<char>(letter + 1)), [&](BytesView, BytesView) {
+    ++count;
+    return true;
+  });
+  return count;
+}
+
+Transaction resign(const World& world, const Person& signer, ProtectedHeader header, const Bytes& body) {
+  header.kid = signer.did;
+  if (header.network.empty()) header.network = world.executor->genesis().network;
+  return *parse_transaction(sign_document(signer.key, header, body), body);
+}
+
+}  // namespace
+
+TEST_CASE("network, action and window come before everything: 401, and the jti is not used up") {
+  World world;
+  const Bytes body = Json::object({{"to", world.poor.did}, {"currency", "EUR"}, {"amount", "1"}}).dump();
+  const std::int64_t now_s = world.now / 1000;
+  const auto status = [&](const ProtectedHeader& header) { return world.block({resign(world, world.application, header, body)}).front().status(); };
+  CHECK(status({"", "other-0123456789abcdef", "credit.transfer", now_s, "one"}) == 401);
+  CHECK(status({"", "", "credit.steal", now_s, "one"}) == 401);
+  CHECK(status({"", "", "integration.credentials", now_s, "one"}) == 401);   // never on the ledger
+  CHECK(status({"", "", "credit.transfer", now_s - 601, "one"}) == 401);
+  CHECK(status({"", "", "credit.transfer", now_s + 61, "one"}) == 401);
+  CHECK(status({"", "", "credit.transfer", now_s - 600, "one"}) == 401);     // by the milliseconds of the blocks before
+  CHECK(status({"", "", "credit.transfer", now_s + 60, "one"}) == 201);
+  CHECK(status({"", "", "credit.transfer", now_s + 1, "one"}) == 409);
+  CHECK(status({"", "", "credit.transfer", now_s - 599, "two"}) == 201);
+  const auto door = check_at_door(*world.executor, resign(world, world.application, {"", "other", "credit.transfer", now_s, "x"}, body), *world.snapshot(), world.now);
+  CHECK(door.error().status == Status::unauthorized);
+}
+
+TEST_CASE("a document that reached a block keeps its outcome and its jti, also when it was rejected") {
+  World world;
+  const auto poor = world.sign(world.poor, "credit.transfer", Json::object({{"to", world.other.did}, {"currency", "EUR"}, {"amount", "1"}}), "once");
+  CHECK(world.block({poor}).front().status() == 402);
+  REQUIRE(world.run(world.application, "credit.transfer", Json::object({{"to", world.poor.did}, {"currency", "EUR"}, {"amount", "9"}})).status() == 201);
+  CHECK(world.block({poor}).front().status() == 409);                                  // came before
+  CHECK(world.snapshot()->transaction(poor.id)->receipt.status == Status::payment_required);
+  const auto second = world.sign(world.poor, "credit.transfer", Json::object({{"to", world.other.did}, {"currency", "EUR"}, {"amount", "2"}}), "once");
+  CHECK(world.block({second}).front().status() == 409);                                // the jti of another document
+  const auto twice = world.sign(world.poor, "credit.transfer", Json::object({{"to", world.other.did}, {"currency", "EUR"}, {"amount", "2"}}));
+  const auto answers = world.block({twice, twice});
+  CHECK((answers[0].status() == 201 && answers[1].status() == 409));
+  CHECK(world.available(world.poor) == "7");
+}
+
+TEST_CASE("seen documents are forgotten when their window has passed, a bounded number in each block") {
+  World world;
+  std::vector<Transaction> transactions;
+  for (int i = 0; i < 1500; ++i) transactions.push_back(world.sign(world.poor, "governance.propose", Json::object({})));
+  for (const auto& answer : world.block(std::move(transactions))) REQUIRE(answer.status() == 422);
+  CHECK(records(world, 'S') == 1500);
+  world.sweep_after(10 * kMinute - kSecond);
+  CHECK(records(world, 'S') == 1500);
+  world.sweep_after(2 * kSecond);
+  CHECK(records(world, 'S') == 500);
+  world.sweep_after(1);
+  CHECK(records(world, 'S') == 0);
+  CHECK(records(world, 'E') == 0);
+}
+
+TEST_CASE("bodies that are no JSON, or JSON with a name twice") {
+  World world;
+  CHECK(world.block({world.sign_text(world.application, "payment.create", "{")}).front().status() == 400);
+  CHECK(world.block({world.sign_text(world.application, "payment.create", R"({"payer":1,"payer":2})")}).front().status() == 422);
+  CHECK(world.block({world.sign_text(world.application, "payment.create", "[]")}).front().status() == 422);
+  CHECK(world.block({world.sign_text(world.application, "device.register", "null")}).front().status() == 422);
+  for (const char* action : {"device.register", "device.update", "device.retire", "payment.create", "integration.create", "integration.close", "integration.claim",
+                             "usage.report", "credit.mint", "credit.transfer", "credit.redeem"}) {
+    INFO(action);
+    CHECK(is_known_action(action));
+    CHECK(world.block({world.sign_text(world.application, action, "{}")}).front().status() == 422);
+  }
+  CHECK((is_member_action("usage.report") && is_member_action("integration.claim") && !is_member_action("payment.create")));
+}
+
+TEST_CASE("the header says what the block is") {
+  World world;
+  const auto transaction = world.sign(world.application, "credit.transfer", Json::object({{"to", world.poor.did}, {"currency", "EUR"}, {"amount", "1"}}));
+  const Hash before = world.snapshot()->header_hash();
+  world.block({transaction});
+  const auto snapshot = world.snapshot();
+  const auto block = snapshot->block(1);
+  REQUIRE(block.has_value());
+  CHECK(block->header.previous_hash == before);
+  CHECK(block->header.batch_digest == block->batch.digest());
+  CHECK(block->header.transaction_root == merkle_root({Bytes(transaction.id.view())}));
+  CHECK(block->header.receipt_root == merkle_root({encode_receipt(block->receipts[0])}));
+  CHECK(block->header.members_digest == world.executor->members().digest());
+  CHECK(block->header.state_digest == ledger::StateDigest::of(snapshot->state()).digest());
+  CHECK(ledger::check_store(*world.store).empty());
+}
+
+TEST_CASE("a rejection leaves no trace but its receipt and its jti") {
+  World world, twin;
+  const std::string urn = world.registered(R"({"perMinute":"0.10"})");
+  REQUIRE(twin.registered(R"({"perMinute":"0.10"})") == urn);
+  // The second item fails after the first was looked at; funds fail after all of it.
+  const Json items = Json::array({world.item(urn, R"("minutes":1)", "0.1"), world.item(device_urn(Hash{}), R"("minutes":1)", "0.1")});
+  CHECK(world.run(world.application, "payment.create", world.payment(items, "0.2")).status() == 404);
+  const auto rejected = twin.run(twin.application, "payment.create", Json::object({}));
+  CHECK(rejected.status() == 422);
+  CHECK(world.chain.back().triples.empty());
+  for (const auto& change : world.chain.back().changes) CHECK((change.key[0] == 'S' || change.key[0] == 'E'));
+  const Error error = error_from_receipt(rejected.receipt);
+  CHECK((error.status == Status::invalid && !error.fields.empty() && !error.detail.empty()));
+}
+
+TEST_CASE("the genesis state holds the funded accounts and refuses more than an amount can express") {
+  World world;
+  CHECK(world.available(world.application) == "1000");
+  CHECK(world.available(world.other, "USD") == "5");
+  Genesis genesis = world.executor->genesis();
+  genesis.accounts = {{world.application.did, "EUR", 9'000'000'000'000 * kMicro}, {world.other.did, "EUR", 9'000'000'000'000 * kMicro}};
+  CHECK_FALSE(genesis_state(genesis).has_value());
+}
+
+namespace {
+
+// A life of the network under a seed: registrations, payments, integrations, claims, reports, closes, transfers, and time that passes. Many of
+// the steps are refused; the executor checks in every block that money is conserved.
+class Life {
+ public:
+  Life(World& world, std::uint64_t seed) : world_(world), random_(seed) {}
+
+  void step() {
+    std::vector<Transaction> transactions;
+    const std::size_t count = pick(4);
+    for (std::size_t i = 0; i < count; ++i) transactions.push_back(document());
+    if (pick(5) == 0) world_.pass(static_cast<TimeMs>(pick(3) == 0 ? pick(static_cast<std::size_t>(kDay) * 20) : pick(200'000)));
+    remember(transactions, world_.block(transactions));
+  }
+
+  std::map<int, int> statuses;
+
+ private:
+  std::size_t pick(std::size_t below) { return static_cast<std::size_t>(random_() % below); }
+  template <class T>
+  const T& any(const std::vector<T>& list) { return list[pick(list.size())]; }
+  const Person& buyer() { return pick(4) == 0 ? world_.other : world_.application; }
+
+  Transaction document() {
+    switch (devices_.empty() ? 0 : pick(14)) {
+      case 0: return world_.sign(world_.provider, "device.register", Json::object({{"devices", Json::array({world_.device(prices())})}}));
+      case 1: case 2: case 3: return pay();
+      case 4: case 5: case 6: return integrate();
+      case 7: return with_integration([&](const std::string& id) {
+        const std::size_t member = pick(4);
+        return world_.sign(world_.members[member], "integration.claim",
+                           Json::object({{"integration", id}, {"node", "node-" + std::to_string(member + 1)}, {"epoch", 1}}));
+      });
+      case 8: case 9: case 10: return with_integration([&](const std::string& id) { return usage(id); });
+      case 11: return with_integration([&](const std::string& id) { return world_.sign(buyer(), "integration.close", Json::object({{"integration", id}})); });
+      case 12: return world_.sign(buyer(), "credit.transfer", Json::object({{"to", pick(2) ? world_.other.did : world_.application.did},
+                                                                           {"currency", "EUR"}, {"amount", money_text(static_cast<MicroUnits>(pick(3'000'000)))}}));
+      default: return world_.sign(pick(2) ? world_.issuer : world_.poor, "credit.mint",
+                                  Json::object({{"to", world_.application.did}, {"currency", "EUR"}, {"amount", "0.5"}}));
+    }
+  }
+
+  std::string prices() {
+    const std::string price = money_text(static_cast<MicroUnits>(pick(400'000)));
+    static const std::vector<std::string> kinds = {"perMinute", "perHour", "perDay", "perKilobyte", "perMegabyte"};
+    std::string json = "{\"" + any(kinds) + "\":\"" + price + "\"}";
+    return pick(3) == 0 ? R"({"perMinute":"0.000007","perKilobyte":"0.013"})" : json;
+  }
+
+  Transaction pay() {
+    const std::string urn = any(devices_);
+    const std::string quantity = R"("minutes":)" + std::to_string(pick(300) + 1) + "." + std::to_string(pick(900) + 100);
+    const std::string data = R"("kilobytes":)" + std::to_string(pick(9000) + 1);
+    const std::string bought = pick(3) == 0 ? quantity + "," + data : pick(2) ? quantity : data;
+    const auto snapshot = world_.snapshot();
+    const auto quote = PaymentService(*snapshot).quote(parse(R"({"items":[{"device":")" + urn + "\"," + bought + "}]}"));
+    const std::string amount = quote ? quote->find("total")->as_string() : "1";
+    return world_.sign(world_.application, "payment.create", world_.payment(world_.item(urn, bought, amount), amount, pick(3) ? "payment" : "integration"));
+  }
+
+  Transaction integrate() {
+    if (payments_.empty()) return pay();
+    const auto& [payment, urn] = any(payments_);
+    return world_.sign(world_.application, "integration.create", world_.access(payment, {pick(10) ? urn : any(devices_)}, pick(2) ? "node-1" : ""));
+  }
+
+  template <class Make>
+  Transaction with_integration(Make make) {
+    return integrations_.empty() ? integrate() : make(integrations_[pick(2) ? integrations_.size() - 1 : pick(integrations_.size())]);
+  }
+
+  Transaction usage(const std::string& id) {
+    const auto snapshot = world_.snapshot();
+    const auto task = AccessService(*snapshot).task(*Hash::from_hex(id));
+    const auto& device = task->devices[0];
+    const std::int64_t most = device.limit_bytes.value_or(1'000'000);
+    const Json count = World::count(device_urn(device.device), std::min(most + static_cast<std::int64_t>(pick(2)), device.bytes_used + static_cast<std::int64_t>(pick(400'000))),
+                                    device.active_ms + static_cast<std::int64_t>(pick(400'000)), device.readings + static_cast<std::int64_t>(pick(3)));
+    std::size_t member = 0;
+    for (std::size_t i = 0; i < 4; ++i) member = "node-" + std::to_string(i + 1) == task->node ? i : member;
+    return world_.sign(world_.members[member], "usage.report", world_.report(id, static_cast<int>(task->sequence) + 1, pick(4) == 0, {count}));
+  }
+
+  void remember(const std::vector<Transaction>& transactions, const std::vector<Answer>& answers) {
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      ++statuses[answers[i].status()];
+      if (answers[i].status() != 201) continue;
+      const auto& action = transactions[i].header.action;
+      if (action == "device.register") devices_.push_back(answers[i].result.find("devices")->items()[0].find("id")->as_string());
+      if (action == "payment.create") {
+        payments_.emplace_back(answers[i].text("payment"), answers[i].result.find("items")->items()[0].find("device")->as_string());
+      }
+      if (action == "integration.create") integrations_.push_back(answers[i].text("integration"));
+    }
+  }
+
+  World& world_;
+  std::mt19937_64 random_;
+  std::vector<std::string> devices_, integrations_;
+  std::vector<std::pair<std::string, std::string>> payments_;
+};
+
+}  // namespace
+
+TEST_CASE("money is conserved through random histories, and in the end nothing is left in escrow") {
+  for (const std::uint64_t seed : {1, 2, 3, 4, 5, 6}) {
+    INFO("seed " << seed);
+    World world;
+    Life life(world, seed);
+    for (int i = 0; i < 250; ++i) life.step();
+    CHECK(life.statuses[201] > 60);
+    CHECK(life.statuses[200] > 10);
+    CHECK(life.statuses[409] + life.statuses[402] + life.statuses[403] > 10);
+    for (int i = 0; i < 3; ++i) world.sweep_after(200 * kDay);
+    CHECK(world.escrow(world.application) == "0");
+    CHECK_FALSE(heartbeat_wanted(*world.snapshot()));
+    CHECK(records(world, 'E') == 0);
+    CHECK(records(world, 'n') == 0);
+    CHECK(records(world, 'U') == 0);
+    CHECK(ledger::check_store(*world.store).empty());
+  }
+}
+
+TEST_CASE("one chain gives one state on every validator, whatever else it did") {
+  World world;
+  Life life(world, 42);
+  for (int i = 0; i < 150; ++i) life.step();
+
+  // The twin executes the same batches, tries others at its door in between, and was restarted on the way.
+  World twin;
+  for (std::size_t i = 0; i < world.chain.size(); ++i) {
+    const Block& block = world.chain[i].block;
+    if (i % 3 == 0) (void)twin.at_door(twin.application, "payment.create", Json::object({}));
+    if (i % 50 == 49) {
+      twin.ledger.reset();
+      auto opened = ledger::Ledger::open(*twin.store, twin.executor->genesis(), *genesis_state(twin.executor->genesis()));
+      REQUIRE(opened.has_value());
+      twin.ledger = std::move(*opened);
+    }
+    const auto executed = twin.executor->execute(block.batch, block.transactions, *twin.snapshot());
+    REQUIRE(executed.apply.block.header.hash() == block.header.hash());
+    twin.ledger->apply(executed.apply);
+  }
+  CHECK(twin.state_digest() == world.state_digest());
+}
