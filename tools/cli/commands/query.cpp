@@ -1,0 +1,63 @@
+#include "tools/cli/conditions.h"
+#include "tools/cli/node_client.h"
+#include "tools/cli/program.h"
+
+namespace agiddi::tools {
+namespace {
+
+std::string name_of(const Json& device) {
+  const Json* metadata = device.find("metadata");
+  const auto text = [](const Json* value) { return value && value->is_string() ? value->as_string() : std::string(); };
+  if (!metadata) return {};
+  for (const char* name : {"schema:name", "name"}) {
+    if (const std::string found = text(metadata->find(name)); !found.empty()) return found;
+  }
+  return {};
+}
+
+std::string found_text(const Json& answer) {
+  std::string out;
+  if (const Json* devices = answer.find("devices"); devices && devices->is_array()) {
+    for (const Json& device : devices->items()) {
+      const Json *id = device.find("id"), *version = device.find("version");
+      if (!id || !id->is_string()) continue;
+      out += id->as_string() + "  version " + (version ? version->dump() : "?") + "  " + name_of(device) + "\n";
+    }
+    out += std::to_string(devices->items().size()) + " devices\n";
+  }
+  if (const Json* next = answer.find("next"); next && next->is_string()) out += "more: --cursor " + next->as_string() + "\n";
+  return out;
+}
+
+}  // namespace
+
+void declare_query(Command& program) {
+  struct Options { std::string node; QueryArguments query; bool show_sparql = false; };
+  const auto o = std::make_shared<Options>();
+  Command command = program.sub("query", "Find devices by conditions");
+  command.positionals("CONDITION", o->query.conditions, "name OP value with OP one of = != < <= > >=; all must hold");
+  command.node(o->node);
+  command.option("--near", o->query.near, "LATITUDE,LONGITUDE,KILOMETRES");
+  command.option("--order-by", o->query.order_by, "A single-valued name or distance, - before it for descending (write --order-by=-NAME)");
+  command.integer("--limit", o->query.limit, 1, 1000, "Devices in one answer (100)");
+  command.option("--cursor", o->query.cursor, "Where the next page begins, from the last answer");
+  command.flag("--sparql", o->show_sparql, "Show the SPARQL query too");
+  command.examples(
+      "  agiddi query 'sensor.observedProperty=Temperature' 'sensor.range>100' --node http://127.0.0.1:8101\n"
+      "  agiddi query 'type=WeatherStation' 'cost.perMinute<=0.5' --near 47.6,-122.3,10 --order-by cost.perMinute\n"
+      "  agiddi query 'sensor.range>212 [degF]'            across units, in SI\n"
+      "Names: GET /v1/query/attributes. The same name with = several times: any of the values; with >= and <=: between.");
+  command.action([o]() -> Outcome<Answer> {
+    auto body = query_body(o->query);
+    if (!body) return tl::unexpected(body.error());
+    NodeClient node(o->node);
+    auto answer = node.post_json("/v1/query", *body);
+    if (!answer) return tl::unexpected(answer.error());
+    std::string text = found_text(*answer);
+    const Json* sparql = answer->find("sparql");
+    if (o->show_sparql && sparql && sparql->is_string()) text = sparql->as_string() + "\n\n" + text;
+    return Answer{std::move(*answer), std::move(text)};
+  });
+}
+
+}  // namespace agiddi::tools

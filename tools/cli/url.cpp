@@ -1,0 +1,76 @@
+#include "tools/cli/url.h"
+
+#include <charconv>
+
+namespace agiddi::tools {
+
+std::string Url::authority() const {
+  return (host.find(':') == host.npos ? host : "[" + host + "]") + ":" + std::to_string(port);
+}
+
+Result<Url> parse_url(std::string_view text) {
+  const auto refuse = [&] { return fail(Status::invalid, "'" + std::string(text) + "' is no address such as http://127.0.0.1:8101"); };
+  Url url;
+  const std::size_t colon = text.find("://");
+  if (colon == text.npos) return refuse();
+  url.scheme = text.substr(0, colon);
+  if (url.scheme == "http") {
+    url.port = 80;
+  } else if (url.scheme == "https") {
+    url.port = 443;
+  } else if (url.scheme == "mqtt") {
+    url.port = 1883;
+  } else if (url.scheme == "mqtts") {
+    url.port = 8883;
+  } else {
+    return refuse();
+  }
+  std::string_view rest = text.substr(colon + 3);
+  const std::size_t path = rest.find_first_of("/?#");
+  url.target = path == rest.npos ? "" : rest.substr(path);
+  rest = rest.substr(0, path);
+  for (const char c : text) {
+    if (c <= ' ' || c == '\x7f') return refuse();
+  }
+  url.target = url.target.substr(0, url.target.find('#'));
+  if (url.target.empty() || url.target[0] != '/') url.target.insert(0, "/");
+  if (rest.find('@') != rest.npos) return refuse();
+
+  std::string_view port;
+  if (!rest.empty() && rest[0] == '[') {
+    const std::size_t end = rest.find(']');
+    if (end == rest.npos || end < 3) return refuse();
+    url.host = rest.substr(1, end - 1);
+    port = rest.substr(end + 1);
+    if (!port.empty() && port[0] != ':') return refuse();
+  } else {
+    const std::size_t at = rest.find(':');
+    url.host = rest.substr(0, at);
+    if (at != rest.npos) port = rest.substr(at);
+  }
+  if (url.host.empty()) return refuse();
+  if (!port.empty()) {
+    port.remove_prefix(1);
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), url.port);
+    if (error != std::errc() || end != port.data() + port.size() || url.port == 0) return refuse();
+  }
+  return url;
+}
+
+std::string percent_encoded(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    if (plain) {
+      out.push_back(c);
+    } else {
+      out.push_back('%');
+      out.push_back(kHex[static_cast<unsigned char>(c) >> 4]);
+      out.push_back(kHex[static_cast<unsigned char>(c) & 15]);
+    }
+  }
+  return out;
+}
+
+}  // namespace agiddi::tools
