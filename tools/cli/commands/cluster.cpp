@@ -1,0 +1,89 @@
+#include "tools/cli/cluster/cluster.h"
+
+#include "protocol/limits.h"
+#include "tools/cli/program.h"
+
+namespace agiddi::tools {
+namespace {
+
+std::string shown(const Json& object, std::string_view name) {
+  const Json* value = object.find(name);
+  if (!value || value->is_null()) return "-";
+  return value->is_string() ? value->as_string() : value->dump();
+}
+
+std::string node_text(const Json& node) {
+  return shown(node, "id") + "  " + shown(node, "url") + "  pid " + shown(node, "pid") + "  " + shown(node, "state") + "  height " + shown(node, "height") + "\n";
+}
+
+std::string cluster_text(const Json& cluster) {
+  std::string out = "network  " + shown(cluster, "network") + "\ngenesis  " + shown(cluster, "genesis") + "\nbroker   " + shown(cluster, "broker") + "  pid " +
+                    shown(cluster, "brokerPid") + "\n";
+  for (const Json& node : cluster.find("nodes")->items()) out += node_text(node);
+  for (const Json& account : cluster.find("accounts")->items()) {
+    out += shown(account, "name") + "  " + shown(account, "did") + "  " + shown(account, "key") + "\n";
+  }
+  return out;
+}
+
+Outcome<Answer> with_text(Outcome<Json> document, std::string (*text)(const Json&)) {
+  if (!document) return tl::unexpected(document.error());
+  std::string shown_text = text(*document);
+  return Answer{std::move(*document), std::move(shown_text)};
+}
+
+std::string stopped_text(const Json& answer) {
+  std::string out = "stopped:";
+  for (const Json& name : answer.find("stopped")->items()) out += " " + name.as_string();
+  return out + (answer.find("stopped")->items().empty() ? " nothing was running\n" : "\n");
+}
+
+}  // namespace
+
+void declare_cluster(Command& program) {
+  Command cluster = program.sub("cluster", "A whole network on this machine: nodes, broker, funded accounts");
+  cluster.examples(
+      "  agiddi cluster up --nodes 4 --dir demo\n"
+      "  agiddi cluster stop-node 1 --kill --dir demo\n"
+      "  agiddi cluster start-node 1 --dir demo\n"
+      "  agiddi cluster down --dir demo");
+  struct Options { std::string folder, node; std::int64_t nodes = 0, base_port = 0; bool kill = false; };
+  const auto o = std::make_shared<Options>();
+  {
+    Command command = cluster.sub("up", "Make and start a cluster, or start an existing one again with its data; returns when all nodes are ready");
+    command.option("--dir", o->folder, "Folder of the cluster", true);
+    command.integer("--nodes", o->nodes, 1, static_cast<std::int64_t>(limits::kMembersMax), "Number of nodes, 1 to 16 (4)");
+    command.integer("--base-port", o->base_port, 1024, 65'000, "P: broker at P, HTTP of node I at P+I, its peers' port P+100+I (default: free ports)");
+    command.examples("  agiddi cluster up --nodes 4 --dir demo --json");
+    command.action([o] { return with_text(cluster_up({o->folder, o->nodes, o->base_port}), cluster_text); });
+  }
+  {
+    Command command = cluster.sub("down", "Stop all nodes and the broker; keys and data stay");
+    command.option("--dir", o->folder, "Folder of the cluster", true);
+    command.examples("  agiddi cluster down --dir demo");
+    command.action([o] { return with_text(cluster_down(o->folder), stopped_text); });
+  }
+  {
+    Command command = cluster.sub("status", "Show what runs");
+    command.option("--dir", o->folder, "Folder of the cluster", true);
+    command.examples("  agiddi cluster status --dir demo");
+    command.action([o] { return with_text(cluster_status(o->folder), cluster_text); });
+  }
+  {
+    Command command = cluster.sub("stop-node", "Stop one node");
+    command.positional("NODE", o->node, "Its number or id");
+    command.option("--dir", o->folder, "Folder of the cluster", true);
+    command.flag("--kill", o->kill, "With SIGKILL, as a crash would");
+    command.examples("  agiddi cluster stop-node 1 --kill --dir demo");
+    command.action([o] { return with_text(stop_node(o->folder, o->node, o->kill), node_text); });
+  }
+  {
+    Command command = cluster.sub("start-node", "Start one node again");
+    command.positional("NODE", o->node, "Its number or id");
+    command.option("--dir", o->folder, "Folder of the cluster", true);
+    command.examples("  agiddi cluster start-node 1 --dir demo");
+    command.action([o] { return with_text(start_node(o->folder, o->node), node_text); });
+  }
+}
+
+}  // namespace agiddi::tools
