@@ -19,7 +19,7 @@ class MemoryDictionary {
  public:
   ledger::TermId intern(const ledger::Term& term);
   ledger::TermId find(const ledger::Term& term) const;
-  const ledger::Term& term(ledger::TermId id) const { return terms_[static_cast<std::size_t>(id - 1)]; }
+  ledger::Term term(ledger::TermId id) const;
 
  private:
   std::map<ledger::Term, ledger::TermId> ids_;

@@ -1,0 +1,356 @@
+#include "ontology/sparql/planner.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "ontology/sparql/value.h"
+
+namespace agiddi::ontology::sparql {
+
+Plan Planner::make() {
+  Plan out;
+  out.root = plan(*body_.pattern, {});
+  out.exists = std::move(exists_);
+  return out;
+}
+
+Place Planner::place(const Atom& atom) const {
+  Place out;
+  out.slot = atom.slot;
+  out.shown = shown(atom, body_.slot_names);
+  if (!atom.is_variable()) out.id = execution_.dataset.default_graph().find(atom.term);
+  return out;
+}
+
+OperatorPtr Planner::scan(const PatternTriple& triple) {
+  if (triple.path) {
+    std::string text = shown(triple.subject, body_.slot_names) + " " + shown(*triple.path) + " " + shown(triple.object, body_.slot_names);
+    return std::make_unique<PathOperator>(triple.subject, triple.path, triple.object, std::move(text));
+  }
+  std::optional<NumberRange> range;
+  if (triple.object.is_variable()) {
+    const auto found = ranges_.find(triple.object.slot);
+    if (found != ranges_.end()) range = found->second;
+  }
+  return std::make_unique<ScanOperator>(place(triple.subject), place(triple.predicate), place(triple.object), std::move(range));
+}
+
+OperatorPtr Planner::plan(const Node& node, const SlotSet& bound) {
+  switch (node.kind) {
+    case Node::Kind::bgp:
+    case Node::Kind::join:
+    case Node::Kind::left_join:
+    case Node::Kind::minus:
+    case Node::Kind::filter:
+    case Node::Kind::extend: return plan_group(node, bound);
+    case Node::Kind::union_: {
+      std::vector<OperatorPtr> arms;
+      for (const NodePtr& child : node.children) arms.push_back(plan(*child, bound));
+      return std::make_unique<UnionOperator>(std::move(arms));
+    }
+    case Node::Kind::values: {
+      std::vector<std::vector<TermId>> rows;
+      for (const auto& row : node.rows) {
+        std::vector<TermId> ids;
+        for (const auto& term : row) ids.push_back(term ? execution_.intern(*term) : kNoTerm);
+        execution_.reserve(ids.size() * sizeof(TermId) + sizeof(ids));
+        rows.push_back(std::move(ids));
+      }
+      return std::make_unique<ValuesOperator>(node.columns, std::move(rows));
+    }
+    case Node::Kind::graph: {
+      const ledger::TripleSource* outer = graph_;
+      const auto& named = execution_.named;
+      const auto found = node.graph.is_variable() ? named.begin() : named.find(node.graph.term.value);
+      graph_ = found == named.end() ? nullptr : found->second;
+      SlotSet inside = bound;
+      const bool bind_first = !node.graph.is_variable() || analysis_.pushable(*node.children[0], {node.graph.slot});
+      if (node.graph.is_variable() && bind_first) inside.add(node.graph.slot);
+      base_estimates_.clear();
+      statistics_.clear();
+      OperatorPtr part = plan(*node.children[0], inside);
+      graph_ = outer;
+      base_estimates_.clear();
+      statistics_.clear();
+      return std::make_unique<GraphOperator>(node.graph, bind_first, std::move(part));
+    }
+    case Node::Kind::group: {
+      OperatorPtr part = plan(*node.children[0], {});
+      const SlotSet& inside = analysis_.possible(*node.children[0]);
+      for (const GroupKey& key : node.keys) register_exists(*key.expression, inside);
+      for (const Aggregate& aggregate : node.aggregates) {
+        if (aggregate.argument) register_exists(*aggregate.argument, inside);
+      }
+      return std::make_unique<GroupOperator>(std::move(part), node.keys, node.aggregates, inside.slots());
+    }
+    case Node::Kind::project: {
+      SlotSet inside;
+      for (const auto& [inner, outer] : node.projection) {
+        if (bound.has(outer)) inside.add(inner);
+      }
+      if (node.children[0]->kind != Node::Kind::order) first_.reset();
+      return std::make_unique<ProjectOperator>(plan(*node.children[0], inside), node.projection);
+    }
+    case Node::Kind::distinct:
+    case Node::Kind::reduced: {
+      first_.reset();
+      OperatorPtr part = plan(*node.children[0], bound);
+      return std::make_unique<DistinctOperator>(std::move(part), analysis_.possible(node).slots());
+    }
+    case Node::Kind::order: {
+      const auto first = std::exchange(first_, std::nullopt);
+      OperatorPtr part = plan(*node.children[0], bound);
+      const SlotSet& inside = analysis_.possible(*node.children[0]);
+      for (const OrderKey& key : node.order) register_exists(*key.expression, inside);
+      return std::make_unique<OrderOperator>(std::move(part), node.order, inside.slots(), first);
+    }
+    case Node::Kind::slice: {
+      first_.reset();
+      const Node::Kind below = node.children[0]->kind;
+      if (node.limit && (below == Node::Kind::project || below == Node::Kind::order)) first_ = node.offset + *node.limit;
+      OperatorPtr part = plan(*node.children[0], bound);
+      first_.reset();
+      return std::make_unique<SliceOperator>(std::move(part), node.offset, node.limit);
+    }
+  }
+  return std::make_unique<UnitOperator>();
+}
+
+void Planner::flatten(const Node& node, bool top, const SlotSet& sibling_possible, const SlotSet& sibling_mentioned, Group& group) {
+  switch (node.kind) {
+    case Node::Kind::bgp:
+      for (const PatternTriple& triple : node.triples) {
+        Unit unit;
+        unit.triple = &triple;
+        for (const Atom* atom : {&triple.subject, &triple.predicate, &triple.object}) {
+          if (atom->is_variable()) unit.slots.add(atom->slot);
+        }
+        group.units.push_back(std::move(unit));
+      }
+      return;
+    case Node::Kind::join:
+      for (std::size_t i = 0; i < node.children.size(); ++i) {
+        SlotSet possible = sibling_possible, mentioned = sibling_mentioned;
+        for (std::size_t k = 0; k < node.children.size(); ++k) {
+          if (k == i) continue;
+          possible |= analysis_.possible(*node.children[k]);
+          mentioned |= analysis_.mentioned(*node.children[k]);
+        }
+        flatten(*node.children[i], false, possible, mentioned, group);
+      }
+      return;
+    case Node::Kind::filter:
+      if (!top && !analysis_.mentioned(node.conditions).within(analysis_.certain(*node.children[0]))) break;
+      for (const ExprPtr& condition : node.conditions) {
+        // A conjunction holds when each part does, so the parts may be tested apart.
+        if (condition->kind == Expr::Kind::and_) {
+          group.conditions.insert(group.conditions.end(), condition->args.begin(), condition->args.end());
+        } else {
+          group.conditions.push_back(condition);
+        }
+      }
+      flatten(*node.children[0], false, sibling_possible, sibling_mentioned, group);
+      return;
+    case Node::Kind::left_join:
+      if (!((analysis_.mentioned(*node.children[1]) | analysis_.mentioned(node.conditions)) & sibling_possible)
+               .within(analysis_.certain(*node.children[0]))) {
+        break;
+      }
+      flatten(*node.children[0], false, sibling_possible, sibling_mentioned, group);
+      group.steps.push_back(&node);
+      return;
+    case Node::Kind::minus:
+      if (!(analysis_.mentioned(*node.children[1]) & sibling_possible).within(analysis_.certain(*node.children[0]))) break;
+      flatten(*node.children[0], false, sibling_possible, sibling_mentioned, group);
+      group.steps.push_back(&node);
+      return;
+    case Node::Kind::extend:
+      if (sibling_mentioned.has(node.slot) ||
+          !(analysis_.mentioned(*node.expression) & sibling_possible).within(analysis_.certain(*node.children[0]))) {
+        break;
+      }
+      flatten(*node.children[0], false, sibling_possible, sibling_mentioned, group);
+      group.steps.push_back(&node);
+      return;
+    default: break;
+  }
+  Unit unit;
+  unit.node = &node;
+  unit.slots = analysis_.mentioned(node);
+  group.units.push_back(std::move(unit));
+}
+
+// Numeric bounds that the conditions put on a variable: ?v < 5, 5 > ?v, ?v = 5.
+void Planner::collect_ranges(const std::vector<ExprPtr>& conditions) {
+  using Kind = Expr::Kind;
+  for (const ExprPtr& condition : conditions) {
+    if (condition->kind < Kind::equal || condition->kind > Kind::greater_equal || condition->kind == Kind::not_equal) continue;
+    const Expr* left = condition->args[0].get();
+    const Expr* right = condition->args[1].get();
+    Kind kind = condition->kind;
+    if (left->kind == Kind::constant && right->kind == Kind::variable) {
+      std::swap(left, right);
+      kind = kind == Kind::less ? Kind::greater : kind == Kind::greater ? Kind::less
+             : kind == Kind::less_equal ? Kind::greater_equal : kind == Kind::greater_equal ? Kind::less_equal : kind;
+    }
+    if (left->kind != Kind::variable || right->kind != Kind::constant) continue;
+    const Value value = Value::of(right->term);
+    if (!value.number || !value.number->exact()) continue;
+    NumberRange& range = ranges_[left->slot];
+    const bool above = kind == Kind::greater || kind == Kind::greater_equal || kind == Kind::equal;
+    const bool below = kind == Kind::less || kind == Kind::less_equal || kind == Kind::equal;
+    if (above && (!range.low || compare(*Value::of(*range.low).number, *value.number) < 0)) range.low = right->term;
+    if (below && (!range.high || compare(*Value::of(*range.high).number, *value.number) > 0)) range.high = right->term;
+  }
+}
+
+void Planner::register_exists(const Expr& expr, const SlotSet& bound) {
+  if (expr.pattern) {
+    const auto outer_ranges = std::exchange(ranges_, {});
+    const auto outer_first = std::exchange(first_, std::nullopt);
+    exists_.push_back(plan(*expr.pattern, bound & analysis_.mentioned(*expr.pattern)));
+    ranges_ = outer_ranges;
+    first_ = outer_first;
+    execution_.exists[expr.pattern.get()] = exists_.back().get();
+  }
+  for (const ExprPtr& arg : expr.args) register_exists(*arg, bound);
+}
+
+namespace {
+
+bool has_exists(const Expr& expr) {
+  return expr.pattern || std::any_of(expr.args.begin(), expr.args.end(), [](const ExprPtr& arg) { return has_exists(*arg); });
+}
+
+}  // namespace
+
+void Planner::apply_conditions(Group& group, State& state, const SlotSet& visible, const SlotSet& bound, bool all) {
+  std::vector<ExprPtr> ready, waiting;
+  for (ExprPtr& condition : group.conditions) {
+    const bool now = all || (analysis_.mentioned(*condition) & visible).within(state.certain);
+    (now ? ready : waiting).push_back(std::move(condition));
+  }
+  group.conditions = std::move(waiting);
+  if (ready.empty()) return;
+  std::stable_partition(ready.begin(), ready.end(), [](const ExprPtr& condition) { return !has_exists(*condition); });
+  std::string text;
+  for (const ExprPtr& condition : ready) {
+    register_exists(*condition, state.possible | bound);
+    text += (text.empty() ? "" : " && ") + shown(*condition, body_.slot_names);
+  }
+  if (!state.op) state.op = std::make_unique<UnitOperator>();
+  state.op = std::make_unique<FilterOperator>(std::move(state.op), std::move(ready), std::move(text));
+}
+
+OperatorPtr Planner::plan_group(const Node& node, const SlotSet& bound) {
+  Group group;
+  flatten(node, true, {}, {}, group);
+  const SlotSet visible = analysis_.possible(node);
+  const auto outer_ranges = std::exchange(ranges_, {});
+  collect_ranges(group.conditions);
+  State state;
+  apply_conditions(group, state, visible, bound, false);
+  join_units(group, bound, state, visible);
+  if (!state.op) state.op = std::make_unique<UnitOperator>();
+  for (const Node* step : group.steps) {
+    apply_step(*step, bound, state);
+    apply_conditions(group, state, visible, bound, false);
+  }
+  apply_conditions(group, state, visible, bound, true);
+  ranges_ = outer_ranges;
+  return std::move(state.op);
+}
+
+void Planner::join_units(Group& group, const SlotSet& bound, State& state, const SlotSet& visible) {
+  std::vector<Unit>& left = group.units;
+  while (!left.empty()) {
+    // Greedy: the fewest rows next, but never a cross product while something is connected.
+    std::size_t best = 0;
+    double best_rows = std::numeric_limits<double>::infinity();
+    bool best_connected = false;
+    const SlotSet known = state.certain | bound;
+    for (std::size_t i = 0; i < left.size(); ++i) {
+      const bool connected = !state.op || left[i].slots.meets(known);
+      const double rows = estimate(left[i], known);
+      if (i == 0 || (connected && !best_connected) || (connected == best_connected && rows < best_rows)) {
+        best = i;
+        best_rows = rows;
+        best_connected = connected;
+      }
+    }
+    const Unit unit = left[best];
+    left.erase(left.begin() + static_cast<std::ptrdiff_t>(best));
+    state.rows *= std::max(best_rows, 0.001);
+    join_unit(unit, bound, state);
+    state.op->estimate = state.rows;
+    apply_conditions(group, state, visible, bound, false);
+  }
+}
+
+void Planner::join_unit(const Unit& unit, const SlotSet& bound, State& state) {
+  const SlotSet known = state.certain | bound;
+  if (unit.triple != nullptr) {
+    OperatorPtr next = scan(*unit.triple);
+    state.op = state.op ? std::make_unique<NestedJoinOperator>(std::move(state.op), std::move(next)) : std::move(next);
+    state.possible |= unit.slots;
+    state.certain |= unit.slots;
+    return;
+  }
+  const Node& node = *unit.node;
+  const SlotSet shared = unit.slots & state.possible;
+  const bool pushable = analysis_.pushable(node, shared);
+  const bool nested = !state.op || node.kind == Node::Kind::values || (pushable && analysis_.certain(node).meets(state.certain));
+  const auto outer_ranges = std::exchange(ranges_, {});
+  OperatorPtr next = plan(node, nested && state.op ? known & unit.slots : bound & unit.slots);
+  ranges_ = outer_ranges;
+  if (!state.op) {
+    state.op = std::move(next);
+  } else if (nested) {
+    state.op = std::make_unique<NestedJoinOperator>(std::move(state.op), std::move(next));
+  } else {
+    state.op = std::make_unique<HashJoinOperator>(std::move(state.op), std::move(next), analysis_.possible(node).slots(),
+                                                  (analysis_.certain(node) & state.certain).slots());
+  }
+  state.possible |= analysis_.possible(node);
+  state.certain |= analysis_.certain(node);
+}
+
+void Planner::apply_step(const Node& step, const SlotSet& bound, State& state) {
+  const SlotSet known = state.certain | bound;
+  if (step.kind == Node::Kind::extend) {
+    register_exists(*step.expression, state.possible | bound);
+    execution_.computed.insert(step.slot);
+    std::string text = shown(*step.expression, body_.slot_names) + " as " + shown(Atom::variable(step.slot), body_.slot_names);
+    state.op = std::make_unique<ExtendOperator>(std::move(state.op), step.slot, step.expression, std::move(text));
+    state.possible.add(step.slot);
+    if (step.expression->kind == Expr::Kind::constant) state.certain.add(step.slot);
+    return;
+  }
+  const Node& right = *step.children[1];
+  const SlotSet mentioned = analysis_.mentioned(right);
+  const SlotSet shared = mentioned & state.possible;
+  const bool pushable = analysis_.pushable(right, shared);
+  const auto outer_ranges = std::exchange(ranges_, {});
+  if (step.kind == Node::Kind::left_join) {
+    // Numeric conditions of the optional part restrict its scans as those of a group do.
+    const bool nested = pushable && !shared.empty();
+    OperatorPtr part = plan(right, nested ? known & mentioned : bound & mentioned);
+    std::optional<SolutionTable> table;
+    if (!nested) table.emplace(analysis_.possible(right).slots(), (analysis_.certain(right) & state.certain).slots());
+    for (const ExprPtr& condition : step.conditions) register_exists(*condition, state.possible | analysis_.possible(right) | bound);
+    state.op = std::make_unique<LeftJoinOperator>(std::move(state.op), std::move(part), step.conditions, std::move(table));
+    state.possible |= analysis_.possible(right);
+  } else {
+    const SlotSet common = analysis_.possible(right) & state.possible;
+    if (!common.empty()) {  // otherwise MINUS takes nothing away
+      const bool nested = pushable && common.within(state.certain) && common.within(analysis_.certain(right)) && !common.meets(bound);
+      OperatorPtr part = plan(right, nested ? known & mentioned : bound & mentioned);
+      std::optional<SolutionTable> table;
+      if (!nested) table.emplace(analysis_.possible(right).slots(), (analysis_.certain(right) & state.certain).slots());
+      state.op = std::make_unique<MinusOperator>(std::move(state.op), std::move(part), std::move(table));
+    }
+  }
+  ranges_ = outer_ranges;
+}
+
+}  // namespace agiddi::ontology::sparql

@@ -1,0 +1,83 @@
+// From the algebra to operators. Joins of a group are flattened and ordered greedily by the store's estimates; filters go to the first place
+// where their variables are bound; OPTIONAL, MINUS and BIND move behind the joins where that cannot be seen; numeric filters on an object
+// variable turn its scan into a range; what may not see outer bindings is run by itself and joined by hash. Internal.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ontology/sparql/analysis.h"
+#include "ontology/sparql/operators.h"
+
+namespace agiddi::ontology::sparql {
+
+struct Plan {
+  OperatorPtr root;
+  std::vector<OperatorPtr> exists;  // the parts that Execution::exists points to
+};
+
+class Planner {
+ public:
+  Planner(const QueryBody& body, Execution& execution) : body_(body), execution_(execution), graph_(execution.graph) {}
+  Plan make();
+
+ private:
+  struct Unit {  // what a group joins: a triple or path pattern, or any other node
+    const PatternTriple* triple = nullptr;
+    const Node* node = nullptr;
+    SlotSet slots;           // mentioned
+  };
+  struct Group {
+    std::vector<Unit> units;
+    std::vector<const Node*> steps;      // left_join, minus, extend: applied in this order after the units
+    std::vector<ExprPtr> conditions;
+  };
+  struct PredicateStatistics {
+    double count = 0, per_subject = 1, per_object = 1;
+  };
+  struct State {                         // of the pipeline that a group becomes
+    OperatorPtr op;
+    SlotSet possible, certain;
+    double rows = 1;
+  };
+
+  // bound: what the surroundings bind before this node runs; for estimates only.
+  OperatorPtr plan(const Node& node, const SlotSet& bound);
+  OperatorPtr plan_group(const Node& node, const SlotSet& bound);
+  void flatten(const Node& node, bool top, const SlotSet& sibling_possible, const SlotSet& sibling_mentioned, Group& group);
+  void join_units(Group& group, const SlotSet& bound, State& state, const SlotSet& visible);
+  void join_unit(const Unit& unit, const SlotSet& bound, State& state);
+  void apply_step(const Node& step, const SlotSet& bound, State& state);
+  void apply_conditions(Group& group, State& state, const SlotSet& visible, const SlotSet& bound, bool all);
+  void register_exists(const Expr& expr, const SlotSet& bound);
+  void collect_ranges(const std::vector<ExprPtr>& conditions);
+  OperatorPtr scan(const PatternTriple& triple);
+  Place place(const Atom& atom) const;
+
+  // planner_estimates.cpp
+  double estimate(const Unit& unit, const SlotSet& bound);
+  double estimate(const PatternTriple& triple, const SlotSet& bound);
+  double estimate(const Node& node);
+  double range_count(const PatternTriple& triple, double base);
+  const PredicateStatistics& statistics(TermId predicate);
+
+  const QueryBody& body_;
+  Execution& execution_;
+  Analysis analysis_;
+  const ledger::TripleSource* graph_;           // whose estimates count: the active graph, or any of those it may be
+  std::vector<OperatorPtr> exists_;
+  std::map<Slot, NumberRange> ranges_;          // what the conditions of the group in hand demand
+  std::map<TermId, PredicateStatistics> statistics_;
+  std::map<const PatternTriple*, double> base_estimates_, range_counts_;
+  std::map<const Node*, double> node_estimates_;
+  std::optional<std::uint64_t> first_;          // a LIMIT that reaches the ORDER BY below it
+};
+
+// An expression and an atom as text, for plans.
+std::string shown(const Expr& expr, const std::vector<std::string>& names);
+std::string shown(const Atom& atom, const std::vector<std::string>& names);
+std::string shown(const Path& path);
+
+}  // namespace agiddi::ontology::sparql

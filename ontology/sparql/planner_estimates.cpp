@@ -1,0 +1,127 @@
+// How many rows a pattern gives, from the store's estimates and a few samples.
+#include <algorithm>
+#include <set>
+
+#include "ontology/sparql/planner.h"
+
+namespace agiddi::ontology::sparql {
+
+namespace {
+
+constexpr std::size_t kSamples = 8;
+constexpr std::size_t kRangeCounted = 256;  // a range scan is counted up to here; beyond, a fraction of all is assumed
+constexpr double kFew = 0.001;
+
+}  // namespace
+
+const Planner::PredicateStatistics& Planner::statistics(TermId predicate) {
+  const auto known = statistics_.find(predicate);
+  if (known != statistics_.end()) return known->second;
+  PredicateStatistics out;
+  out.count = std::max(1.0, static_cast<double>(graph_->estimate({kNoTerm, predicate, kNoTerm})));
+  std::set<TermId> subjects, objects;
+  std::size_t seen = 0;
+  auto sample = [&](TermId s, TermId, TermId o) {
+    subjects.insert(s);
+    objects.insert(o);
+    return ++seen < kSamples;
+  };
+  graph_->scan({kNoTerm, predicate, kNoTerm}, std::ref(sample));
+  auto average = [&](const std::set<TermId>& ids, bool subject) {
+    double sum = 0;
+    for (TermId id : ids) sum += static_cast<double>(graph_->estimate({subject ? id : kNoTerm, predicate, subject ? kNoTerm : id}));
+    return ids.empty() ? 1.0 : std::max(1.0, sum / static_cast<double>(ids.size()));
+  };
+  out.per_subject = average(subjects, true);
+  out.per_object = average(objects, false);
+  return statistics_.emplace(predicate, out).first->second;
+}
+
+double Planner::range_count(const PatternTriple& triple, double base) {
+  const auto known = range_counts_.find(&triple);
+  if (known != range_counts_.end()) return known->second;
+  const NumberRange& range = ranges_.at(triple.object.slot);
+  std::size_t seen = 0;
+  auto visit = [&](TermId, TermId) { return ++seen < kRangeCounted; };
+  const TermId predicate = place(triple.predicate).id;
+  graph_->scan_number_range(predicate, range.low ? &*range.low : nullptr, range.high ? &*range.high : nullptr, false, std::ref(visit));
+  const double count = seen < kRangeCounted ? static_cast<double>(seen) : std::max<double>(kRangeCounted, base / 3);
+  range_counts_.emplace(&triple, count);
+  return count;
+}
+
+double Planner::estimate(const PatternTriple& triple, const SlotSet& bound) {
+  if (graph_ == nullptr) return 0;
+  const bool s_bound = triple.subject.is_variable() && bound.has(triple.subject.slot);
+  const bool o_bound = triple.object.is_variable() && bound.has(triple.object.slot);
+  if (triple.path) {
+    const bool anchored = s_bound || o_bound || !triple.subject.is_variable() || !triple.object.is_variable();
+    return anchored ? 20 : 4 * static_cast<double>(graph_->estimate({})) + 20;
+  }
+  const Place s = place(triple.subject), p = place(triple.predicate), o = place(triple.object);
+  for (const Place* at : {&s, &p, &o}) {
+    if (at->slot == kNoSlot && at->id == kNoTerm) return 0;
+  }
+  const auto [known, is_new] = base_estimates_.try_emplace(&triple, 0.0);
+  if (is_new) known->second = static_cast<double>(graph_->estimate({s.id, p.id, o.id}));
+  const double base = known->second;
+  if (base <= 0) return 0;
+  double rows = base;
+  if (p.id != kNoTerm && o.slot != kNoSlot && s.id == kNoTerm && ranges_.contains(o.slot)) rows = std::min(rows, range_count(triple, base));
+  if (p.id == kNoTerm) {
+    if (s_bound) rows = std::min(rows, 10.0);
+    if (o_bound) rows = std::min(rows, 10.0);
+    if (triple.predicate.is_variable() && bound.has(triple.predicate.slot)) rows /= 10;
+    return rows;
+  }
+  if (s_bound || o_bound) {
+    const PredicateStatistics& known_of = statistics(p.id);
+    if (s_bound) rows *= known_of.per_subject / known_of.count;
+    if (o_bound) rows *= known_of.per_object / known_of.count;
+  }
+  return std::max(rows, kFew);
+}
+
+double Planner::estimate(const Unit& unit, const SlotSet& bound) {
+  if (unit.triple != nullptr) return estimate(*unit.triple, bound);
+  const double rows = estimate(*unit.node);
+  // With a join variable bound, a part gives far fewer rows than by itself; how many is anybody's guess.
+  return analysis_.certain(*unit.node).meets(bound) ? std::max(rows / 100, std::min(rows, 1.0)) : rows;
+}
+
+double Planner::estimate(const Node& node) {
+  const auto known = node_estimates_.find(&node);
+  if (known != node_estimates_.end()) return known->second;
+  double rows = 1;
+  switch (node.kind) {
+    case Node::Kind::bgp: {
+      // The most selective pattern decides, each further one is taken to keep what it joins.
+      if (!node.triples.empty()) {
+        rows = estimate(node.triples[0], {});
+        for (const PatternTriple& triple : node.triples) rows = std::min(rows, estimate(triple, {}));
+      }
+      break;
+    }
+    case Node::Kind::join:
+      rows = estimate(*node.children[0]);
+      for (const NodePtr& child : node.children) rows = std::min(rows, estimate(*child));
+      break;
+    case Node::Kind::union_:
+      rows = 0;
+      for (const NodePtr& child : node.children) rows += estimate(*child);
+      break;
+    case Node::Kind::values: rows = static_cast<double>(node.rows.size()); break;
+    case Node::Kind::slice:
+      rows = estimate(*node.children[0]);
+      if (node.limit) rows = std::min(rows, static_cast<double>(*node.limit));
+      break;
+    case Node::Kind::group: rows = node.keys.empty() ? 1 : std::max(1.0, estimate(*node.children[0]) / 10); break;
+    case Node::Kind::graph: rows = 100; break;
+    case Node::Kind::filter: rows = estimate(*node.children[0]) / 2; break;
+    default: rows = estimate(*node.children[0]); break;
+  }
+  node_estimates_.emplace(&node, rows);
+  return rows;
+}
+
+}  // namespace agiddi::ontology::sparql

@@ -1,0 +1,68 @@
+// Several graphs of one dictionary read as one, for FROM: duplicates are given once. Internal.
+#pragma once
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+#include <vector>
+
+#include "ledger/triple_source.h"
+
+namespace agiddi::ontology::sparql {
+
+class UnionSource final : public ledger::TripleSource {
+ public:
+  explicit UnionSource(const ledger::TripleSource& dictionary) : dictionary_(dictionary) {}
+  void add(const ledger::TripleSource& part) {
+    if (std::find(parts_.begin(), parts_.end(), &part) == parts_.end()) parts_.push_back(&part);
+  }
+
+  ledger::TermId find(const ledger::Term& term) const override { return dictionary_.find(term); }
+  ledger::Term term(ledger::TermId id) const override { return dictionary_.term(id); }
+
+  void scan(const ledger::TriplePattern& pattern,
+            const std::function<bool(ledger::TermId, ledger::TermId, ledger::TermId)>& visit) const override {
+    if (parts_.size() == 1) return parts_[0]->scan(pattern, visit);
+    bool wanted = true;
+    for (std::size_t i = 0; i < parts_.size() && wanted; ++i) {
+      parts_[i]->scan(pattern, [&](ledger::TermId s, ledger::TermId p, ledger::TermId o) {
+        return in_earlier(i, s, p, o) || (wanted = visit(s, p, o));
+      });
+    }
+  }
+
+  void scan_number_range(ledger::TermId predicate, const ledger::Term* low, const ledger::Term* high, bool descending,
+                         const std::function<bool(ledger::TermId, ledger::TermId)>& visit) const override {
+    if (parts_.size() == 1) return parts_[0]->scan_number_range(predicate, low, high, descending, visit);
+    // Ordered within each part only; nothing of the engine relies on more.
+    bool wanted = true;
+    for (std::size_t i = 0; i < parts_.size() && wanted; ++i) {
+      parts_[i]->scan_number_range(predicate, low, high, descending, [&](ledger::TermId s, ledger::TermId o) {
+        return in_earlier(i, s, predicate, o) || (wanted = visit(s, o));
+      });
+    }
+  }
+
+  std::uint64_t estimate(const ledger::TriplePattern& pattern) const override {
+    std::uint64_t sum = 0;
+    for (const auto* part : parts_) sum += part->estimate(pattern);
+    return sum;
+  }
+
+ private:
+  bool in_earlier(std::size_t part, ledger::TermId s, ledger::TermId p, ledger::TermId o) const {
+    bool found = false;
+    for (std::size_t i = 0; i < part && !found; ++i) {
+      parts_[i]->scan({s, p, o}, [&](ledger::TermId, ledger::TermId, ledger::TermId) {
+        found = true;
+        return false;
+      });
+    }
+    return found;
+  }
+
+  const ledger::TripleSource& dictionary_;
+  std::vector<const ledger::TripleSource*> parts_;
+};
+
+}  // namespace agiddi::ontology::sparql
