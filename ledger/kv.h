@@ -1,8 +1,8 @@
 // The key-value interface that the ledger stands on: RocksDB in the daemon, a deterministic in-memory store with sync and crash
 // semantics in the simulator and in tests. Keys are ordered bytewise; integers in keys are big-endian.
 //
-// Threads: a KvStore may be written by one thread at a time and read by any number. A snapshot is immutable, cheap, never blocks the
-// writer, and may outlive later writes but not the store. A failed write or fsync aborts the process (a node must not go on
+// Threads: a KvStore may be read and written by any number of threads; each batch is atomic, and concurrent batches take some order. A
+// snapshot is immutable, cheap, never blocks a writer, and may outlive later writes but not the store. A failed write or fsync aborts the process (a node must not go on
 // without its disk); reads of damaged data abort likewise.
 #pragma once
 
@@ -48,15 +48,21 @@ class KvReader {
 
 class KvStore : public KvReader {
  public:
-  virtual void write(const KvBatch& batch, bool sync) = 0;
+  virtual void write(const KvBatch& batch, bool sync) = 0;  // with sync all earlier batches are on disk too, when it returns
   virtual std::shared_ptr<const KvReader> snapshot() const = 0;
 };
 
 // The smallest key above every key that begins with prefix; empty when there is none.
 Bytes prefix_end(BytesView prefix);
 
+// What a store may hold in memory, apart from what iterators and snapshots pin.
+struct StoreMemory {
+  std::size_t block_cache_bytes = 128u << 20;    // data, indexes and filters
+  std::size_t write_buffers_bytes = 128u << 20;  // of all columns together
+};
+
 // Opens (or makes) the RocksDB store in a folder and locks it. The error says what to do (already locked by another process, no permission, …).
-Result<std::unique_ptr<KvStore>> open_rocks_store(const std::string& path);
+Result<std::unique_ptr<KvStore>> open_rocks_store(const std::string& path, const StoreMemory& memory = {});
 
 // In memory, ordered. sync=false writes are lost by crash(); a snapshot stays valid.
 class MemoryStore : public KvStore {

@@ -11,6 +11,7 @@
 #include <rocksdb/write_batch.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 
@@ -20,9 +21,6 @@
 namespace agiddi::ledger {
 namespace {
 
-constexpr std::size_t kBlockCache_bytes = 256u << 20;
-constexpr std::size_t kAllWriteBuffers_bytes = 192u << 20;
-constexpr std::size_t kWriteBuffer_bytes = 32u << 20;
 constexpr std::uint64_t kLogTotal_bytes = 512u << 20;
 constexpr int kOpenFilesMax = 512;
 
@@ -127,11 +125,11 @@ class RocksStore final : public KvStore {
   std::shared_ptr<const Database> database_;
 };
 
-rocksdb::DBOptions database_options() {
+rocksdb::DBOptions database_options(const StoreMemory& memory) {
   rocksdb::DBOptions options;
   options.create_if_missing = true;
   options.create_missing_column_families = true;
-  options.db_write_buffer_size = kAllWriteBuffers_bytes;
+  options.db_write_buffer_size = memory.write_buffers_bytes;
   options.max_total_wal_size = kLogTotal_bytes;
   options.max_open_files = kOpenFilesMax;
   options.max_background_jobs = 2;
@@ -143,7 +141,7 @@ rocksdb::DBOptions database_options() {
   return options;
 }
 
-rocksdb::ColumnFamilyOptions column_options(Column column, const std::shared_ptr<rocksdb::Cache>& cache) {
+rocksdb::ColumnFamilyOptions column_options(Column column, const std::shared_ptr<rocksdb::Cache>& cache, const StoreMemory& memory) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
   table.cache_index_and_filter_blocks = true;
@@ -156,7 +154,7 @@ rocksdb::ColumnFamilyOptions column_options(Column column, const std::shared_ptr
   }
   rocksdb::ColumnFamilyOptions options;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  options.write_buffer_size = kWriteBuffer_bytes;
+  options.write_buffer_size = std::max<std::size_t>(memory.write_buffers_bytes / 4, 1u << 20);
   options.level_compaction_dynamic_level_bytes = true;
   options.compression = rocksdb::kLZ4Compression;
   return options;
@@ -194,7 +192,7 @@ Error open_error(const std::string& path, const rocksdb::Status& status) {
 
 }  // namespace
 
-Result<std::unique_ptr<KvStore>> open_rocks_store(const std::string& path) {
+Result<std::unique_ptr<KvStore>> open_rocks_store(const std::string& path, const StoreMemory& memory) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
   if (error) return fail(Status::internal, "the data folder " + path + " cannot be made: " + error.message());
@@ -202,10 +200,10 @@ Result<std::unique_ptr<KvStore>> open_rocks_store(const std::string& path) {
     return fail(Status::internal, "the data folder " + path + " is not readable and writable for this user: change its owner or mode");
   }
 
-  const rocksdb::DBOptions options = database_options();
-  const auto cache = rocksdb::NewLRUCache(kBlockCache_bytes);
+  const rocksdb::DBOptions options = database_options(memory);
+  const auto cache = rocksdb::NewLRUCache(memory.block_cache_bytes);
   std::vector<rocksdb::ColumnFamilyDescriptor> families{{rocksdb::kDefaultColumnFamilyName, rocksdb::ColumnFamilyOptions()}};
-  for (std::size_t i = 0; i < kColumns; ++i) families.emplace_back(kNames[i], column_options(static_cast<Column>(i), cache));
+  for (std::size_t i = 0; i < kColumns; ++i) families.emplace_back(kNames[i], column_options(static_cast<Column>(i), cache, memory));
 
   auto database = std::make_shared<Database>();
   std::vector<rocksdb::ColumnFamilyHandle*> handles;

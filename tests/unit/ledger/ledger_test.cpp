@@ -260,3 +260,15 @@ TEST_CASE("check_store sees damage in every part of the chain") {
   for (const auto& one : check_store(*store)) all += one + "\n";
   CHECK_THAT(all, Catch::Contains(finding));
 }
+
+TEST_CASE("the header of docs/FORMATS.md has the hash that stands there") {
+  BlockHeader header;
+  header.network = "demo-0011223344556677";
+  header.height = 7;
+  const std::vector<Hash*> hashes = {&header.previous_hash, &header.batch_digest, &header.transaction_root,
+                                     &header.receipt_root,  &header.state_digest, &header.members_digest};
+  for (std::size_t i = 0; i < hashes.size(); ++i) hashes[i]->bytes.fill(static_cast<std::uint8_t>(i + 1));
+  header.timestamp = *time_from_text("2026-01-31T08:00:00.250Z");
+  header.view = 2;
+  CHECK(header.hash().hex() == "74178589d7d2abbb0f2c5546e77b44af4423007cb77ef53108ce7c9a07fb03ad");
+}
