@@ -7,9 +7,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "ledger/kv.h"
 #include "node/chain.h"
 #include "subservices/forwarding/measurement.h"
 
@@ -20,26 +20,28 @@ namespace agiddi::node {
 struct GrantedDevice {
   Hash device;
   std::string provider;                       // DID of the registration
-  std::string access_protocol;                // "mqtt"
-  Json sealed;                                // {"ciphertext","nonce","recipients":[{"member","key"}]}
+  Json access;                                // {"protocol","sealed":{"ciphertext","nonce","recipients":[{"member","key"}]}}
   subservices::DeviceTemplate measurement;    // of the version that was paid for
   std::optional<std::uint64_t> bytes_limit;   // S
-  std::optional<TimeMs> expires;              // first instant at which T is passed is expires + 1 ms
+  std::optional<TimeMs> expires;              // the last instant at which a reading is forwarded
   std::uint64_t bytes_reported = 0;           // what former reports on the ledger already say was used
+  std::uint64_t readings_reported = 0;
   std::int64_t sampling_ms = 0;               // the slowest declared sampling interval, 0 when none is declared
+  bool ended = false;                         // on the ledger
 };
+
+enum class IntegrationState : std::uint8_t { unclaimed, active, closing, ended };
 
 struct IntegrationView {
   Hash id;
-  std::string application;                    // DID
+  IntegrationState state = IntegrationState::unclaimed;
   std::string node;                           // the serving member's id, "" = unclaimed
   std::uint64_t epoch = 0;
-  std::uint64_t reports = 0;                  // usage reports of this epoch on the ledger
-  TimeMs started = 0;                         // block time of the claim
-  bool active = false;
-  std::string ended_because;
+  std::uint64_t last_report = 0;              // sequence of the last usage report on the ledger
+  TimeMs claimed = 0;                         // block time of the claim
   std::string protocol;                       // "mqtt", "sse", "websocket"
   std::string unit;                           // delivery.unit, "" = as declared
+  std::string ended_because;
   std::vector<GrantedDevice> devices;
 };
 
@@ -47,11 +49,12 @@ class DeliveryLedger {
  public:
   virtual ~DeliveryLedger() = default;
   virtual std::optional<IntegrationView> integration(const Hash& id) const = 0;
-  virtual std::vector<Hash> active_integrations_of(const std::string& member) const = 0;
-  // This node's own column (ledger::Column::local), written with sync.
+  virtual std::vector<Hash> served_by(const std::string& member) const = 0;   // active and closing ones
+  // This node's own notes. Each write is on its own; they survive the death of the process.
   virtual std::optional<Bytes> local_get(BytesView key) const = 0;
   virtual std::vector<std::pair<Bytes, Bytes>> local_scan(BytesView prefix) const = 0;
-  virtual void local_write(const ledger::KvBatch& batch) = 0;
+  virtual void local_put(BytesView key, BytesView value) = 0;
+  virtual void local_erase(BytesView key) = 0;
 };
 
 std::unique_ptr<DeliveryLedger> make_delivery_ledger(const Chain& chain, ledger::Ledger& ledger);

@@ -1,0 +1,182 @@
+#include "node/delivery/broker_link.h"
+
+#include "node/log.h"
+
+namespace agiddi::node {
+namespace {
+
+constexpr const char* kControl = "$CONTROL/agiddi/v1";
+constexpr const char* kResponse = "$CONTROL/agiddi/v1/response";
+constexpr const char* kEvents = "$CONTROL/agiddi/v1/events";
+constexpr std::size_t kCommandsPerMessage = 200;
+constexpr std::uint64_t kIncomingMax_bytes = 64 * 1024 * 1024;   // device messages waiting for the lane
+constexpr std::size_t kOutgoingMax = 20'000;
+
+}  // namespace
+
+BrokerLink::BrokerLink(DeliveryLane& lane, MqttOptions options, BrokerEvents events, std::function<TimeMs()> now)
+    : lane_(lane), events_(std::move(events)), now_(std::move(now)) {
+  options.queue_max = kOutgoingMax;
+  options.queue_max_bytes = kIncomingMax_bytes;
+  MqttHandlers handlers;
+  handlers.on_up = [this] { lane_.post_always([this] { came_up(); }); };
+  handlers.on_down = [this](std::string reason) {
+    lane_.post_always([this, reason = std::move(reason)] {
+      log_warn("broker connection is down", {{"reason", reason}});
+      went_down();
+    });
+  };
+  handlers.on_message = [this](MqttMessage message) {
+    const TimeMs arrival = now_();
+    const std::uint64_t size = message.topic.size() + message.payload.size();
+    const bool control = message.topic.starts_with("$CONTROL/");
+    if (!control && incoming_bytes_ + size > kIncomingMax_bytes) {
+      ++dropped_;
+      return;
+    }
+    incoming_bytes_ += size;
+    auto work = [this, size, arrival, message = std::move(message)] {
+      incoming_bytes_ -= size;
+      received(message, arrival);
+    };
+    if (control) {
+      lane_.post_always(std::move(work));
+    } else if (!lane_.post(std::move(work))) {
+      incoming_bytes_ -= size;
+      ++dropped_;
+    }
+  };
+  client_ = std::make_unique<MqttClient>(std::move(options), std::move(handlers));
+}
+
+BrokerLink::~BrokerLink() { stop(); }
+void BrokerLink::start() { client_->start(); }
+void BrokerLink::stop() { client_->stop(); }
+
+Json BrokerLink::grant_command(const BrokerGrant& grant) {
+  Json publish(Json::Array{}), subscribe(Json::Array{});
+  for (const std::string& topic : grant.publish) publish.push(topic);
+  for (const std::string& topic : grant.subscribe) subscribe.push(topic);
+  return Json::object({{"command", "grant"},
+                       {"username", grant.username},
+                       {"password", grant.password},
+                       {"publish", std::move(publish)},
+                       {"subscribe", std::move(subscribe)},
+                       {"expires", grant.expires}});
+}
+
+void BrokerLink::command(Json commands, std::vector<std::string> usernames) {
+  const std::uint64_t connection = connection_;
+  asked_.push_back(std::move(usernames));
+  const bool queued = client_->publish(kControl, commands.dump(), [this, connection](MqttAck ack) {
+    if (ack == MqttAck::accepted || ack == MqttAck::lost || ack == MqttAck::no_subscriber) return;
+    lane_.post_always([this, connection] {
+      if (connection == connection_) log_error("the broker does not take our commands: is the plugin loaded and the account in its file?");
+    });
+  });
+  if (!queued) log_error("the queue to the broker is full: a command was lost");
+}
+
+void BrokerLink::came_up() {
+  ++connection_;
+  connected_ = true;
+  ready_ = false;
+  asked_.clear();
+  for (const std::string& topic : topics_) client_->subscribe(topic);
+  Json commands = Json::array({Json::object({{"command", "sync"}})});
+  std::vector<std::string> usernames{""};
+  syncs_ = 1;
+  for (const auto& [username, granted] : grants_) {
+    commands.push(grant_command(granted.grant));
+    usernames.push_back(username);
+    if (usernames.size() >= kCommandsPerMessage) {
+      command(std::move(commands), std::move(usernames));
+      ++syncs_;
+      commands = Json(Json::Array{});
+      usernames.clear();
+    }
+  }
+  commands.push(Json::object({{"command", "synced"}}));
+  usernames.emplace_back();
+  command(std::move(commands), std::move(usernames));
+}
+
+void BrokerLink::went_down() {
+  const bool was_ready = ready_;
+  connected_ = ready_ = false;
+  asked_.clear();
+  if (was_ready && events_.on_state) events_.on_state(false);
+}
+
+void BrokerLink::received(const MqttMessage& message, TimeMs arrival) {
+  if (message.topic == kResponse || message.topic == kEvents) {
+    const auto json = parse_json(message.payload);
+    if (!json) return;
+    if (message.topic == kResponse) {
+      answered(*json);
+      return;
+    }
+    const Json* event = json->find("event");
+    const Json* username = json->find("username");
+    if (event && event->is_string() && username && username->is_string() && grants_.contains(username->as_string())) {
+      events_.on_attached(username->as_string(), event->as_string() == "attached");
+    }
+    return;
+  }
+  if (topics_.contains(message.topic)) events_.on_message(message.topic, message.payload, arrival);
+}
+
+void BrokerLink::answered(const Json& answers) {
+  if (asked_.empty()) return;
+  const std::vector<std::string> usernames = std::move(asked_.front());
+  asked_.pop_front();
+  for (std::size_t i = 0; i < usernames.size(); ++i) {
+    if (usernames[i].empty()) continue;
+    const auto found = grants_.find(usernames[i]);
+    if (found == grants_.end()) continue;
+    const Json* answer = answers.is_array() && i < answers.items().size() ? &answers.items()[i] : nullptr;
+    const Json* ok = answer ? answer->find("ok") : nullptr;
+    const bool good = ok && ok->is_bool() && ok->as_bool();
+    if (!good) log_error("the broker refused a grant", {{"detail", answer ? answer->dump() : answers.dump()}});
+    const Json* attached = answer ? answer->find("attached") : nullptr;
+    const auto waiting = std::exchange(found->second.waiting, nullptr);
+    if (good && !found->second.grant.subscribe.empty() && attached && attached->is_bool()) {
+      events_.on_attached(usernames[i], attached->as_bool());
+    }
+    if (waiting) waiting(good);
+  }
+  if (syncs_ > 0 && --syncs_ == 0) {
+    ready_ = true;
+    log_info("broker connection is up", {{"grants", grants_.size()}});
+    if (events_.on_state) events_.on_state(true);
+  }
+}
+
+void BrokerLink::grant(BrokerGrant grant, std::function<void(bool)> done) {
+  const std::string username = grant.username;
+  Json commands = Json::array({grant_command(grant)});
+  grants_[username] = Granted{std::move(grant), std::move(done)};
+  if (connected_) command(std::move(commands), {username});
+}
+
+void BrokerLink::revoke(const std::string& username) {
+  if (grants_.erase(username) == 0 || !connected_) return;
+  command(Json::array({Json::object({{"command", "revoke"}, {"username", username}})}), {""});
+}
+
+void BrokerLink::listen(const std::string& topic) {
+  if (topics_.insert(topic).second && connected_) client_->subscribe(topic);
+}
+
+void BrokerLink::unlisten(const std::string& topic) {
+  if (topics_.erase(topic) > 0 && connected_) client_->unsubscribe(topic);
+}
+
+bool BrokerLink::publish(const std::string& topic, Bytes payload, std::function<void(MqttAck)> done) {
+  if (!connected_) return false;
+  return client_->publish(topic, std::move(payload), [this, done = std::move(done)](MqttAck ack) {
+    lane_.post_always([done, ack] { done(ack); });
+  });
+}
+
+}  // namespace agiddi::node

@@ -1,0 +1,80 @@
+// BrokerLink: this node's connection to the broker that devices and applications use: pushes grants to the plugin, listens to device
+// topics, publishes measurements. Keeps the whole set of grants and topics, and establishes them anew whenever the connection comes back.
+//
+// Threads: everything here, callbacks included, runs on the delivery lane; the MQTT client's thread only posts to it.
+// Source: deploy/broker_plugin/README.md for the messages.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "node/delivery/delivery_lane.h"
+#include "node/mqtt/mqtt_client.h"
+#include "protocol/json.h"
+#include "protocol/time.h"
+
+namespace agiddi::node {
+
+struct BrokerGrant {
+  std::string username, password;
+  std::vector<std::string> publish, subscribe;
+  TimeMs expires = 0;
+};
+
+struct BrokerEvents {
+  std::function<void(const std::string& topic, const Bytes& payload, TimeMs arrival)> on_message;
+  std::function<void(const std::string& username, bool attached)> on_attached;   // changes, and what a (re)connection finds
+  std::function<void(bool up)> on_state;                                          // up: every grant is in force
+};
+
+class BrokerLink {
+ public:
+  BrokerLink(DeliveryLane& lane, MqttOptions options, BrokerEvents events, std::function<TimeMs()> now);
+  ~BrokerLink();
+
+  void start();
+  void stop();                       // joins the client; call from outside the lane
+  bool ready() const { return ready_; }
+
+  // done(true) once it is in force, done(false) when the plugin refuses it. Waits through a lost connection.
+  void grant(BrokerGrant grant, std::function<void(bool)> done = {});
+  void revoke(const std::string& username);
+  void listen(const std::string& topic);
+  void unlisten(const std::string& topic);
+  // False: no connection, or the queue is full. done comes on the lane.
+  bool publish(const std::string& topic, Bytes payload, std::function<void(MqttAck)> done);
+  std::uint64_t dropped() const { return dropped_; }   // device messages that found the lane's queue full
+
+ private:
+  struct Granted {
+    BrokerGrant grant;
+    std::function<void(bool)> waiting;
+  };
+  void came_up();
+  void went_down();
+  void received(const MqttMessage& message, TimeMs arrival);
+  void answered(const Json& answers);
+  void command(Json commands, std::vector<std::string> usernames);
+  static Json grant_command(const BrokerGrant& grant);
+
+  DeliveryLane& lane_;
+  BrokerEvents events_;
+  std::function<TimeMs()> now_;
+  std::map<std::string, Granted> grants_;            // by username
+  std::set<std::string> topics_;
+  // For each control message on its way, the user whose grant each of its commands makes ("" for other commands), in order.
+  std::deque<std::vector<std::string>> asked_;
+  std::uint64_t connection_ = 0;                      // counts connections: what comes late from a former one is dropped
+  bool connected_ = false, ready_ = false;
+  std::size_t syncs_ = 0;                             // control messages of the synchronisation not yet answered
+  std::atomic<std::uint64_t> incoming_bytes_{0}, dropped_{0};
+  std::unique_ptr<MqttClient> client_;                // last: its thread ends before the rest goes
+};
+
+}  // namespace agiddi::node

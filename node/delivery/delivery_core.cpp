@@ -1,0 +1,441 @@
+#include "node/delivery/delivery_core.h"
+
+#include <algorithm>
+
+#include "node/delivery/sealed_access.h"
+#include "node/log.h"
+#include "ontology/units.h"
+
+namespace agiddi::node {
+namespace {
+
+constexpr std::size_t kWorkMax = 20'000;
+constexpr auto kAccessWait = std::chrono::milliseconds(5'000);      // for the broker to take the grants
+constexpr TimeMs kGrantMax_ms = 365LL * 86'400'000;                 // of a grant at the broker that has no end in time
+constexpr TimeMs kGrantAfter_ms = 10'000;                           // the broker's own end comes after ours, which tells the device first
+constexpr std::size_t kWaitersMax = 64;
+
+MqttOptions broker_options(const DeliveryOptions& options, const std::string& member) {
+  MqttOptions out;
+  const auto url = parse_mqtt_url(options.broker_url);
+  AGIDDI_CHECK(url.has_value(), "the configuration checks the broker's url");
+  out.url = *url;
+  out.username = options.broker_username;
+  out.password = options.broker_password;
+  out.client_id = "agiddi-node-" + member + "-" + random_token();
+  out.dial.allow_private = true;                                    // the operator named it
+  return out;
+}
+
+}  // namespace
+
+DeliveryCore::DeliveryCore(Chain& chain, DeliveryLedger& ledger, DeliveryOptions options)
+    : chain_(chain), ledger_(ledger), options_(std::move(options)), member_(chain.self().id), network_(chain.genesis().network),
+      wall_base_(chain.now()), steady_base_(DeliveryLane::Clock::now()), lane_(kWorkMax),
+      devices_(lane_, DialPolicy{options_.allow_private_endpoints, false}) {
+  if (options_.broker_url.empty()) return;
+  BrokerEvents events;
+  events.on_message = [this](const std::string& topic, const Bytes& payload, TimeMs arrival) { on_message(topic, payload, arrival); };
+  events.on_attached = [this](const std::string& username, bool attached) { on_attached(username, attached); };
+  events.on_state = [this](bool up) {
+    broker_up_ = up;
+    if (up) return;
+    for (auto& [id, served] : served_) served.attached = false;
+  };
+  broker_ = std::make_unique<BrokerLink>(lane_, broker_options(options_, member_), std::move(events), [this] { return now(); });
+}
+
+DeliveryCore::~DeliveryCore() { stop(); }
+
+// Wall time at start, then the steady clock: a clock that is set while readings flow neither lengthens nor shortens what was paid for.
+TimeMs DeliveryCore::now() const {
+  return wall_base_ + std::chrono::duration_cast<std::chrono::milliseconds>(DeliveryLane::Clock::now() - steady_base_).count();
+}
+
+void DeliveryCore::start() {
+  started_ = true;
+  lane_.start();
+  if (broker_) broker_->start();
+  subscription_ = chain_.subscribe([weak = weak_from_this()](const std::vector<ChainEvent>& events) {
+    const auto self = weak.lock();
+    if (!self) return;
+    for (const ChainEvent& event : events) {
+      if (event.kind == "integration") self->lane_.post_always([core = self.get(), id = event.subject] { core->refresh(id); });
+    }
+  });
+  lane_.post_always([this] {
+    resume();
+    upkeep();
+  });
+}
+
+void DeliveryCore::stop() {
+  if (!started_) return;
+  started_ = false;
+  chain_.unsubscribe(subscription_);
+  lane_.post_always([this] {
+    stopping_ = true;
+    const auto refuse = [](std::vector<AccessDone>& waiters) {
+      for (AccessDone& done : waiters) done(fail(Status::unavailable, "The node is stopping."));
+      waiters.clear();
+    };
+    for (auto& [id, served] : served_) {
+      refuse(served.waiters);
+      if (served.sink) served.sink->end("the node is stopping");
+      served.sink.reset();
+    }
+    for (auto& [id, waiters] : claims_) refuse(waiters);
+  });
+  if (broker_) broker_->stop();
+  devices_.stop();
+  lane_.stop();
+}
+
+DeliveryCounters DeliveryCore::counters() const {
+  const auto value = [this](Count what) { return counts_[what].load(std::memory_order_relaxed); };
+  DeliveryCounters out;
+  out.received = value(received);
+  out.forwarded = value(forwarded);
+  out.bytes = value(bytes);
+  out.unreadable = value(unreadable);
+  out.unknown_sensor = value(unknown_sensor);
+  out.no_receiver = value(no_receiver);
+  out.overflow = value(overflow) + (broker_ ? broker_->dropped() : 0);
+  out.beyond_limit = value(beyond_limit);
+  out.integrations = value(integrations);
+  out.streams = value(streams);
+  out.broker_connected = broker_up_;
+  return out;
+}
+
+Served* DeliveryCore::find(const Hash& id) {
+  const auto found = served_.find(id);
+  return found == served_.end() ? nullptr : &found->second;
+}
+
+// ---- integrations come and go
+
+void DeliveryCore::resume() {
+  const std::vector<Hash> mine = ledger_.served_by(member_);
+  forget_strangers(mine);
+  for (const Hash& id : mine) refresh(id);
+}
+
+// Notes of integrations that ended while this node was away.
+void DeliveryCore::forget_strangers(const std::vector<Hash>& mine) {
+  for (const auto& [key, value] : ledger_.local_scan(notes::kPrefix)) {
+    const auto id = notes::integration_of(key);
+    if (!id || std::find(mine.begin(), mine.end(), *id) == mine.end()) ledger_.local_erase(key);
+  }
+}
+
+// What the ledger says about an integration has changed, or is looked at for the first time.
+void DeliveryCore::refresh(const Hash& id) {
+  if (stopping_) return;
+  auto view = ledger_.integration(id);
+  if (!view) return;
+  Served* served = find(id);
+  if (served != nullptr && (view->node != member_ || view->epoch != served->view.epoch) && !served->ended) {
+    served->settled = true;
+    end_all(*served, "served by another node", now());
+    return;
+  }
+  if (view->node != member_) return;
+  if (served == nullptr) {
+    if (view->state == IntegrationState::active || view->state == IntegrationState::closing) serve(std::move(*view));
+    return;
+  }
+  served->view.last_report = view->last_report;
+  if (view->state == IntegrationState::ended) {
+    served->settled = true;
+    if (!served->ended) end_all(*served, view->ended_because.empty() ? "ended" : view->ended_because, now());
+  } else if (view->state == IntegrationState::closing && !served->ended) {
+    end_all(*served, "closed", now());
+  }
+}
+
+void DeliveryCore::serve(IntegrationView view) {
+  if (!broker_) {
+    log_error("an integration cannot be served: no broker is configured", {{"integration", view.id.hex()}});
+    return;
+  }
+  const Hash id = view.id;
+  const bool closing = view.state == IntegrationState::closing;
+  Served& served = served_[id];
+  served.view = std::move(view);
+  served.report = served.view.last_report;
+  restore(served);
+  count(integrations);
+  log_info("serving an integration", {{"integration", id.hex()}, {"devices", served.devices.size()}, {"protocol", served.view.protocol}});
+
+  for (std::size_t i = 0; i < served.devices.size(); ++i) {
+    ServedDevice& device = served.devices[i];
+    const TimeMs last = device.meter.last_reading().value_or(served.view.claimed);
+    if (device.granted.ended || device.meter.ended() != subservices::MeterEnd::none) {
+      device.over = true;
+      device.ended_at = device.meter.ended() == subservices::MeterEnd::time ? *device.granted.expires : last;
+      served.report_due = true;
+    } else if (device.meter.expire(now())) {
+      end_device(served, i, subservices::MeterEnd::time, *device.granted.expires);
+    } else if (closing) {
+      end_device(served, i, subservices::MeterEnd::stopped, last);
+    }
+  }
+  if (closing) {
+    end_all(served, "closed", now());
+    return;
+  }
+  end_if_all_over(served);
+  if (!served.ended) push_grants(id, served);
+}
+
+// What the notes of a former run say, or fresh secrets; and the clear text of each device's access.
+void DeliveryCore::restore(Served& served) {
+  const Hash& id = served.view.id;
+  const ontology::Unit* unit = served.view.unit.empty() ? nullptr : ontology::units().find(served.view.unit);
+  for (GrantedDevice& granted : served.view.devices) {
+    ServedDevice device;
+    device.granted = granted;
+    device.frame = {granted.measurement, id.hex(), served.view.epoch, unit ? unit->iri : std::string()};
+    const subservices::MeterLimits limits{granted.bytes_limit, granted.expires};
+    device.meter = subservices::Meter(limits, granted.bytes_reported);
+    if (const auto record = ledger_.local_get(notes::meter(id, granted.device))) {
+      if (auto meter = subservices::Meter::restore(limits, *record); meter && meter->bytes_used() >= granted.bytes_reported) device.meter = *meter;
+    }
+    device.heard = now();
+    served.devices.push_back(std::move(device));
+  }
+  const auto note = ledger_.local_get(notes::session(id));
+  const bool known = note && read_session_note(*note, served);
+  if (!known) {
+    served.account = random_account("out");
+    served.token = random_token();
+    for (ServedDevice& device : served.devices) device.account = random_account("in");
+    ledger_.local_put(notes::session(id), session_note(served));
+  }
+  for (ServedDevice& device : served.devices) {
+    const Bytes prefix = notes::outbox_prefix(id, device.granted.device);
+    for (auto& [key, value] : ledger_.local_scan(prefix)) {
+      const std::uint64_t sequence = key.size() == prefix.size() + 8 ? read_u64_be(BytesView(key).substr(prefix.size())) : 0;
+      // A crash between the two notes leaves one that was never counted.
+      if (known && sequence > 0 && sequence <= device.meter.sequence()) {
+        device.outbox[sequence].json = std::make_shared<const std::string>(std::move(value));
+      } else {
+        ledger_.local_erase(key);
+      }
+    }
+    auto access = open_access(device.granted.access, {member_, device.granted.provider, network_},
+                              [this](BytesView sealed) { return chain_.open_sealed_key(sealed); });
+    if (access) {
+      device.access = std::move(*access);
+    } else {
+      log_warn("a device cannot be commanded", {{"device", device.granted.measurement.device}, {"reason", access.error().detail}});
+    }
+  }
+}
+
+BrokerGrant DeliveryCore::application_grant(const Served& served) const {
+  return {served.account.username, served.account.password, {}, {served.account.topic}, now() + kGrantMax_ms};
+}
+
+void DeliveryCore::push_grants(const Hash& id, Served& served) {
+  for (std::size_t i = 0; i < served.devices.size(); ++i) {
+    ServedDevice& device = served.devices[i];
+    if (device.over) continue;
+    routes_[device.account.topic] = Route{id, i};
+    broker_->listen(device.account.topic);
+    const TimeMs expires = device.granted.expires ? *device.granted.expires + kGrantAfter_ms : now() + kGrantMax_ms;
+    ++served.grants_pending;
+    broker_->grant({device.account.username, device.account.password, {device.account.topic}, {}, expires},
+                   [this, id, i](bool good) { grant_done(id, i, good); });
+    watch_expiry(id, i);
+  }
+  if (!served.over_mqtt()) return;
+  applications_[served.account.username] = id;
+  ++served.grants_pending;
+  broker_->grant(application_grant(served), [this, id](bool good) { grant_done(id, std::nullopt, good); });
+}
+
+void DeliveryCore::grant_done(const Hash& id, std::optional<std::size_t> device, bool good) {
+  Served* served = find(id);
+  if (served == nullptr) return;
+  if (served->grants_pending > 0) --served->grants_pending;
+  if (!good) served->grant_refused = true;
+  // A device that was heard before the node restarted goes on by itself; if not, silence brings the command.
+  if (good && device && !served->devices[*device].over && !served->devices[*device].meter.last_reading()) send_start(*served, *device);
+  if (served->grants_pending == 0) grants_settled(*served);
+}
+
+void DeliveryCore::grants_settled(Served& served) {
+  std::vector<AccessDone> waiters;
+  waiters.swap(served.waiters);
+  for (AccessDone& done : waiters) {
+    if (served.grant_refused) {
+      done(fail(Status::unavailable, "The broker has no room for this integration's credentials."));
+    } else {
+      done(access_of(served));
+    }
+  }
+}
+
+void DeliveryCore::forget(const Hash& id, Served& served) {
+  ledger_.local_erase(notes::session(id));
+  for (const ServedDevice& device : served.devices) {
+    ledger_.local_erase(notes::meter(id, device.granted.device));
+    for (const auto& [sequence, entry] : device.outbox) ledger_.local_erase(notes::outbox(id, device.granted.device, sequence));
+  }
+}
+
+// ---- what HTTP asks
+
+DeliveryAccess DeliveryCore::access_of(const Served& served) const {
+  DeliveryAccess access;
+  if (served.over_mqtt()) {
+    access.broker = options_.broker_url;
+    access.topic = served.account.topic;
+    access.username = served.account.username;
+    access.password = served.account.password;
+  } else {
+    access.url = options_.public_url + "/v1/integrations/" + served.view.id.hex() + "/stream?token=" + served.token;
+  }
+  return access;
+}
+
+void DeliveryCore::wait_for_access(Served& served, AccessDone done) {
+  if (served.ended) return done(fail(Status::not_found, "The integration has ended."));
+  if (served.grants_pending == 0) {
+    if (served.grant_refused) return done(fail(Status::unavailable, "The broker has no room for this integration's credentials."));
+    return done(access_of(served));
+  }
+  if (served.waiters.size() >= kWaitersMax) return done(fail(Status::overloaded, "Too many wait for these credentials."));
+  served.waiters.push_back(std::move(done));
+  lane_.after(kAccessWait, [this, id = served.view.id] {
+    Served* late = find(id);
+    if (late == nullptr) return;
+    std::vector<AccessDone> waiters;
+    waiters.swap(late->waiters);
+    for (AccessDone& waiter : waiters) waiter(fail(Status::unavailable, "The broker does not answer; the integration starts when it does."));
+  });
+}
+
+void DeliveryCore::claim_and_start(const Hash& id, AccessDone done) {
+  if (stopping_) return done(fail(Status::unavailable, "The node is stopping."));
+  const auto view = ledger_.integration(id);
+  if (!view) return done(fail(Status::not_found, "There is no such integration."));
+  if (view->state == IntegrationState::ended || view->state == IntegrationState::closing) {
+    return done(fail(Status::conflict, "The integration has ended."));
+  }
+  if (!broker_) return done(fail(Status::unavailable, "This node has no broker."));
+  if (!view->node.empty()) {
+    if (view->node != member_) return done(fail(Status::conflict, "The integration is served by " + view->node + "; ask there."));
+    if (find(id) == nullptr) serve(*view);
+    return wait_for_access(*find(id), std::move(done));
+  }
+  if (counts_[integrations].load() >= options_.integrations_max) return done(fail(Status::overloaded, "This node serves as many integrations as it may."));
+  if (!view->unit.empty()) {
+    std::vector<subservices::DeviceTemplate> templates;
+    for (const GrantedDevice& device : view->devices) templates.push_back(device.measurement);
+    if (const auto unit = subservices::resolve_delivery_unit(view->unit, templates); !unit) return done(tl::unexpected(unit.error()));
+  }
+  auto& waiters = claims_[id];
+  waiters.push_back(std::move(done));
+  if (waiters.size() > 1) return;
+  Json body = Json::object({{"integration", id.hex()}, {"node", member_}, {"epoch", 1}});
+  chain_.submit_own("integration.claim", std::move(body), [weak = weak_from_this(), id](Result<Outcome> outcome) {
+    const auto self = weak.lock();
+    if (self) self->lane_.post_always([core = self.get(), id, outcome = std::move(outcome)] { core->claimed(id, outcome); });
+  });
+}
+
+void DeliveryCore::claimed(const Hash& id, Result<Outcome> outcome) {
+  std::vector<AccessDone> waiters;
+  if (auto found = claims_.extract(id)) waiters = std::move(found.mapped());
+  if (stopping_) return;
+  if (!outcome) {
+    for (AccessDone& done : waiters) done(tl::unexpected(outcome.error()));
+    return;
+  }
+  // Whoever claimed first, the ledger says who serves.
+  for (AccessDone& done : waiters) {
+    const auto view = ledger_.integration(id);
+    if (view && view->node.empty()) {
+      done(fail(Status::unavailable, "The claim was not accepted: " + outcome->receipt.detail));
+    } else {
+      claim_and_start(id, std::move(done));
+    }
+  }
+}
+
+void DeliveryCore::delivery_for(const Hash& id, bool rotate, AccessDone done) {
+  if (stopping_) return done(fail(Status::unavailable, "The node is stopping."));
+  Served* served = find(id);
+  if (served == nullptr || served->ended) return done(fail(Status::not_found, "This node does not serve that integration."));
+  if (rotate && served->over_mqtt()) {
+    broker_->revoke(served->account.username);
+    applications_.erase(served->account.username);
+    served->attached = false;
+    served->account = random_account("out");
+    applications_[served->account.username] = id;
+    served->grant_refused = false;
+    ++served->grants_pending;
+    broker_->grant(application_grant(*served), [this, id](bool good) { grant_done(id, std::nullopt, good); });
+  } else if (rotate) {
+    served->token = random_token();
+    if (served->sink) {
+      served->sink->end("the credentials were renewed");
+      served->sink.reset();
+      count(streams, static_cast<std::uint64_t>(-1));
+    }
+  }
+  if (rotate) ledger_.local_put(notes::session(id), session_note(*served));
+  wait_for_access(*served, std::move(done));
+}
+
+std::optional<IntegrationUsage> DeliveryCore::usage(const Hash& id) const {
+  constexpr std::int64_t kSilenceByDefault_ms = 60'000;
+  const auto found = served_.find(id);
+  if (found == served_.end()) return std::nullopt;
+  const Served& served = found->second;
+  IntegrationUsage out;
+  out.active = !served.ended;
+  out.ended_because = served.ended_because;
+  for (const ServedDevice& device : served.devices) {
+    DeviceUsage usage;
+    usage.device = device.granted.measurement.device;
+    usage.bytes_used = device.meter.bytes_used();
+    usage.readings = device.meter.readings();
+    usage.sequence = device.meter.sequence();
+    usage.bytes_remaining = device.meter.bytes_remaining();
+    usage.expires = device.granted.expires;
+    usage.last_measurement = device.meter.last_reading();
+    const std::int64_t silence = device.granted.sampling_ms > 0 ? 3 * device.granted.sampling_ms : kSilenceByDefault_ms;
+    const TimeMs since = std::max(device.meter.last_reading().value_or(served.view.claimed), device.heard);
+    if (!device.over && now() - since > silence) usage.silent_since = since;
+    out.devices.push_back(std::move(usage));
+  }
+  return out;
+}
+
+Result<void> DeliveryCore::attach_stream(const Hash& id, const std::string& token, std::shared_ptr<StreamSink> sink) {
+  Served* served = find(id);
+  if (served == nullptr) return fail(Status::not_found, "This node does not serve that integration.");
+  if (served->over_mqtt()) return fail(Status::conflict, "The integration's delivery is over MQTT.");
+  if (!equal_constant_time(token, served->token)) return fail(Status::unauthorized, "The stream's token is not valid.");
+  if (served->ended) return fail(Status::not_found, "The integration has ended: " + served->ended_because + ".");
+  if (served->sink) {
+    served->sink->end("a newer stream took over");
+  } else {
+    count(streams);
+  }
+  served->sink = std::move(sink);
+  return {};
+}
+
+void DeliveryCore::detach_stream(const Hash& id, const StreamSink* sink) {
+  Served* served = find(id);
+  if (served == nullptr || !served->sink || served->sink.get() != sink) return;
+  served->sink.reset();
+  count(streams, static_cast<std::uint64_t>(-1));
+}
+
+}  // namespace agiddi::node

@@ -1,0 +1,106 @@
+// DeliveryCore: what DeliveryService does, on its lane. In three files: delivery_core.cpp (integrations come and go, credentials, streams),
+// delivery_flow.cpp (the path of a reading), delivery_upkeep.cpp (commands to devices, usage reports, time).
+//
+// Threads: all members run on the delivery lane, except the constructor, start(), stop() and counters. Completions of the chain hold a weak
+// pointer and post to the lane.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <unordered_map>
+
+#include "node/delivery/broker_link.h"
+#include "node/delivery/delivery_service.h"
+#include "node/delivery/served.h"
+
+namespace agiddi::node {
+
+class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
+ public:
+  using AccessDone = DeliveryService::AccessDone;
+
+  DeliveryCore(Chain& chain, DeliveryLedger& ledger, DeliveryOptions options);
+  ~DeliveryCore();
+
+  void start();
+  void stop();
+  DeliveryLane& lane() { return lane_; }
+  const DeliveryOptions& options() const { return options_; }
+  DeliveryCounters counters() const;
+
+  // delivery_core.cpp
+  void claim_and_start(const Hash& id, AccessDone done);
+  void delivery_for(const Hash& id, bool rotate, AccessDone done);
+  std::optional<IntegrationUsage> usage(const Hash& id) const;
+  Result<void> attach_stream(const Hash& id, const std::string& token, std::shared_ptr<StreamSink> sink);
+  void detach_stream(const Hash& id, const StreamSink* sink);
+
+ private:
+  enum Count { received, forwarded, bytes, unreadable, unknown_sensor, no_receiver, overflow, beyond_limit, integrations, streams, kCounts };
+  struct Route {
+    Hash integration;
+    std::size_t device;
+  };
+
+  TimeMs now() const;
+  void count(Count what, std::uint64_t more = 1) { counts_[what].fetch_add(more, std::memory_order_relaxed); }
+  Served* find(const Hash& id);
+
+  // delivery_core.cpp
+  void resume();
+  void forget_strangers(const std::vector<Hash>& served);
+  void refresh(const Hash& id);
+  void serve(IntegrationView view);
+  void restore(Served& served);
+  void push_grants(const Hash& id, Served& served);
+  BrokerGrant application_grant(const Served& served) const;
+  void grant_done(const Hash& id, std::optional<std::size_t> device, bool good);
+  void grants_settled(Served& served);
+  DeliveryAccess access_of(const Served& served) const;
+  void wait_for_access(Served& served, AccessDone done);
+  void claimed(const Hash& id, Result<Outcome> outcome);
+  void forget(const Hash& id, Served& served);
+
+  // delivery_flow.cpp
+  void on_message(const std::string& topic, const Bytes& payload, TimeMs arrival);
+  bool has_room(const Served& served, std::size_t measurements);
+  void forward(Served& served, std::size_t index, const std::vector<subservices::ResolvedReading>& readings);
+  void publish_outbox(const Hash& id, Served& served, std::size_t index);
+  void acknowledged(const Hash& id, std::size_t index, std::uint64_t sequence, MqttAck ack);
+  void on_attached(const std::string& username, bool attached);
+  void keep_meter(const Served& served, const ServedDevice& device);
+
+  // delivery_upkeep.cpp
+  void upkeep();
+  void watch_expiry(const Hash& id, std::size_t index);
+  void end_device(Served& served, std::size_t index, subservices::MeterEnd reason, TimeMs at);
+  void end_all(Served& served, const std::string& because, TimeMs at);
+  void end_if_all_over(Served& served);
+  void send_start(Served& served, std::size_t index);
+  void send_stop(Served& served, std::size_t index);
+  Json command_json(const Served& served, const ServedDevice& device, const char* command) const;
+  void report(Served& served);
+  void reported(const Hash& id, bool final, Result<Outcome> outcome);
+  std::int64_t active_ms(const Served& served, const ServedDevice& device) const;
+
+  Chain& chain_;
+  DeliveryLedger& ledger_;
+  DeliveryOptions options_;
+  std::string member_, network_;
+  TimeMs wall_base_;
+  DeliveryLane::Clock::time_point steady_base_;
+  DeliveryLane lane_;
+  std::array<std::atomic<std::uint64_t>, kCounts> counts_{};
+  std::atomic<bool> broker_up_{false};
+  std::uint64_t subscription_ = 0;
+  bool started_ = false, stopping_ = false;
+
+  std::unordered_map<Hash, Served, HashHasher> served_;
+  std::unordered_map<std::string, Route> routes_;             // device topic -> whose
+  std::unordered_map<std::string, Hash> applications_;        // application's broker user -> integration
+  std::unordered_map<Hash, std::vector<AccessDone>, HashHasher> claims_;
+  DeviceLinks devices_;
+  std::unique_ptr<BrokerLink> broker_;                        // nothing without a broker
+};
+
+}  // namespace agiddi::node

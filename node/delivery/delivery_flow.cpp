@@ -1,0 +1,124 @@
+// The path of a reading: from the device's topic over the meter to the application.
+#include "node/delivery/delivery_core.h"
+#include "node/log.h"
+#include "subservices/forwarding/reading.h"
+
+namespace agiddi::node {
+namespace {
+
+constexpr std::size_t kOutboxMax = 2'000;   // measurements of one integration that the broker has not acknowledged
+
+}  // namespace
+
+void DeliveryCore::on_message(const std::string& topic, const Bytes& payload, TimeMs arrival) {
+  count(received);
+  const auto route = routes_.find(topic);
+  Served* served = route == routes_.end() ? nullptr : find(route->second.integration);
+  if (served == nullptr || stopping_) return;
+  const std::size_t index = route->second.device;
+  ServedDevice& device = served->devices[index];
+  if (device.over || served->ended) return count(beyond_limit);
+  if (device.meter.expire(arrival)) {
+    count(beyond_limit);
+    return end_device(*served, index, subservices::MeterEnd::time, *device.granted.expires);
+  }
+  device.heard = arrival;
+  device.ask_again_ms = 0;
+
+  const auto readings = subservices::parse_readings(payload, arrival);
+  if (!readings) return count(unreadable);
+  const auto resolved = subservices::resolve_readings(device.frame, *readings, arrival);
+  if (resolved.empty()) return count(unknown_sensor);
+  if (!has_room(*served, resolved.size())) return;
+  if (!device.meter.admit(payload.size(), static_cast<std::uint32_t>(resolved.size()), arrival)) {
+    count(beyond_limit);
+    return end_device(*served, index, device.meter.ended(), arrival);
+  }
+  served->changed = true;
+  count(bytes, payload.size());
+  forward(*served, index, resolved);
+  // Used up to the last byte: whatever comes next would pass the limit.
+  if (device.meter.bytes_remaining() == std::uint64_t{0}) end_device(*served, index, subservices::MeterEnd::data, arrival);
+}
+
+// Whether somebody takes so many measurements now. If not the reading is dropped, neither charged nor numbered.
+bool DeliveryCore::has_room(const Served& served, std::size_t measurements) {
+  if (served.over_mqtt()) {
+    if (!served.attached || !broker_->ready()) {
+      count(no_receiver);
+      return false;
+    }
+    if (served.outbox_size() + measurements <= kOutboxMax) return true;
+  } else {
+    if (!served.sink) {
+      count(no_receiver);
+      return false;
+    }
+    if (served.sink->room() >= measurements) return true;
+  }
+  count(overflow);
+  return false;
+}
+
+void DeliveryCore::keep_meter(const Served& served, const ServedDevice& device) {
+  ledger_.local_put(notes::meter(served.view.id, device.granted.device), device.meter.record());
+}
+
+// The note of a measurement is written before the meter's, the meter's before the measurement goes out: after a crash, what is noted and counted is
+// sent (again), what is noted and not counted is dropped.
+void DeliveryCore::forward(Served& served, std::size_t index, const std::vector<subservices::ResolvedReading>& readings) {
+  ServedDevice& device = served.devices[index];
+  const Hash& id = served.view.id;
+  std::uint64_t sequence = device.meter.sequence() - readings.size();
+  std::vector<StreamMeasurement> stream;
+  for (const auto& reading : readings) {
+    auto json = std::make_shared<const std::string>(subservices::measurement_json(device.frame, reading, ++sequence));
+    if (served.over_mqtt()) {
+      ledger_.local_put(notes::outbox(id, device.granted.device, sequence), *json);
+      device.outbox[sequence].json = std::move(json);
+    } else {
+      stream.push_back({std::to_string(index + 1) + "-" + std::to_string(sequence), std::move(json)});
+    }
+  }
+  keep_meter(served, device);
+  count(forwarded, readings.size());
+  if (served.over_mqtt()) return publish_outbox(id, served, index);
+  for (StreamMeasurement& measurement : stream) served.sink->push(std::move(measurement));
+}
+
+void DeliveryCore::publish_outbox(const Hash& id, Served& served, std::size_t index) {
+  for (auto& [sequence, entry] : served.devices[index].outbox) {
+    if (entry.on_way) continue;
+    entry.on_way = broker_->publish(served.account.topic, *entry.json, [this, id, index, number = sequence](MqttAck ack) {
+      acknowledged(id, index, number, ack);
+    });
+    if (!entry.on_way) return;
+  }
+}
+
+void DeliveryCore::acknowledged(const Hash& id, std::size_t index, std::uint64_t sequence, MqttAck ack) {
+  Served* served = find(id);
+  if (served == nullptr) return;
+  ServedDevice& device = served->devices[index];
+  const auto entry = device.outbox.find(sequence);
+  if (entry == device.outbox.end()) return;
+  if (ack == MqttAck::accepted) {
+    device.outbox.erase(entry);
+    ledger_.local_erase(notes::outbox(id, device.granted.device, sequence));
+    return;
+  }
+  // Nobody has it: it waits for the application to come back.
+  entry->second.on_way = false;
+  if (ack == MqttAck::no_subscriber) served->attached = false;
+}
+
+void DeliveryCore::on_attached(const std::string& username, bool attached) {
+  const auto found = applications_.find(username);
+  Served* served = found == applications_.end() ? nullptr : find(found->second);
+  if (served == nullptr) return;
+  served->attached = attached;
+  if (!attached) return;
+  for (std::size_t i = 0; i < served->devices.size(); ++i) publish_outbox(served->view.id, *served, i);
+}
+
+}  // namespace agiddi::node

@@ -1,0 +1,250 @@
+// What goes on beside the readings: commands to devices, the end of time, usage reports.
+#include <algorithm>
+
+#include "node/delivery/delivery_core.h"
+#include "node/log.h"
+
+namespace agiddi::node {
+namespace {
+
+using subservices::MeterEnd;
+
+constexpr auto kUpkeepEvery = std::chrono::milliseconds(200);
+constexpr TimeMs kLinger_ms = 30'000;              // the application's credentials outlive the end, so that what is queued for it arrives
+constexpr TimeMs kRemember_ms = 3'600'000;         // live figures after the end
+constexpr TimeMs kReportRetry_ms = 1'000;
+constexpr std::int64_t kAskAgainFirst_ms = 1'000;  // nobody listened on the command topic
+constexpr std::int64_t kAskAgainMax_ms = 60'000;
+constexpr std::int64_t kPatience_ms = 30'000;      // for a device that took its command and stays silent
+constexpr std::size_t kStopTriesMax = 5;
+constexpr TimeMs kCommandExpiry_ms = 365LL * 86'400'000;
+
+}  // namespace
+
+void DeliveryCore::upkeep() {
+  if (stopping_) return;
+  const TimeMs time = now();
+  std::vector<Hash> gone;
+  for (auto& [id, served] : served_) {
+    for (std::size_t i = 0; i < served.devices.size(); ++i) {
+      ServedDevice& device = served.devices[i];
+      if (!device.access || device.command_on_way) continue;
+      if (device.stop_pending) {
+        if (time >= device.ask_again_at) send_stop(served, i);
+      } else if (!device.over && served.grants_pending == 0 && time >= device.ask_again_at) {
+        const std::int64_t patience = std::max(kPatience_ms, 3 * device.granted.sampling_ms);
+        if (device.ask_again_ms > 0 || time - device.heard > patience) send_start(served, i);
+      }
+    }
+    const bool due = served.report_due || (served.changed && time - served.report_at >= 0);
+    if (due && !served.report_on_way && !served.settled && time >= served.report_at) report(served);
+    if (served.ended && !served.credentials_gone && time - served.ended_at > kLinger_ms) {
+      served.credentials_gone = true;
+      if (served.over_mqtt()) broker_->revoke(served.account.username);
+      applications_.erase(served.account.username);
+    }
+    if (served.settled && served.credentials_gone && time - served.ended_at > kRemember_ms) gone.push_back(id);
+  }
+  for (const Hash& id : gone) {
+    forget(id, served_[id]);
+    served_.erase(id);
+  }
+  devices_.close_idle();
+  lane_.after(kUpkeepEvery, [this] { upkeep(); });
+}
+
+// ---- time
+
+void DeliveryCore::watch_expiry(const Hash& id, std::size_t index) {
+  Served* served = find(id);
+  if (served == nullptr || served->devices[index].over || !served->devices[index].granted.expires) return;
+  const TimeMs expires = *served->devices[index].granted.expires;
+  lane_.after(std::chrono::milliseconds(std::max<TimeMs>(expires - now() + 1, 1)), [this, id, index] {
+    Served* then = find(id);
+    if (then == nullptr || then->devices[index].over) return;
+    ServedDevice& device = then->devices[index];
+    if (device.meter.expire(now())) {
+      end_device(*then, index, MeterEnd::time, *device.granted.expires);
+    } else {
+      watch_expiry(id, index);
+    }
+  });
+}
+
+// ---- ends
+
+void DeliveryCore::end_device(Served& served, std::size_t index, MeterEnd reason, TimeMs at) {
+  ServedDevice& device = served.devices[index];
+  if (device.over) return;
+  device.over = true;
+  device.ended_at = at;
+  device.meter.stop(reason);
+  keep_meter(served, device);
+  broker_->unlisten(device.account.topic);
+  broker_->revoke(device.account.username);
+  served.changed = served.report_due = true;
+  if (device.access) send_stop(served, index);
+  log_info("a device has ended", {{"integration", served.view.id.hex()},
+                                  {"device", device.granted.measurement.device},
+                                  {"because", subservices::meter_end_text(device.meter.ended())},
+                                  {"bytes", device.meter.bytes_used()},
+                                  {"readings", device.meter.readings()}});
+  end_if_all_over(served);
+}
+
+void DeliveryCore::end_if_all_over(Served& served) {
+  const bool all = std::all_of(served.devices.begin(), served.devices.end(), [](const ServedDevice& device) { return device.over; });
+  if (!all || served.ended) return;
+  const ServedDevice* last = nullptr;
+  for (const ServedDevice& device : served.devices) {
+    if (last == nullptr || device.ended_at >= last->ended_at) last = &device;
+  }
+  const std::string why = last != nullptr ? subservices::meter_end_text(last->meter.ended()) : "";
+  end_all(served, why.empty() ? "ended" : why, last != nullptr ? last->ended_at : now());
+}
+
+void DeliveryCore::end_all(Served& served, const std::string& because, TimeMs at) {
+  if (served.ended) return;
+  served.ended = true;
+  served.ended_because = because;
+  served.ended_at = now();
+  for (std::size_t i = 0; i < served.devices.size(); ++i) end_device(served, i, MeterEnd::stopped, at);
+  served.report_due = !served.settled;
+  served.report_at = 0;
+  count(integrations, static_cast<std::uint64_t>(-1));
+  if (served.sink) {
+    served.sink->end(because);
+    served.sink.reset();
+    count(streams, static_cast<std::uint64_t>(-1));
+  }
+  std::vector<AccessDone> waiters;
+  waiters.swap(served.waiters);
+  for (AccessDone& done : waiters) done(fail(Status::not_found, "The integration has ended: " + because + "."));
+  log_info("an integration has ended", {{"integration", served.view.id.hex()}, {"because", because}});
+  if (!served.report_on_way && served.report_due) report(served);
+}
+
+// ---- commands
+
+Json DeliveryCore::command_json(const Served& served, const ServedDevice& device, const char* command) const {
+  Json json = Json::object({{"command", command}, {"integration", served.view.id.hex()}});
+  if (std::string_view(command) == "start") {
+    json.set("broker", options_.broker_url);
+    json.set("topic", device.account.topic);
+    json.set("username", device.account.username);
+    json.set("password", device.account.password);
+    json.set("expires", time_text(device.granted.expires.value_or(served.view.claimed + kCommandExpiry_ms)));
+  }
+  if (!device.access->token.empty()) json.set("token", device.access->token);
+  return json;
+}
+
+void DeliveryCore::send_start(Served& served, std::size_t index) {
+  ServedDevice& device = served.devices[index];
+  if (!device.access || device.command_on_way) return;
+  device.heard = now();
+  device.command_on_way = true;
+  const bool sent = devices_.send(*device.access, command_json(served, device, "start").dump(), [this, id = served.view.id, index](MqttAck ack) {
+    Served* then = find(id);
+    if (then == nullptr) return;
+    ServedDevice& told = then->devices[index];
+    told.command_on_way = false;
+    if (ack == MqttAck::accepted) {
+      told.ask_again_ms = 0;
+    } else {
+      told.ask_again_ms = std::min(std::max(2 * told.ask_again_ms, kAskAgainFirst_ms), kAskAgainMax_ms);
+      told.ask_again_at = now() + told.ask_again_ms;
+    }
+  });
+  if (!sent) {
+    device.command_on_way = false;
+    device.ask_again_ms = kAskAgainMax_ms;
+    device.ask_again_at = now() + kAskAgainMax_ms;
+  }
+}
+
+void DeliveryCore::send_stop(Served& served, std::size_t index) {
+  ServedDevice& device = served.devices[index];
+  device.stop_pending = device.stop_tries < kStopTriesMax;
+  if (!device.stop_pending || device.command_on_way) return;
+  ++device.stop_tries;
+  device.command_on_way = true;
+  const bool sent = devices_.send(*device.access, command_json(served, device, "stop").dump(), [this, id = served.view.id, index](MqttAck ack) {
+    Served* then = find(id);
+    if (then == nullptr) return;
+    ServedDevice& told = then->devices[index];
+    told.command_on_way = false;
+    told.stop_pending = ack != MqttAck::accepted;
+    told.ask_again_at = now() + kAskAgainFirst_ms * static_cast<TimeMs>(told.stop_tries);
+  });
+  if (!sent) {
+    device.command_on_way = false;
+    device.ask_again_at = now() + kAskAgainFirst_ms;
+  }
+}
+
+// ---- usage reports
+
+// Service time earned so far: from the claim to now, to the end, or to the end of what was bought. A device that never sent a reading earns nothing.
+std::int64_t DeliveryCore::active_ms(const Served& served, const ServedDevice& device) const {
+  if (device.meter.readings() == 0) return 0;
+  TimeMs until = device.over ? device.ended_at : now();
+  if (device.granted.expires) until = std::min(until, *device.granted.expires);
+  return std::max<std::int64_t>(until - served.view.claimed, 0);
+}
+
+void DeliveryCore::report(Served& served) {
+  const Hash id = served.view.id;
+  const bool final = served.ended;
+  Json devices(Json::Array{});
+  for (const ServedDevice& device : served.devices) {
+    Json entry = Json::object({{"device", device.granted.measurement.device},
+                               {"bytes", device.meter.bytes_used()},
+                               {"activeMs", active_ms(served, device)},
+                               {"readings", std::max(device.meter.readings(), device.granted.readings_reported)}});
+    if (device.over) entry.set("ended", true);
+    devices.push(std::move(entry));
+  }
+  served.report = std::max(served.report, served.view.last_report) + 1;
+  Json body = Json::object({{"integration", id.hex()},
+                            {"epoch", served.view.epoch},
+                            {"sequence", served.report},
+                            {"final", final},
+                            {"devices", std::move(devices)}});
+  if (final) body.set("endedBecause", served.ended_because.substr(0, 64));
+  served.report_on_way = true;
+  served.report_due = served.changed = false;
+  served.report_at = now() + options_.report_interval_ms;
+  chain_.submit_own("usage.report", std::move(body), [weak = weak_from_this(), id, final](Result<Outcome> outcome) {
+    const auto self = weak.lock();
+    if (self) self->lane_.post_always([core = self.get(), id, final, outcome = std::move(outcome)] { core->reported(id, final, outcome); });
+  });
+}
+
+void DeliveryCore::reported(const Hash& id, bool final, Result<Outcome> outcome) {
+  Served* served = find(id);
+  if (served == nullptr || stopping_) return;
+  served->report_on_way = false;
+  const bool taken = outcome && outcome->receipt.status < 300;
+  if (taken && final) served->settled = true;
+  if (!taken) {
+    const auto view = ledger_.integration(id);
+    if (!view || view->state == IntegrationState::ended || view->node != member_ || view->epoch != served->view.epoch) {
+      served->settled = true;
+    } else {
+      served->view.last_report = view->last_report;
+      served->report_due = true;
+      served->report_at = now() + kReportRetry_ms;
+      log_warn("a usage report was not taken and is sent again",
+               {{"integration", id.hex()}, {"reason", outcome ? outcome->receipt.detail : outcome.error().detail}});
+    }
+  }
+  // The end may have come while an earlier report was on its way.
+  if (served->ended && !served->settled && !final) {
+    served->report_due = true;
+    served->report_at = 0;
+  }
+  if (served->report_due && !served->settled && now() >= served->report_at) report(*served);
+}
+
+}  // namespace agiddi::node

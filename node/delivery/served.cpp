@@ -1,0 +1,91 @@
+#include "node/delivery/served.h"
+
+namespace agiddi::node {
+namespace {
+
+constexpr std::string_view kSession = "delivery/s/", kMeter = "delivery/m/", kOutbox = "delivery/o/";
+
+Json account_json(const BrokerAccount& account) {
+  return Json::object({{"topic", account.topic}, {"username", account.username}, {"password", account.password}});
+}
+
+bool text(const Json& json, const char* name, std::string& out) {
+  const Json* value = json.find(name);
+  if (value == nullptr || !value->is_string()) return false;
+  out = value->as_string();
+  return true;
+}
+
+bool read_account(const Json* json, BrokerAccount& out) {
+  return json != nullptr && text(*json, "topic", out.topic) && text(*json, "username", out.username) && text(*json, "password", out.password);
+}
+
+Bytes key(std::string_view prefix, std::initializer_list<BytesView> parts) {
+  Bytes out(prefix);
+  for (const BytesView part : parts) out += part;
+  return out;
+}
+
+}  // namespace
+
+BrokerAccount random_account(std::string_view prefix) {
+  return {std::string(prefix) + "/" + random_token(), std::string(prefix.substr(0, 1)) + "-" + random_token(), random_token()};
+}
+
+std::size_t Served::outbox_size() const {
+  std::size_t size = 0;
+  for (const ServedDevice& device : devices) size += device.outbox.size();
+  return size;
+}
+
+namespace notes {
+
+Bytes session(const Hash& integration) { return key(kSession, {integration.view()}); }
+Bytes meter(const Hash& integration, const Hash& device) { return key(kMeter, {integration.view(), device.view()}); }
+Bytes outbox_prefix(const Hash& integration, const Hash& device) { return key(kOutbox, {integration.view(), device.view()}); }
+Bytes outbox(const Hash& integration, const Hash& device, std::uint64_t sequence) {
+  Bytes out = outbox_prefix(integration, device);
+  append_u64_be(out, sequence);
+  return out;
+}
+
+std::optional<Hash> integration_of(BytesView note) {
+  static_assert(kSession.size() == kMeter.size() && kMeter.size() == kOutbox.size());
+  if (note.size() < kSession.size() + 32) return std::nullopt;
+  const auto id = Hash::from_bytes(note.substr(kSession.size(), 32));
+  return id ? std::optional<Hash>(*id) : std::nullopt;
+}
+
+}  // namespace notes
+
+Bytes session_note(const Served& served) {
+  Json devices(Json::Array{});
+  for (const ServedDevice& device : served.devices) {
+    Json entry = account_json(device.account);
+    entry.set("device", device.granted.device.hex());
+    devices.push(std::move(entry));
+  }
+  return Json::object({{"epoch", std::to_string(served.view.epoch)},
+                       {"application", account_json(served.account)},
+                       {"token", served.token},
+                       {"devices", std::move(devices)}})
+      .dump();
+}
+
+bool read_session_note(BytesView note, Served& served) {
+  const auto json = parse_json(note);
+  std::string epoch;
+  if (!json || !text(*json, "epoch", epoch) || epoch != std::to_string(served.view.epoch)) return false;
+  if (!read_account(json->find("application"), served.account) || !text(*json, "token", served.token)) return false;
+  const Json* devices = json->find("devices");
+  if (!devices || !devices->is_array() || devices->items().size() != served.devices.size()) return false;
+  for (std::size_t i = 0; i < served.devices.size(); ++i) {
+    std::string device;
+    const Json& entry = devices->items()[i];
+    if (!text(entry, "device", device) || device != served.devices[i].granted.device.hex()) return false;
+    if (!read_account(&entry, served.devices[i].account)) return false;
+  }
+  return true;
+}
+
+}  // namespace agiddi::node

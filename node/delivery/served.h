@@ -1,0 +1,88 @@
+// Served: the state of one integration that this node serves, and the form in which its secrets and figures are kept in the node's own notes.
+// Plain values of the delivery lane.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "node/delivery/delivery_ledger.h"
+#include "node/delivery/delivery_service.h"
+#include "node/delivery/device_links.h"
+#include "subservices/forwarding/meter.h"
+
+namespace agiddi::node {
+
+struct BrokerAccount {
+  std::string topic, username, password;
+};
+BrokerAccount random_account(std::string_view prefix);   // topic "<prefix>/<random>"
+
+struct OutboxEntry {
+  std::shared_ptr<const std::string> json;
+  bool on_way = false;                       // handed to the broker, not yet acknowledged
+};
+
+struct ServedDevice {
+  GrantedDevice granted;
+  subservices::Meter meter;
+  subservices::MeasurementFrame frame;
+  BrokerAccount account;                     // where and as whom the device publishes
+  std::optional<DeviceAccess> access;        // nothing when it could not be opened: then the device is never commanded
+  std::map<std::uint64_t, OutboxEntry> outbox;   // by sequence: counted, not yet acknowledged by the broker (MQTT delivery)
+
+  bool over = false;                         // told to stop; nothing of it is forwarded any more
+  TimeMs ended_at = 0;                       // when over: what its time earned ends here
+  bool command_on_way = false;
+  bool stop_pending = false;                 // the stop command has not been acknowledged yet
+  std::size_t stop_tries = 0;
+  TimeMs heard = 0;                          // last message, or when it was last told to start
+  TimeMs ask_again_at = 0;                   // when the start command is repeated if nothing is heard
+  std::int64_t ask_again_ms = 0;             // grows
+};
+
+struct Served {
+  IntegrationView view;
+  std::vector<ServedDevice> devices;
+
+  // The application's side.
+  BrokerAccount account;                     // MQTT
+  std::string token;                         // streams
+  bool attached = false;                     // MQTT: somebody is subscribed
+  std::shared_ptr<StreamSink> sink;          // streams: the client, if there is one
+
+  std::size_t grants_pending = 0;            // not yet in force at the broker
+  bool grant_refused = false;
+  std::vector<DeliveryService::AccessDone> waiters;
+
+  bool ended = false;
+  std::string ended_because;
+  TimeMs ended_at = 0;
+  bool settled = false;                      // the ledger has the end
+  bool credentials_gone = false;             // the application's grant has been revoked after the end
+
+  std::uint64_t report = 0;                  // sequence of the last report that was sent
+  bool report_on_way = false, report_due = false, changed = false;
+  TimeMs report_at = 0;                      // earliest time of the next one
+
+  bool over_mqtt() const { return view.protocol == "mqtt"; }
+  std::size_t outbox_size() const;
+};
+
+// Keys of the node's own notes.
+namespace notes {
+inline constexpr std::string_view kPrefix = "delivery/";
+Bytes session(const Hash& integration);
+Bytes meter(const Hash& integration, const Hash& device);
+Bytes outbox(const Hash& integration, const Hash& device, std::uint64_t sequence);
+Bytes outbox_prefix(const Hash& integration, const Hash& device);
+std::optional<Hash> integration_of(BytesView key);       // of any of these keys
+}  // namespace notes
+
+// The session's note: accounts and token, as JSON. False when a note is of another epoch or damaged: then new secrets are made.
+Bytes session_note(const Served& served);
+bool read_session_note(BytesView note, Served& served);
+
+}  // namespace agiddi::node

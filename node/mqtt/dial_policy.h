@@ -1,0 +1,18 @@
+// Which addresses the data plane may dial: resolves a host and refuses what a provider's endpoint has no business to name (RFC 6890 special
+// addresses), and plain MQTT to anything but loopback. Blocks while it resolves: client threads only.
+#pragma once
+
+#include <string>
+
+#include "node/mqtt/mqtt_client.h"
+
+namespace agiddi::node {
+
+enum class AddressKind { loopback, special, global };
+// Of a numeric IPv4 or IPv6 address; text that is none counts as special.
+AddressKind address_kind(const std::string& numeric);
+
+// The first of the host's addresses, numeric, when the policy allows all of them; otherwise the reason.
+Result<std::string> resolve_allowed(const MqttUrl& url, const DialPolicy& policy);
+
+}  // namespace agiddi::node

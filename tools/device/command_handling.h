@@ -1,0 +1,21 @@
+// The commands that a device gets on its topic (API.md, "What a device sees"). Pure.
+#pragma once
+
+#include <string>
+
+#include "protocol/bytes.h"
+#include "node/mqtt/mqtt_client.h"
+
+namespace agiddi::tools {
+
+struct DeviceCommand {
+  bool start = false;                  // otherwise stop
+  std::string integration;
+  node::MqttUrl broker;                // only of a start, like what follows
+  std::string topic, username, password, expires;
+};
+
+// token: the device's own, "" = it has none. Status::unauthorized when the command does not carry it, Status::invalid when it is none.
+Result<DeviceCommand> read_command(BytesView payload, const std::string& token);
+
+}  // namespace agiddi::tools

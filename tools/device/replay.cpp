@@ -1,0 +1,173 @@
+#include "tools/device/replay.h"
+
+#include <cstdio>
+#include <fstream>
+
+#include "protocol/decimal.h"
+#include "protocol/json.h"
+
+namespace agiddi::tools {
+namespace {
+
+constexpr std::size_t kSessionsMax = 256;
+constexpr std::size_t kCommandsMax = 1'000;
+constexpr std::size_t kQueuedReadingsMax = 200;   // while the broker is away; more are lost, as from a real sensor
+constexpr std::size_t kRowsMax = 1'000'000;
+constexpr auto kPatience = std::chrono::milliseconds(200);
+
+void say(const char* what, const std::string& detail = {}) {
+  std::printf("%s%s%s\n", what, detail.empty() ? "" : " ", detail.c_str());
+  std::fflush(stdout);
+}
+
+std::vector<std::string> split(const std::string& line) {
+  std::vector<std::string> cells(1);
+  for (const char c : line) {
+    if (c == ',') {
+      cells.emplace_back();
+    } else if (c != '\r') {
+      cells.back() += c;
+    }
+  }
+  return cells;
+}
+
+TimeMs wall_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> read_column(const std::string& path, const std::string& column) {
+  std::ifstream file(path);
+  std::string line;
+  if (!file || !std::getline(file, line)) return fail(Status::not_found, "cannot read the table " + path);
+  const std::vector<std::string> names = split(line);
+  std::size_t index = 0;
+  while (index < names.size() && names[index] != column) ++index;
+  if (index == names.size()) return fail(Status::invalid, path + " has no column " + column);
+  std::vector<std::string> values;
+  while (std::getline(file, line)) {
+    if (line.empty()) continue;
+    const std::vector<std::string> cells = split(line);
+    if (index >= cells.size() || !Decimal::parse(cells[index])) {
+      return fail(Status::invalid, path + ": no number in column " + column + " of data row " + std::to_string(values.size() + 1));
+    }
+    values.push_back(cells[index]);
+    if (values.size() > kRowsMax) return fail(Status::too_large, path + " has more than a million rows");
+  }
+  if (values.empty()) return fail(Status::invalid, path + " has no rows");
+  return values;
+}
+
+Bytes reading_payload(PayloadForm form, const std::string& sensor, const std::string& value) {
+  switch (form) {
+    case PayloadForm::number: return value;
+    case PayloadForm::senml: return Json::array({Json::object({{"n", sensor}, {"v", Json::number(value)}})}).dump();
+    case PayloadForm::reading: break;
+  }
+  return Json::object({{"sensor", sensor}, {"value", Json::number(value)}}).dump();
+}
+
+ReplayDevice::ReplayDevice(DeviceOptions options) : options_(std::move(options)) {}
+ReplayDevice::~ReplayDevice() = default;
+
+void ReplayDevice::listen() {
+  node::MqttOptions options;
+  options.url = options_.broker;
+  options.username = options_.username;
+  options.password = options_.password;
+  options.dial = {true, true};
+  node::MqttHandlers handlers;
+  handlers.on_up = [this] {
+    control_->subscribe(options_.command_topic, [](node::MqttAck ack) {
+      say(ack == node::MqttAck::accepted ? "listening" : "the broker refuses the command topic");
+    });
+  };
+  handlers.on_down = [](const std::string& reason) { say("command connection is down:", reason); };
+  handlers.on_message = [this](node::MqttMessage message) {
+    auto command = read_command(message.payload, options_.token);
+    if (!command) return say("ignored:", command.error().detail);
+    const std::lock_guard lock(mutex_);
+    if (commands_.size() >= kCommandsMax) return;
+    commands_.push_back(std::move(*command));
+    wake_.notify_one();
+  };
+  control_ = std::make_unique<node::MqttClient>(std::move(options), std::move(handlers));
+  control_->start();
+}
+
+void ReplayDevice::run(const std::atomic<bool>& stop) {
+  listen();
+  auto next = std::chrono::steady_clock::now() + options_.interval;
+  while (!stop) {
+    std::deque<DeviceCommand> commands;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait_until(lock, std::min(next, std::chrono::steady_clock::now() + kPatience), [this] { return !commands_.empty(); });
+      commands.swap(commands_);
+    }
+    for (const DeviceCommand& command : commands) take(command);
+    drop_expired();
+    if (std::chrono::steady_clock::now() < next) continue;
+    publish_next();
+    next += options_.interval;
+    if (next < std::chrono::steady_clock::now()) next = std::chrono::steady_clock::now();   // a stall is not made up for
+  }
+  control_->stop();
+  while (!sessions_.empty()) end(sessions_.begin(), "shutting down");
+}
+
+void ReplayDevice::take(const DeviceCommand& command) {
+  const auto found = sessions_.find(command.integration);
+  if (!command.start) {
+    if (found != sessions_.end()) end(found, "told to stop");
+    return;
+  }
+  if (found != sessions_.end()) {
+    const Session& running = found->second;
+    if (running.topic == command.topic && running.username == command.username && running.password == command.password) return;
+    end(found, "started anew");
+  }
+  if (sessions_.size() >= kSessionsMax) return say("ignored: too many integrations");
+  node::MqttOptions options;
+  options.url = command.broker;
+  options.username = command.username;
+  options.password = command.password;
+  options.queue_max = kQueuedReadingsMax;
+  options.dial = {true, true};
+  Session session;
+  session.topic = command.topic;
+  session.username = command.username;
+  session.password = command.password;
+  if (const auto expires = time_from_text(command.expires)) session.expires = *expires;
+  session.client = std::make_unique<node::MqttClient>(std::move(options), node::MqttHandlers{});
+  session.client->start();
+  sessions_.emplace(command.integration, std::move(session));
+  say("started", command.integration);
+}
+
+void ReplayDevice::publish_next() {
+  if (sessions_.empty()) return;
+  const Bytes payload = reading_payload(options_.form, options_.sensor, options_.values[row_]);
+  row_ = (row_ + 1) % options_.values.size();
+  for (auto& [integration, session] : sessions_) {
+    if (session.client->publish(session.topic, payload)) ++session.published;
+  }
+}
+
+void ReplayDevice::drop_expired() {
+  const TimeMs now = wall_ms();
+  for (auto it = sessions_.begin(); it != sessions_.end();) {
+    const auto session = it++;
+    if (session->second.expires && now > *session->second.expires) end(session, "its time is over");
+  }
+}
+
+void ReplayDevice::end(std::map<std::string, Session>::iterator session, const char* why) {
+  session->second.client->stop();
+  say("stopped", session->first + ": " + why + ", " + std::to_string(session->second.published) + " readings");
+  sessions_.erase(session);
+}
+
+}  // namespace agiddi::tools
