@@ -26,7 +26,7 @@ bool is_bare(const Term& literal) {
   if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
   if (literal.datatype == ledger::xsd::integer) return digits(text);
   const auto point = text.find('.');
-  return point != std::string_view::npos && (point == 0 || digits(text.substr(0, point))) && digits(text.substr(point + 1));
+  return point != std::string_view::npos && digits(text.substr(0, point)) && digits(text.substr(point + 1));
 }
 
 class TurtleWriter {
@@ -38,7 +38,7 @@ class TurtleWriter {
     for (const Prefix& prefix : prefixes()) {
       if (used_.count(prefix.name)) head += "@prefix " + std::string(prefix.name) + ": <" + std::string(prefix.iri) + "> .\n";
     }
-    return head + body_;
+    return head.empty() ? body_ : head + "\n" + body_;
   }
 
  private:
@@ -58,7 +58,7 @@ class TurtleWriter {
   }
 
   void write_subject(const Term& subject) {
-    if (!body_.empty() || !used_.empty()) body_ += '\n';
+    if (!body_.empty()) body_ += '\n';
     body_ += text(subject);
     Predicates predicates = stars_.at(subject);
     // The type reads best first.
