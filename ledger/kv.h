@@ -2,8 +2,8 @@
 // semantics in the simulator and in tests. Keys are ordered bytewise; integers in keys are big-endian.
 //
 // Threads: a KvStore may be read and written by any number of threads; each batch is atomic, and concurrent batches take some order. A
-// snapshot is immutable, cheap, never blocks a writer, and may outlive later writes but not the store. A failed write or fsync aborts the process (a node must not go on
-// without its disk); reads of damaged data abort likewise.
+// snapshot is immutable, cheap, never blocks a writer, and may outlive later writes but not the store. A failed write or fsync aborts
+// the process (a node must not go on without its disk); reads of damaged data abort likewise.
 #pragma once
 
 #include <cstdint>
