@@ -4,6 +4,8 @@
 // router. Handlers never block an io thread: waits are callbacks, heavy work goes to the workers' lane.
 #pragma once
 
+#include <chrono>
+
 #include "node/chain.h"
 #include "node/delivery/delivery_service.h"
 #include "node/http/router.h"
@@ -19,7 +21,8 @@ struct ApiContext {
   DeliveryService& delivery;
   Lane& workers;                  // queries, SPARQL, door checks: a full lane is 429
   Metrics& metrics;
-  std::string public_url;         // what Location and delivery urls begin with; "" = relative
+  std::string public_url;         // what delivery urls begin with
+  std::chrono::milliseconds catch_up{500};  // how long a 404 waits for a block that may bring the thing: it was committed elsewhere a moment ago
 };
 
 // Deadlines and the fan-out of events need timers, so the router is given the io_context that also runs the server.

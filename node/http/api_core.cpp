@@ -38,7 +38,7 @@ std::function<void()> ApiCore::after(std::chrono::milliseconds time, std::functi
 }
 
 void ApiCore::read(Responder responder, Read read) {
-  read_until(std::move(responder), std::move(read), SteadyClock::now() + kCatchUp, Status::not_found);
+  read_until(std::move(responder), std::move(read), SteadyClock::now() + catch_up(), Status::not_found);
 }
 
 void ApiCore::read_until(Responder responder, Read read, SteadyClock::time_point deadline, Status retry) {

@@ -27,6 +27,7 @@ class ApiCore : public std::enable_shared_from_this<ApiCore> {
   Metrics& metrics() { return context_.metrics; }
   Lane& workers() { return context_.workers; }   // door checks and reads
   Lane& queries() { return queries_; }           // discovery, apart, so that a long query delays no write
+  std::chrono::milliseconds catch_up() const { return context_.catch_up; }
   const subservices::Executor& executor() const { return executor_; }
   ontology::sparql::CancelToken& stopping() { return stopping_; }
 
@@ -35,14 +36,12 @@ class ApiCore : public std::enable_shared_from_this<ApiCore> {
   // Calls back on an io thread; the returned function stops the timer (any thread, any time).
   std::function<void()> after(std::chrono::milliseconds time, std::function<void()> call);
 
-  // Answers from the latest snapshot, on the workers' lane. A 404 is looked at again when a block comes within kCatchUp: the thing may have been
-  // committed at another node a moment ago.
+  // Answers from the latest snapshot, on the workers' lane. A 404 is looked at again until catch_up() has passed: the thing may have been committed at
+  // another node a moment ago.
   using Read = std::function<Result<HttpResponse>(const ledger::LedgerSnapshot&)>;
   void read(Responder responder, Read read);
   // The same with the deadline and the status to wait on chosen by the caller (proofs wait for the certificate).
   void read_until(Responder responder, Read read, SteadyClock::time_point deadline, Status retry);
-
-  static constexpr std::chrono::milliseconds kCatchUp{500};
 
  private:
   ApiContext context_;

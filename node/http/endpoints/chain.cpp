@@ -58,7 +58,7 @@ void get_block(const Core& core, HttpRequest request, Responder responder) {
   std::optional<std::uint64_t> height = which == "latest" ? core->chain().snapshot()->height() : parse_count(which);
   if (!height) return responder.send(problem(Status::not_found, "A block is named by its height, or latest."));
   const auto give_up = SteadyClock::now() + kCertificateWait;
-  const auto unknown_until = SteadyClock::now() + ApiCore::kCatchUp;
+  const auto unknown_until = SteadyClock::now() + core->catch_up();
   core->read_until(std::move(responder), [at = *height, give_up, unknown_until](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
     const auto header = snapshot.header(at);
     if (!header) {
@@ -113,7 +113,7 @@ void get_proof(const Core& core, HttpRequest request, Responder responder) {
   auto wait = parse_prefer(request.header_list("prefer")).wait_s;
   if (const auto text = request.query_value("wait")) wait = parse_prefer("wait=" + std::string(*text)).wait_s;
   const auto deadline = SteadyClock::now() + std::chrono::seconds(wait.value_or(kProofWait_s));
-  core->chain().is_pending(*id, [core, id = *id, responder, deadline, unknown_until = SteadyClock::now() + ApiCore::kCatchUp](bool pending) {
+  core->chain().is_pending(*id, [core, id = *id, responder, deadline, unknown_until = SteadyClock::now() + core->catch_up()](bool pending) {
     core->read_until(responder, [id, pending, unknown_until](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
       const auto record = snapshot.transaction(id);
       if (!record && !pending && SteadyClock::now() >= unknown_until) return fail(Status::not_found, "This node knows no such transaction.");

@@ -1,0 +1,428 @@
+// The API over a real ledger in memory: every group of endpoints, what they answer and what they refuse, in the contract's order.
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "node/http/openapi.h"
+#include "protocol/proof.h"
+#include "tests/unit/node/api_client.h"
+
+using namespace agiddi;
+using namespace agiddi::node;
+using namespace agiddi::node::testing;
+
+namespace {
+
+Json devices_of(Api& api, int count = 1) {
+  Json devices = Json::array();
+  for (int i = 0; i < count; ++i) {
+    devices.push(api.chain.with_world([&](auto& world) { return world.device(R"({"perMinute":"0.10"})", "Station " + std::to_string(i)); }));
+  }
+  return Json::object({{"devices", std::move(devices)}});
+}
+
+std::string registered(Api& api) {
+  const ApiAnswer answer = api.write("/v1/devices", api.chain.world.provider, "device.register", devices_of(api));
+  INFO(answer.body);
+  REQUIRE(answer.status == 201);
+  return answer.json().find("devices")->items()[0].find("id")->as_string();
+}
+
+Json payment_of(Api& api, const std::string& urn) {
+  const auto& world = api.chain.world;
+  return world.payment(world.item(urn, R"("minutes":10)", "1"), "1");
+}
+
+std::string paid(Api& api, const std::string& urn) {
+  const ApiAnswer answer = api.write("/v1/payments", api.chain.world.application, "payment.create", payment_of(api, urn));
+  INFO(answer.body);
+  REQUIRE(answer.status == 201);
+  return answer.text("payment");
+}
+
+}  // namespace
+
+TEST_CASE("a registration is answered from its block, a retry from the ledger, for ever") {
+  Api api;
+  const auto document = api.chain.world.sign(api.chain.world.provider, "device.register", devices_of(api, 2));
+  const ApiAnswer first = api.send("/v1/devices", document);
+  INFO(first.body);
+  REQUIRE(first.status == 201);
+  CHECK(first.text("transaction") == document.id.hex());
+  CHECK(first.text("height") == "1");
+  const Json answer = first.json();
+  const Json::Array& devices = answer.find("devices")->items();
+  REQUIRE(devices.size() == 2);
+  CHECK(devices[1].find("id")->as_string() == device_urn(device_id(document.id, 1)));
+  CHECK(devices[1].find("metadata")->is_object());
+  CHECK(devices[1].find("template")->is_object());
+
+  api.chain.with_world([](auto& world) { world.pass(subservices::test::kDay); });
+  const ApiAnswer again = api.send("/v1/devices", document, {{"prefer", "respond-async"}});
+  CHECK(again.status == 201);
+  CHECK(again.body == first.body);
+  CHECK(api.chain.submitted() == 1);
+
+  const ApiAnswer state = api.get("/v1/transactions/" + document.id.hex());
+  CHECK(state.status == 200);
+  CHECK(state.text("state") == "committed");
+}
+
+TEST_CASE("401 comes before 400 and 422, and consumes nothing") {
+  Api api;
+  auto& world = api.chain.world;
+  const auto good = world.sign(world.provider, "device.register", devices_of(api));
+  CHECK(api.post("/v1/devices", good.body).status == 401);
+  CHECK(api.post("/v1/devices", good.body).header("WWW-Authenticate") == "Agiddi-Signature");
+  CHECK(api.call("POST", "/v1/devices", good.body, {{"agiddi-signature", "nonsense"}}).status == 401);
+  CHECK(api.call("POST", "/v1/devices", good.body + " ", {{"agiddi-signature", Api::signature(good)}}).status == 401);
+  CHECK(api.call("POST", "/v1/devices", good.body, {{"agiddi-signature", Api::signature(good)}, {"agiddi-signature", Api::signature(good)}}).status == 401);
+  auto damaged = good;
+  damaged.signature[5] ^= 1;
+  CHECK(api.send("/v1/devices", damaged).status == 401);
+  CHECK(api.send("/v1/payments", good).status == 401);                                   // another act
+  CHECK(api.write("/v1/devices", world.provider, "device.retire", Json::object()).status == 401);
+  ProtectedHeader header{world.provider.did, "elsewhere-0000000000000000", "device.register", world.now / 1000, "j"};
+  CHECK(api.call("POST", "/v1/devices", "{", {{"agiddi-signature", sign_document(world.provider.key, header, "{")}}).status == 401);
+  header = {world.provider.did, api.chain.genesis().network, "device.register", world.now / 1000 - 601, "j"};
+  CHECK(api.call("POST", "/v1/devices", "{", {{"agiddi-signature", sign_document(world.provider.key, header, "{")}}).status == 401);
+  header.issued_at_s = world.now / 1000 + 62;
+  CHECK(api.call("POST", "/v1/devices", "{", {{"agiddi-signature", sign_document(world.provider.key, header, "{")}}).status == 401);
+  header.issued_at_s = world.now / 1000;
+  CHECK(api.call("POST", "/v1/devices", "{", {{"agiddi-signature", sign_document(world.provider.key, header, "{")}}).status == 400);
+  CHECK(api.call("POST", "/v1/devices", R"({"a":1,"a":2})", {{"agiddi-signature", sign_document(world.provider.key, header, R"({"a":1,"a":2})")}}).status == 422);
+  const ApiAnswer unknown = api.write("/v1/devices", world.provider, "device.register", Json::object({{"device", 1}}));
+  CHECK(unknown.status == 422);
+  CHECK(unknown.content_type == "application/problem+json");
+  CHECK(unknown.json().find("errors")->is_array());
+  CHECK(api.call("POST", "/v1/devices", good.body, {{"content-type", "text/plain"}, {"agiddi-signature", Api::signature(good)}}).status == 415);
+  CHECK(api.chain.submitted() == 0);
+  CHECK(api.send("/v1/devices", good).status == 201);
+}
+
+TEST_CASE("path and body name the same device") {
+  Api api;
+  auto& world = api.chain.world;
+  const std::string urn = registered(api), other = registered(api);
+  const Json retire = Json::object({{"id", urn}, {"version", 1}});
+  const std::size_t before = api.chain.submitted();
+  const ApiAnswer wrong = api.write("/v1/devices/" + other + "/retire", world.provider, "device.retire", retire);
+  CHECK(wrong.status == 422);
+  CHECK(wrong.json().find("errors")->items()[0].find("pointer")->as_string() == "/id");
+  CHECK(api.chain.submitted() == before);
+  Json update = world.device(R"({"perMinute":"0.20"})", "Renamed");
+  update.set("id", urn).set("version", 1);
+  const ApiAnswer updated = api.write("/v1/devices/" + urn, world.provider, "device.update", update, {}, "PUT");
+  INFO(updated.body);
+  CHECK(updated.status == 201);
+  const ApiAnswer versions = api.get("/v1/devices/" + urn + "/versions");
+  CHECK(versions.json().find("versions")->items().size() == 2);
+  const ApiAnswer page = api.get("/v1/devices/" + urn + "/versions?limit=1");
+  REQUIRE(page.json().find("next"));
+  const ApiAnswer next = api.get("/v1/devices/" + urn + "/versions?limit=1&cursor=" + page.text("next"));
+  CHECK(next.json().find("versions")->items()[0].find("version")->number_text() == "2");
+  CHECK_FALSE(next.json().find("next"));
+  CHECK(api.get("/v1/devices/" + urn + "/versions?cursor=zzz").status == 422);
+  const ApiAnswer stale = api.write("/v1/devices/" + urn + "/retire", world.provider, "device.retire", retire);
+  CHECK(stale.status == 409);
+  CHECK(!stale.text("transaction").empty());
+  CHECK(api.write("/v1/devices/" + urn + "/retire", world.other, "device.retire", Json::object({{"id", urn}, {"version", 2}})).status == 403);
+  CHECK(api.write("/v1/devices/" + urn + "/retire", world.provider, "device.retire", Json::object({{"id", urn}, {"version", 2}})).status == 200);
+}
+
+TEST_CASE("a device in every format, by URN in either spelling, and by version") {
+  Api api;
+  const std::string urn = registered(api);
+  CHECK(api.get("/v1/devices/" + urn).content_type == "application/ld+json");
+  CHECK(api.get("/v1/devices/urn%3Aagiddi%3Adevice%3A" + urn.substr(18)).status == 200);
+  CHECK(api.get("/v1/devices/" + urn, "text/turtle").content_type.starts_with("text/turtle"));
+  CHECK(api.get("/v1/devices/" + urn, "text/turtle;q=0.2, application/n-triples;q=0.9").content_type == "application/n-triples");
+  CHECK(api.get("/v1/devices/" + urn, "application/n-triples").body.starts_with("<"));
+  CHECK(api.get("/v1/devices/" + urn, "image/png").status == 406);
+  CHECK(api.get("/v1/devices/" + urn + "/template", "text/turtle").status == 200);
+  CHECK(api.get("/v1/devices/" + urn + "?version=1").status == 200);
+  CHECK(api.get("/v1/devices/" + urn + "?version=2").status == 404);
+  CHECK(api.get("/v1/devices/" + urn + "?version=one").status == 422);
+  CHECK(api.get("/v1/devices/nonsense").status == 404);
+  CHECK(api.get("/v1/devices/" + device_urn(Hash{})).status == 404);
+}
+
+TEST_CASE("Prefer: respond-async answers at once, wait bounds the wait") {
+  Api api;
+  auto& world = api.chain.world;
+  api.chain.set_mode(WorldChain::Mode::hold);
+  const auto document = world.sign(world.provider, "device.register", devices_of(api));
+  const ApiAnswer accepted = api.send("/v1/devices", document, {{"prefer", "respond-async"}});
+  INFO(accepted.body);
+  CHECK(accepted.status == 202);
+  CHECK(accepted.header("Location") == "/v1/transactions/" + document.id.hex());
+  CHECK(accepted.header("Preference-Applied") == "respond-async");
+  CHECK(accepted.text("transaction") == document.id.hex());
+  CHECK(accepted.json().find("devices")->items()[0].find("id")->as_string() == device_urn(device_id(document.id, 0)));
+  CHECK(api.get("/v1/transactions/" + document.id.hex()).text("state") == "pending");
+
+  const ApiAnswer late = api.send("/v1/devices", world.sign(world.provider, "device.register", devices_of(api)), {{"prefer", "wait=0"}});
+  CHECK(late.status == 504);
+  CHECK(!late.text("transaction").empty());
+  api.chain.release();
+  CHECK(api.get("/v1/transactions/" + document.id.hex()).text("state") == "committed");
+  CHECK(api.get("/v1/transactions/" + late.text("transaction")).text("state") == "committed");
+  const ApiAnswer waited = api.send("/v1/devices", world.sign(world.provider, "device.register", devices_of(api)), {{"prefer", "wait=5"}});
+  CHECK(waited.status == 201);
+  CHECK(waited.header("Preference-Applied") == "wait=5");
+  CHECK(api.get("/v1/transactions/" + Hash{}.hex()).status == 404);
+  CHECK(api.get("/v1/transactions/xyz").status == 404);
+}
+
+TEST_CASE("a chain that takes nothing is 429 or 503, also asynchronously") {
+  Api api;
+  auto& world = api.chain.world;
+  api.chain.set_mode(WorldChain::Mode::refuse);
+  const auto document = world.sign(world.provider, "device.register", devices_of(api));
+  const ApiAnswer refused = api.send("/v1/devices", document);
+  CHECK(refused.status == 429);
+  CHECK(!refused.header("Retry-After").empty());
+  CHECK(api.send("/v1/devices", document, {{"prefer", "respond-async"}}).status == 429);
+  api.chain.set_mode(WorldChain::Mode::lose_quorum);
+  CHECK(api.send("/v1/devices", document).status == 503);
+  CHECK(api.get("/readyz").status == 503);
+  CHECK(api.get("/healthz").status == 200);
+  api.chain.set_mode(WorldChain::Mode::commit);
+  CHECK(api.send("/v1/devices", document).status == 201);
+  CHECK(api.get("/readyz").status == 200);
+}
+
+TEST_CASE("quotes, payments and accounts") {
+  Api api;
+  auto& world = api.chain.world;
+  const std::string urn = registered(api);
+  const ApiAnswer quote = api.post("/v1/quotes", R"({"items":[{"device":")" + urn + R"(","minutes":10}]})");
+  INFO(quote.body);
+  CHECK(quote.status == 200);
+  CHECK(quote.text("total") == "1");
+  CHECK(api.post("/v1/quotes", "{").status == 400);
+  CHECK(api.post("/v1/quotes", R"({"items":[],"x":1})").status == 422);
+  CHECK(api.post("/v1/quotes", R"({"items":[{"device":")" + device_urn(Hash{}) + R"(","minutes":10}]})").status == 404);
+  CHECK(api.post("/v1/quotes", "{}", "text/plain").status == 415);
+  const ApiAnswer made = api.write("/v1/payments", world.application, "payment.create", payment_of(api, urn));
+  REQUIRE(made.status == 201);
+  CHECK(made.header("Location") == "/v1/payments/" + made.text("payment"));
+  CHECK(api.get("/v1/payments/" + made.text("payment")).text("total") == "1");
+  CHECK(api.get("/v1/payments/" + Hash{}.hex()).status == 404);
+  CHECK(api.get("/v1/payments/../x").status == 404);
+  const Json account = api.get("/v1/accounts/" + world.application.did).json();
+  CHECK(account.find("balances")->items()[0].find("escrow")->as_string() == "1");
+  Json poor = payment_of(api, urn);
+  poor.set("payer", world.poor.did);
+  const auto unpaid = world.sign(world.poor, "payment.create", poor);
+  CHECK(api.send("/v1/payments", unpaid).status == 402);
+  CHECK(api.send("/v1/payments", unpaid).status == 402);
+  const ApiAnswer rejected = api.get("/v1/transactions/" + unpaid.id.hex());
+  CHECK(rejected.text("state") == "rejected");
+  CHECK(rejected.text("status") == "402");
+  CHECK(!rejected.text("reason").empty());
+}
+
+TEST_CASE("integrations: who may, who serves, and what a stranger gets") {
+  Api api;
+  auto& world = api.chain.world;
+  const std::string urn = registered(api), payment = paid(api, urn);
+  const Json body = world.access(payment, {urn}, "node-2");
+  const std::size_t before = api.chain.submitted();
+  CHECK(api.write("/v1/integrations", world.application, "integration.create", world.access(payment, {urn})).status == 503);   // no broker here
+  CHECK(api.chain.submitted() == before);
+  CHECK(api.write("/v1/integrations", world.application, "integration.create", world.access(Hash{}.hex(), {urn}, "node-2")).status == 402);
+  Json forged = body;
+  forged.set("application", world.other.did);
+  CHECK(api.write("/v1/integrations", world.other, "integration.create", forged).status == 403);
+  const ApiAnswer made = api.write("/v1/integrations", world.application, "integration.create", body);
+  INFO(made.body);
+  REQUIRE(made.status == 201);
+  CHECK_FALSE(made.json().find("delivery"));
+  const std::string id = made.text("integration");
+  CHECK(made.header("Location") == "/v1/integrations/" + id);
+  CHECK(made.json().find("grants")->items().size() == 1);
+  CHECK(made.json().find("templates")->items().size() == 1);
+  CHECK(api.write("/v1/integrations", world.application, "integration.create", body).status == 409);
+
+  const ApiAnswer shown = api.get("/v1/integrations/" + id);
+  CHECK(shown.text("state") == "active");
+  CHECK(shown.json().find("devices")->items()[0].find("lastMeasurement")->is_null());
+  CHECK(api.get("/v1/integrations/" + Hash{}.hex()).status == 404);
+  CHECK(api.get("/v1/integrations/x").status == 404);
+
+  const Json named = Json::object({{"integration", id}});
+  const std::string credentials = "/v1/integrations/" + id + "/credentials";
+  const ApiAnswer elsewhere = api.write(credentials, world.application, "integration.credentials", named);
+  CHECK(elsewhere.status == 409);
+  CHECK(elsewhere.text("detail").find("node-2") != std::string::npos);
+  CHECK(api.write(credentials, world.other, "integration.credentials", named).status == 403);
+  CHECK(api.write(credentials, world.application, "integration.close", named).status == 401);
+  CHECK(api.write(credentials, world.application, "integration.credentials", Json::object({{"integration", Hash{}.hex()}})).status == 422);
+  CHECK(api.write(credentials, world.application, "integration.credentials", Json::object({{"integration", id}, {"x", 1}})).status == 422);
+
+  const ApiAnswer anonymous = api.get("/v1/integrations/" + id + "/stream");
+  CHECK(anonymous.status == 401);
+  CHECK(anonymous.header("WWW-Authenticate") == "Bearer");
+  CHECK(api.get("/v1/integrations/x/stream").status == 401);
+
+  CHECK(api.write("/v1/integrations/" + id + "/close", world.other, "integration.close", named).status == 403);
+  const ApiAnswer closed = api.write("/v1/integrations/" + id + "/close", world.application, "integration.close", named);
+  INFO(closed.body);
+  CHECK(closed.status == 200);
+}
+
+TEST_CASE("search and SPARQL, in every result format") {
+  Api api;
+  const std::string urn = registered(api);
+  const ApiAnswer found = api.post("/v1/query", R"({"conditions":{"sensor.observedProperty":"Temperature"}})");
+  INFO(found.body);
+  REQUIRE(found.status == 200);
+  CHECK(found.json().find("devices")->items()[0].find("id")->as_string() == urn);
+  CHECK(api.post("/v1/query", "nonsense").status == 400);
+  CHECK(api.post("/v1/query", R"({"conditions":{"colour":"red"}})").status == 422);
+  CHECK(api.get("/v1/query/attributes").json().find("attributes")->items().size() > 15);
+  CHECK(api.get("/v1/query").status == 405);
+
+  const std::string ask = "/sparql?query=ASK+%7B%3Chttp%3A%2F%2Fx%3E+%3Fp+%3Fo%7D";
+  CHECK(api.get(ask).content_type == "application/sparql-results+json");
+  CHECK(api.get(ask).text("boolean") == "false");
+  CHECK(api.get(ask, "application/sparql-results+xml").content_type == "application/sparql-results+xml");
+  CHECK(api.get(ask, "text/csv").content_type.starts_with("text/csv"));
+  CHECK(api.get(ask, "text/tab-separated-values").content_type.starts_with("text/tab-separated-values"));
+  CHECK(api.get(ask, "text/turtle").status == 406);
+  const std::string construct = "CONSTRUCT WHERE { <" + urn + "> ?p ?o }";
+  const ApiAnswer graph = api.post("/sparql", construct, "application/sparql-query");
+  CHECK(graph.status == 200);
+  CHECK(graph.content_type.starts_with("text/turtle"));
+  const auto accepting = [&](const std::string& accept) {
+    return api.call("POST", "/sparql", construct, {{"content-type", "application/sparql-query"}, {"accept", accept}});
+  };
+  CHECK(accepting("application/n-triples").body.starts_with("<"));
+  CHECK(accepting("application/ld+json;q=0.4, text/html").json().is_object());
+  CHECK(accepting("text/csv").status == 406);
+  CHECK(api.post("/sparql", "query=SELECT+%2A+%7B%3Fs+%3Fp+%3Fo%7D+LIMIT+1", "application/x-www-form-urlencoded").status == 200);
+  CHECK(api.post("/sparql", "update=CLEAR+ALL", "application/x-www-form-urlencoded").status == 400);
+  CHECK(api.post("/sparql", "CLEAR ALL", "application/sparql-update").status == 400);
+  CHECK(api.post("/sparql", "INSERT DATA { <a:a> <a:b> <a:c> }", "application/sparql-query").status == 400);
+  CHECK(api.post("/sparql", "SELECT nonsense", "application/sparql-query").status == 400);
+  CHECK(api.post("/sparql", "ASK {}", "text/plain").status == 415);
+  CHECK(api.call("POST", "/sparql", "ASK {}").status == 415);
+  CHECK(api.get("/sparql").status == 400);
+  CHECK(api.get("/sparql?query=ASK+%7B%7D&query=ASK+%7B%7D").status == 400);
+  CHECK(api.get("/sparql?query=ASK+%7B%7D&default-graph-uri=http://x").status == 400);
+  CHECK(api.call("DELETE", "/sparql").status == 405);
+}
+
+TEST_CASE("blocks, status and validators show what the contract names") {
+  Api api;
+  const std::string urn = registered(api);
+  api.chain.certify(1);
+  const ApiAnswer block = api.get("/v1/blocks/1");
+  INFO(block.body);
+  REQUIRE(block.status == 200);
+  const Json document = block.json();
+  for (const char* name : {"formatVersion", "network", "height", "hash", "previousHash", "timestamp", "view", "batchDigest", "transactions",
+                           "transactionRoot", "receiptRoot", "stateDigest", "membersDigest", "certificate"}) {
+    CHECK(document.find(name) != nullptr);
+  }
+  CHECK(document.find("transactions")->items().size() == 1);
+  CHECK(document.find("certificate")->find("signatures")->items().size() == 3);
+  CHECK(api.get("/v1/blocks/latest").text("height") == "1");
+  CHECK(api.get("/v1/blocks/0").json().find("certificate")->find("signatures")->items().empty());
+  CHECK(api.get("/v1/blocks/0").text("hash") == document.find("previousHash")->as_string());
+  for (const char* height : {"2", "01", "-1", "x", "99999999999999999999"}) CHECK(api.get(std::string("/v1/blocks/") + height).status == 404);
+
+  const Json status = api.get("/v1/status").json();
+  for (const char* name : {"network", "node", "height", "view", "primary", "peers", "syncing"}) CHECK(status.find(name) != nullptr);
+  CHECK(status.find("peers")->items().size() == 3);
+  const Json validators = api.get("/v1/validators").json();
+  CHECK(validators.find("network")->as_string() == api.chain.genesis().network);
+  REQUIRE(validators.find("validators")->items().size() == 4);
+  for (const char* name : {"id", "did", "sealingKey", "address", "state"}) CHECK(validators.find("validators")->items()[0].find(name) != nullptr);
+}
+
+TEST_CASE("a proof waits for the certificate and verifies against genesis") {
+  Api api;
+  auto& world = api.chain.world;
+  const auto document = world.sign(world.provider, "device.register", devices_of(api));
+  REQUIRE(api.send("/v1/devices", document).status == 201);
+  const std::string path = "/v1/transactions/" + document.id.hex() + "/proof";
+  const ApiAnswer early = api.get(path + "?wait=0");
+  CHECK(early.status == 503);
+  std::thread later([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(60));
+    api.chain.certify(1);
+  });
+  const ApiAnswer proof = api.get(path);
+  later.join();
+  INFO(proof.body);
+  REQUIRE(proof.status == 200);
+  const auto verified = verify_proof(api.chain.genesis(), proof.json());
+  REQUIRE(verified.has_value());
+  CHECK(verified->transaction.id == document.id);
+  CHECK(verified->receipt.status == Status::created);
+  CHECK(api.get("/v1/transactions/" + Hash{}.hex() + "/proof?wait=0").status == 404);
+}
+
+TEST_CASE("what was committed elsewhere a moment ago is waited for before a 404") {
+  Api api;
+  auto& world = api.chain.world;
+  const auto document = world.sign(world.provider, "device.register", devices_of(api));
+  std::thread later([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(60));
+    api.chain.submit(document, [](auto) {});
+  });
+  const ApiAnswer shown = api.get("/v1/devices/" + device_urn(device_id(document.id, 0)));
+  later.join();
+  CHECK(shown.status == 200);
+}
+
+TEST_CASE("events are streamed to everyone who follows") {
+  Api api;
+  auto sink = std::make_shared<AnswerSink>();
+  CHECK(api.call("GET", "/v1/events", {}, {}, sink).status == 200);
+  registered(api);
+  std::vector<StreamEvent> events, more;
+  for (int i = 0; i < 200 && events.size() < 2; ++i) {
+    sink->stream->take(more);
+    events.insert(events.end(), more.begin(), more.end());
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  REQUIRE(events.size() >= 2);
+  CHECK(events[0].event == "block");
+  CHECK(events[0].id == "1");
+  CHECK(events[1].event == "device");
+  CHECK(parse_json(events[1].data).has_value());
+}
+
+TEST_CASE("work that finds no place is 429") {
+  Api api;
+  std::promise<void> go;
+  auto gate = go.get_future().share();
+  for (int i = 0; i < 200; ++i) api.workers().post([gate] { gate.wait(); });
+  const ApiAnswer refused = api.get("/v1/payments/" + Hash{}.hex());
+  go.set_value();
+  CHECK(refused.status == 429);
+  CHECK(!refused.header("Retry-After").empty());
+}
+
+TEST_CASE("the description lists exactly the calls that are bound") {
+  Api api;
+  const auto description = parse_json(openapi_json());
+  REQUIRE(description);
+  CHECK(description->find("openapi")->as_string() == "3.1.0");
+  std::set<std::string> described, bound;
+  for (const auto& [path, item] : description->find("paths")->members()) {
+    for (const auto& [method, operation] : item.members()) described.insert(path + " " + method);
+  }
+  for (const auto& [pattern, methods] : api.router().routes()) {
+    for (const std::string& method : methods) bound.insert(pattern + " " + lower_case(method));
+  }
+  CHECK(described == bound);
+  CHECK(api.get("/openapi.json").content_type == "application/json");
+  const ApiAnswer ontology = api.get("/ontology");
+  CHECK(ontology.content_type.starts_with("text/turtle"));
+  CHECK(ontology.body.find("sosa:") != std::string::npos);
+  CHECK(api.get("/ontology", "application/n-triples").body.starts_with("<"));
+  CHECK(api.get("/metrics").content_type == "text/plain; version=0.0.4; charset=utf-8");
+}
