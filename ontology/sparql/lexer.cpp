@@ -53,15 +53,6 @@ void Lexer::skip_space() {
   }
 }
 
-Token Lexer::relex_less(const Token& iri) {
-  position_ = iri.begin + 1;
-  if (at() == '=') {
-    ++position_;
-    return make(TokenKind::symbol, iri.begin, "<=");
-  }
-  return make(TokenKind::symbol, iri.begin, "<");
-}
-
 Token Lexer::next() {
   skip_space();
   const std::size_t begin = position_;
@@ -79,7 +70,8 @@ Token Lexer::next() {
         position_ = i + 1;
         return make(TokenKind::iri, begin, std::string(text_.substr(begin + 1, i - begin - 1)));
       }
-      return relex_less(make(TokenKind::iri, begin, {}));
+      position_ = begin + (at(1) == '=' ? 2 : 1);
+      return make(TokenKind::symbol, begin, std::string(text_.substr(begin, position_ - begin)));
     }
     case '"':
     case '\'': return string();

@@ -1,7 +1,7 @@
 // Tokens of a SPARQL text, one at a time. Internal to the parser.
 //
-// On demand, because "<" begins an IRI where a term may stand and is an operator after an operand: only the parser knows which, and
-// asks again with relex_less(). Escapes are resolved here. The text must be valid UTF-8 without NUL (checked by parse_query).
+// "<" begins an IRI when a ">" follows without a character between that no IRI may hold (a space, a quote, …), and is an operator
+// otherwise: "?a<5 && ?b>3" holds no IRI. Escapes are resolved here. The text must be valid UTF-8 without NUL (checked by parse_query).
 #pragma once
 
 #include <cstddef>
@@ -26,8 +26,6 @@ class Lexer {
   explicit Lexer(std::string_view text) : text_(text) {}
   Token next();
   void seek(std::size_t position) { position_ = position; }
-  // The operator "<" or "<=" that begins where an IRI token was read.
-  Token relex_less(const Token& iri);
 
  private:
   Token make(TokenKind kind, std::size_t begin, std::string text);

@@ -166,8 +166,10 @@ ExprPtr Parser::parse_and() {
 
 ExprPtr Parser::parse_relational() {
   ExprPtr left = parse_additive();
-  // After an operand no IRI may stand, so "<" is the operator even in "?a<5&&?b>3".
-  if (token_.kind == TokenKind::iri && !failed()) token_ = lexer_.relex_less(token_);
+  // By the longest-token rule "?a<5&&?b>3" holds the IRI <5&&?b>; only a space makes an operator of the "<".
+  if (token_.kind == TokenKind::iri && !failed()) {
+    fail_here(describe_token() + " is read as an IRI: put a space after a '<' that is meant as an operator");
+  }
   static constexpr std::pair<std::string_view, Expr::Kind> kOperators[] = {
       {"=", Expr::Kind::equal}, {"!=", Expr::Kind::not_equal}, {"<", Expr::Kind::less}, {">", Expr::Kind::greater},
       {"<=", Expr::Kind::less_equal}, {">=", Expr::Kind::greater_equal},
@@ -304,6 +306,7 @@ ExprPtr Parser::parse_word_call() {
                             " arguments, not " + std::to_string(expr.args.size()));
       return constant({});
     }
+    if (entry.builtin == Builtin::iri && !base_.empty()) expr.args.push_back(constant(ledger::Term::literal(base_)));
     if (entry.builtin == Builtin::bound && expr.args[0]->kind != Expr::Kind::variable) fail_at(position, "BOUND takes a variable");
     return make_expr(std::move(expr));
   }

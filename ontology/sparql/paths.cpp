@@ -59,6 +59,15 @@ class Walker {
     }
   }
 
+  bool in_graph(TermId node) {
+    if (!of_store(node)) return false;
+    bool found = false;
+    auto stop = [&](TermId, TermId, TermId) { return !(found = true); };
+    scan({node, kNoTerm, kNoTerm}, stop);
+    if (!found) scan({kNoTerm, kNoTerm, node}, stop);
+    return found;
+  }
+
   void release() { execution_.release(held_); }
 
  private:
@@ -159,6 +168,12 @@ bool PathOperator::run(Execution& execution, Emit emit) {
   auto known = [&](const Atom& atom) { return atom.is_variable() ? execution.row[atom.slot] : execution.intern(atom.term); };
   const TermId subject = known(subject_), object = known(object_);
   Walker walker(execution);
+  // Between two variables even a path of length zero stays within the graph's nodes. What an EXISTS substitutes counts as a constant.
+  auto free = [&](const Atom& atom) { return atom.is_variable() && execution.base[atom.slot] == kNoTerm; };
+  if (free(subject_) && free(object_)) {
+    if (subject != kNoTerm && !walker.in_graph(subject)) return !execution.stopped();
+    if (object != kNoTerm && !walker.in_graph(object)) return !execution.stopped();
+  }
   auto bind_one = [&](Slot slot, TermId id) {
     execution.row[slot] = id;
     const bool more = emit();

@@ -217,6 +217,8 @@ std::optional<bool> equal(const Value& a, const Value& b) {
   }
   if (a.term == b.term && a.kind == b.kind) return true;
   // Two different literals are known to differ only when both have a value that is known.
+  // Nothing but a language-tagged literal equals one, so those are known as well.
+  if (a.kind == Kind::tagged || b.kind == Kind::tagged) return false;
   if (a.kind == Kind::other || b.kind == Kind::other) return std::nullopt;
   return false;
 }

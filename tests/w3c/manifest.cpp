@@ -18,7 +18,9 @@ Result<std::vector<W3cTest>> read_manifest(const Suite& suite, const std::string
   if (!triples) return tl::unexpected(triples.error());
   const Graph graph(*std::move(triples));
   std::vector<W3cTest> out;
-  const Term root = Term::iri(iri);
+  const auto roots = graph.subjects(kType, Term::iri(kMf + "Manifest"));
+  if (roots.size() != 1) return fail(Status::invalid, iri + " does not hold one manifest");
+  const Term& root = roots[0];
   for (const Term& include : graph.objects(root, kMf + "include")) {
     for (const Term& manifest : graph.list(include)) {
       auto more = read_manifest(suite, manifest.value);
