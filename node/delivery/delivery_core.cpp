@@ -5,6 +5,7 @@
 #include "node/delivery/sealed_access.h"
 #include "node/log.h"
 #include "ontology/units.h"
+#include "protocol/check.h"
 
 namespace agiddi::node {
 namespace {
@@ -86,9 +87,9 @@ void DeliveryCore::stop() {
     }
     for (auto& [id, waiters] : claims_) refuse(waiters);
   });
+  lane_.stop();   // first: what the connections still report is then refused
   if (broker_) broker_->stop();
   devices_.stop();
-  lane_.stop();
 }
 
 DeliveryCounters DeliveryCore::counters() const {
@@ -164,6 +165,7 @@ void DeliveryCore::serve(IntegrationView view) {
   Served& served = served_[id];
   served.view = std::move(view);
   served.report = served.view.last_report;
+  served.report_at = now() + options_.report_interval_ms;
   restore(served);
   count(integrations);
   log_info("serving an integration", {{"integration", id.hex()}, {"devices", served.devices.size()}, {"protocol", served.view.protocol}});
@@ -177,14 +179,9 @@ void DeliveryCore::serve(IntegrationView view) {
       served.report_due = true;
     } else if (device.meter.expire(now())) {
       end_device(served, i, subservices::MeterEnd::time, *device.granted.expires);
-    } else if (closing) {
-      end_device(served, i, subservices::MeterEnd::stopped, last);
     }
   }
-  if (closing) {
-    end_all(served, "closed", now());
-    return;
-  }
+  if (closing) return end_all(served, "closed", std::nullopt);
   end_if_all_over(served);
   if (!served.ended) push_grants(id, served);
 }
@@ -202,7 +199,7 @@ void DeliveryCore::restore(Served& served) {
     if (const auto record = ledger_.local_get(notes::meter(id, granted.device))) {
       if (auto meter = subservices::Meter::restore(limits, *record); meter && meter->bytes_used() >= granted.bytes_reported) device.meter = *meter;
     }
-    device.heard = now();
+    device.told = now();
     served.devices.push_back(std::move(device));
   }
   const auto note = ledger_.local_get(notes::session(id));
@@ -359,7 +356,7 @@ void DeliveryCore::claimed(const Hash& id, Result<Outcome> outcome) {
   for (AccessDone& done : waiters) {
     const auto view = ledger_.integration(id);
     if (view && view->node.empty()) {
-      done(fail(Status::unavailable, "The claim was not accepted: " + outcome->receipt.detail));
+      done(fail(Status::unavailable, "The claim was not accepted: " + outcome->receipt.result));
     } else {
       claim_and_start(id, std::move(done));
     }

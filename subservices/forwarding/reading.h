@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/bytes.h"
 #include "protocol/rational.h"
 #include "protocol/time.h"
 

@@ -4,6 +4,7 @@
 
 #include "ontology/metadata.h"
 #include "ontology/sparql/parser.h"
+#include "ontology/vocabulary.h"
 #include "protocol/check.h"
 #include "protocol/transaction.h"
 #include "subservices/query/attributes.h"
