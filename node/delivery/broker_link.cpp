@@ -65,9 +65,11 @@ Json BrokerLink::grant_command(const BrokerGrant& grant) {
                        {"expires", grant.expires}});
 }
 
-void BrokerLink::command(Json commands, std::vector<std::string> usernames) {
+std::string BrokerLink::command(Json commands, std::vector<std::string> usernames) {
   const std::uint64_t connection = connection_;
-  asked_.push_back(std::move(usernames));
+  const std::string id = std::to_string(++asked_count_);
+  commands.items().front().set("id", id);
+  asked_[id] = std::move(usernames);
   const bool queued = client_->publish(kControl, commands.dump(), [this, connection](MqttAck ack) {
     if (ack == MqttAck::accepted || ack == MqttAck::lost || ack == MqttAck::no_subscriber) return;
     lane_.post_always([this, connection] {
@@ -75,6 +77,7 @@ void BrokerLink::command(Json commands, std::vector<std::string> usernames) {
     });
   });
   if (!queued) log_error("the queue to the broker is full: a command was lost");
+  return id;
 }
 
 void BrokerLink::came_up() {
@@ -82,23 +85,22 @@ void BrokerLink::came_up() {
   connected_ = true;
   ready_ = false;
   asked_.clear();
+  syncing_.clear();
   for (const std::string& topic : topics_) client_->subscribe(topic);
   Json commands = Json::array({Json::object({{"command", "sync"}})});
   std::vector<std::string> usernames{""};
-  syncs_ = 1;
   for (const auto& [username, granted] : grants_) {
     commands.push(grant_command(granted.grant));
     usernames.push_back(username);
     if (usernames.size() >= kCommandsPerMessage) {
-      command(std::move(commands), std::move(usernames));
-      ++syncs_;
+      syncing_.insert(command(std::move(commands), std::move(usernames)));
       commands = Json(Json::Array{});
       usernames.clear();
     }
   }
   commands.push(Json::object({{"command", "synced"}}));
   usernames.emplace_back();
-  command(std::move(commands), std::move(usernames));
+  syncing_.insert(command(std::move(commands), std::move(usernames)));
 }
 
 void BrokerLink::went_down() {
@@ -127,14 +129,18 @@ void BrokerLink::received(const MqttMessage& message, TimeMs arrival) {
 }
 
 void BrokerLink::answered(const Json& answers) {
-  if (asked_.empty()) return;
-  const std::vector<std::string> usernames = std::move(asked_.front());
-  asked_.pop_front();
+  // What was asked over a former connection is answered too, and no longer of interest.
+  const Json* id = answers.is_array() && !answers.items().empty() ? answers.items().front().find("id") : nullptr;
+  const auto asked = id && id->is_string() ? asked_.find(id->as_string()) : asked_.end();
+  if (asked == asked_.end()) return;
+  const std::string number = asked->first;
+  const std::vector<std::string> usernames = std::move(asked->second);
+  asked_.erase(asked);
   for (std::size_t i = 0; i < usernames.size(); ++i) {
     if (usernames[i].empty()) continue;
     const auto found = grants_.find(usernames[i]);
     if (found == grants_.end()) continue;
-    const Json* answer = answers.is_array() && i < answers.items().size() ? &answers.items()[i] : nullptr;
+    const Json* answer = i < answers.items().size() ? &answers.items()[i] : nullptr;
     const Json* ok = answer ? answer->find("ok") : nullptr;
     const bool good = ok && ok->is_bool() && ok->as_bool();
     if (!good) log_error("the broker refused a grant", {{"detail", answer ? answer->dump() : answers.dump()}});
@@ -145,7 +151,7 @@ void BrokerLink::answered(const Json& answers) {
     }
     if (waiting) waiting(good);
   }
-  if (syncs_ > 0 && --syncs_ == 0) {
+  if (syncing_.erase(number) > 0 && syncing_.empty()) {
     ready_ = true;
     log_info("broker connection is up", {{"grants", grants_.size()}});
     if (events_.on_state) events_.on_state(true);

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -60,7 +59,7 @@ class BrokerLink {
   void went_down();
   void received(const MqttMessage& message, TimeMs arrival);
   void answered(const Json& answers);
-  void command(Json commands, std::vector<std::string> usernames);
+  std::string command(Json commands, std::vector<std::string> usernames);   // its id
   static Json grant_command(const BrokerGrant& grant);
 
   DeliveryLane& lane_;
@@ -68,11 +67,12 @@ class BrokerLink {
   std::function<TimeMs()> now_;
   std::map<std::string, Granted> grants_;            // by username
   std::set<std::string> topics_;
-  // For each control message on its way, the user whose grant each of its commands makes ("" for other commands), in order.
-  std::deque<std::vector<std::string>> asked_;
+  // For each control message on its way, by its id, the user whose grant each of its commands makes ("" for other commands), in order.
+  std::map<std::string, std::vector<std::string>> asked_;
+  std::uint64_t asked_count_ = 0;
   std::uint64_t connection_ = 0;                      // counts connections: what comes late from a former one is dropped
   bool connected_ = false, ready_ = false;
-  std::size_t syncs_ = 0;                             // control messages of the synchronisation not yet answered
+  std::set<std::string> syncing_;                     // messages of the synchronisation not yet answered
   std::atomic<std::uint64_t> incoming_bytes_{0}, dropped_{0};
   std::unique_ptr<MqttClient> client_;                // last: its thread ends before the rest goes
 };

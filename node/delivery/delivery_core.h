@@ -74,7 +74,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   void upkeep();
   void watch_expiry(const Hash& id, std::size_t index);
   void end_device(Served& served, std::size_t index, subservices::MeterEnd reason, TimeMs at);
-  void end_all(Served& served, const std::string& because, TimeMs at);
+  void end_all(Served& served, const std::string& because, std::optional<TimeMs> at);   // nothing: when each device was last heard
   void end_if_all_over(Served& served);
   void send_start(Served& served, std::size_t index);
   void send_stop(Served& served, std::size_t index);

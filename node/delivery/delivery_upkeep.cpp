@@ -33,11 +33,10 @@ void DeliveryCore::upkeep() {
         if (time >= device.ask_again_at) send_stop(served, i);
       } else if (!device.over && served.grants_pending == 0 && time >= device.ask_again_at) {
         const std::int64_t patience = std::max(kPatience_ms, 3 * device.granted.sampling_ms);
-        if (device.ask_again_ms > 0 || time - device.heard > patience) send_start(served, i);
+        if (device.ask_again_ms > 0 || time - std::max(device.heard, device.told) > patience) send_start(served, i);
       }
     }
-    const bool due = served.report_due || (served.changed && time - served.report_at >= 0);
-    if (due && !served.report_on_way && !served.settled && time >= served.report_at) report(served);
+    if ((served.report_due || served.changed) && !served.report_on_way && !served.settled && time >= served.report_at) report(served);
     if (served.ended && !served.credentials_gone && time - served.ended_at > kLinger_ms) {
       served.credentials_gone = true;
       if (served.over_mqtt()) broker_->revoke(served.account.username);
@@ -103,12 +102,15 @@ void DeliveryCore::end_if_all_over(Served& served) {
   end_all(served, why.empty() ? "ended" : why, last != nullptr ? last->ended_at : now());
 }
 
-void DeliveryCore::end_all(Served& served, const std::string& because, TimeMs at) {
+void DeliveryCore::end_all(Served& served, const std::string& because, std::optional<TimeMs> at) {
   if (served.ended) return;
   served.ended = true;
   served.ended_because = because;
   served.ended_at = now();
-  for (std::size_t i = 0; i < served.devices.size(); ++i) end_device(served, i, MeterEnd::stopped, at);
+  for (std::size_t i = 0; i < served.devices.size(); ++i) {
+    const TimeMs last = served.devices[i].meter.last_reading().value_or(served.view.claimed);
+    end_device(served, i, MeterEnd::stopped, at.value_or(last));
+  }
   served.report_due = !served.settled;
   served.report_at = 0;
   count(integrations, static_cast<std::uint64_t>(-1));
@@ -142,7 +144,7 @@ Json DeliveryCore::command_json(const Served& served, const ServedDevice& device
 void DeliveryCore::send_start(Served& served, std::size_t index) {
   ServedDevice& device = served.devices[index];
   if (!device.access || device.command_on_way) return;
-  device.heard = now();
+  device.told = now();
   device.command_on_way = true;
   const bool sent = devices_.send(*device.access, command_json(served, device, "start").dump(), [this, id = served.view.id, index](MqttAck ack) {
     Served* then = find(id);
@@ -225,7 +227,7 @@ void DeliveryCore::reported(const Hash& id, bool final, Result<Outcome> outcome)
   Served* served = find(id);
   if (served == nullptr || stopping_) return;
   served->report_on_way = false;
-  const bool taken = outcome && outcome->receipt.status < 300;
+  const bool taken = outcome && outcome->receipt.status <= Status::created;
   if (taken && final) served->settled = true;
   if (!taken) {
     const auto view = ledger_.integration(id);
@@ -236,7 +238,7 @@ void DeliveryCore::reported(const Hash& id, bool final, Result<Outcome> outcome)
       served->report_due = true;
       served->report_at = now() + kReportRetry_ms;
       log_warn("a usage report was not taken and is sent again",
-               {{"integration", id.hex()}, {"reason", outcome ? outcome->receipt.detail : outcome.error().detail}});
+               {{"integration", id.hex()}, {"reason", outcome ? outcome->receipt.result : outcome.error().detail}});
     }
   }
   // The end may have come while an earlier report was on its way.

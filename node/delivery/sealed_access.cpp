@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "protocol/crypto/crypto.h"
 #include "protocol/encoding.h"
 #include "protocol/field_reader.h"
 

@@ -38,7 +38,7 @@ struct ServedDevice {
   bool command_on_way = false;
   bool stop_pending = false;                 // the stop command has not been acknowledged yet
   std::size_t stop_tries = 0;
-  TimeMs heard = 0;                          // last message, or when it was last told to start
+  TimeMs heard = 0, told = 0;                // last message; last start command
   TimeMs ask_again_at = 0;                   // when the start command is repeated if nothing is heard
   std::int64_t ask_again_ms = 0;             // grows
 };
