@@ -220,6 +220,13 @@ void write(std::string& out, const Json& value, int indent, int level) {
 
 }  // namespace
 
+Json::Json() noexcept = default;
+Json::Json(const Json& other) = default;
+Json::Json(Json&& other) noexcept = default;
+Json& Json::operator=(const Json& other) = default;
+Json& Json::operator=(Json&& other) noexcept = default;
+Json::~Json() = default;
+
 Json::Json(int value) : value_(Number{std::to_string(value)}) {}
 Json::Json(unsigned value) : value_(Number{std::to_string(value)}) {}
 Json::Json(std::int64_t value) : value_(Number{std::to_string(value)}) {}

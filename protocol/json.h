@@ -24,7 +24,13 @@ class Json {
   using Member = std::pair<std::string, Json>;
   using Object = std::vector<Member>;   // in order of appearance, names unique
 
-  Json() = default;                     // null
+  Json() noexcept;                      // null
+  // Out of line: copied into every caller, the variant's own cost seconds a compile unit and mislead GCC's flow analysis.
+  Json(const Json& other);
+  Json(Json&& other) noexcept;
+  Json& operator=(const Json& other);
+  Json& operator=(Json&& other) noexcept;
+  ~Json();
   Json(std::nullptr_t) {}
   Json(bool value) : value_(value) {}
   Json(int value);

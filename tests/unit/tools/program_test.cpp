@@ -1,0 +1,129 @@
+// The program as a script sees it: what goes to standard output, and the exit status. Commands that need no node.
+#include <catch2/catch.hpp>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "protocol/transaction.h"
+#include "tests/unit/protocol/chain_fixture.h"
+#include "tools/cli/files.h"
+#include "tools/cli/program.h"
+
+using namespace agiddi;
+using namespace agiddi::tools;
+
+namespace {
+
+struct Folder {
+  std::string path = (std::filesystem::temp_directory_path() / ("agiddi-program-" + random_token())).string();
+  Folder() { std::filesystem::create_directory(path); }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::string file(const std::string& name) const { return path + "/" + name; }
+  std::string write(const std::string& name, const std::string& content) const {
+    std::ofstream(file(name), std::ios::binary) << content;
+    return file(name);
+  }
+};
+
+struct Run { int status; std::string out; Json json; };
+
+// In a child, so that each run is a fresh program.
+Run run(std::vector<std::string> arguments) {
+  const Folder folder;
+  const std::string out = folder.file("out");
+  std::fflush(stdout);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT, 0600), STDOUT_FILENO);
+    ::dup2(::open("/dev/null", O_WRONLY), STDERR_FILENO);
+    std::vector<const char*> argv{"agiddi"};
+    for (const auto& argument : arguments) argv.push_back(argument.c_str());
+    const int status = run_program(static_cast<int>(argv.size()), argv.data(), declare_program);
+    std::fflush(stdout);
+    ::_exit(status);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  REQUIRE(WIFEXITED(status));
+  Run result{WEXITSTATUS(status), read_file(out).value_or(""), {}};
+  if (auto json = parse_json(result.out)) result.json = std::move(*json);
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("keygen, sign, and what sign refuses") {
+  const Folder folder;
+  const std::string key = folder.file("a.jwk"), body = folder.write("body.json", "{\"a\":1}\n");
+  const Run made = run({"keygen", key, "--json"});
+  REQUIRE(made.status == 0);
+  const std::string did = made.json.find("did")->as_string();
+  CHECK(did_from_key(load_key_file(key).value().public_key()) == did);
+  CHECK(run({"keygen", key}).status == 1);
+
+  const Run signed_value = run({"sign", "--key", key, "--network", "demo-1", "--action", "device.register", body});
+  REQUIRE(signed_value.status == 0);
+  REQUIRE(signed_value.out.back() == '\n');
+  const auto transaction = parse_transaction(signed_value.out.substr(0, signed_value.out.size() - 1), "{\"a\":1}\n").value();
+  CHECK(verify_signature(transaction));
+  CHECK(transaction.header.kid == did);
+  CHECK(transaction.header.network == "demo-1");
+
+  const Run as_json = run({"--json", "sign", "--key", key, "--network", "n", "--action", "a", "--jti", "j", "--issued-at", "7", body});
+  const auto again = parse_transaction(as_json.json.find("signature")->as_string(), "{\"a\":1}\n").value();
+  CHECK(as_json.json.find("transaction")->as_string() == again.id.hex());
+  CHECK(again.header.issued_at_s == 7);
+  CHECK(again.header.jti == "j");
+
+  CHECK(run({"sign", "--key", key, "--network", "n", "--action", "a", folder.file("absent")}).status == 1);
+  CHECK(run({"sign", "--key", key, "--network", "n", "--action", "a", "--jti", std::string(200, 'j'), body}).status == 2);
+  CHECK(run({"sign", "--key", body, "--network", "n", "--action", "a", body}).status == 1);
+}
+
+TEST_CASE("verify accepts a proof and refuses a changed one") {
+  const Folder folder;
+  const test::SmallChain chain;
+  const Block block = chain.block(3);
+  const std::string genesis = folder.write("genesis.json", write_genesis(chain.genesis));
+  const std::string proof = make_proof(block, chain.certificate(block.header), 1).dump();
+  const Run good = run({"verify", "--genesis", genesis, folder.write("proof.json", proof), "--json"});
+  REQUIRE(good.status == 0);
+  CHECK(good.json.find("transaction")->as_string() == block.transactions[1].id.hex());
+  CHECK(good.json.find("state")->as_string() == "rejected");
+  std::string changed = proof;
+  changed.replace(changed.find("\"height\":7"), 10, "\"height\":8");
+  const Run bad = run({"verify", "--genesis", genesis, folder.write("bad.json", changed), "--json"});
+  CHECK(bad.status == 1);
+  CHECK(bad.json.find("errors")->items()[0].find("pointer")->as_string() == "/header/hash");
+  CHECK(run({"verify", "--genesis", folder.file("bad.json"), folder.file("proof.json")}).status == 1);
+}
+
+TEST_CASE("wrong usage is 2 and says so in JSON too; help and version are 0") {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{{"nonsense"}, {}, {"keygen"}, {"sign", "x"}, {"cluster"}, {"cluster", "up"},
+           {"cluster", "up", "--dir", "/tmp/x", "--nodes", "17"}, {"cluster", "up", "--dir", "/tmp/x", "--nodes", "0"}, {"device"}, {"query", "--node", "http://h", "nonsense"},
+           {"quote", "--node", "http://h"}, {"tx", "--node", "http://h", "xyz"}, {"block", "--node", "http://h", "-5"}, {"keygen", "a", "b"}, {"status", "--nod", "x"}}) {
+    auto with_json = arguments;
+    with_json.push_back("--json");
+    CAPTURE(arguments);
+    CHECK(run(arguments).status == 2);
+    const Run result = run(with_json);
+    CHECK(result.status == 2);
+    CHECK(result.json.find("detail") != nullptr);
+  }
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{{"--help"}, {"--version"}, {"query", "--help"}, {"cluster", "up", "--help"}}) {
+    const Run result = run(arguments);
+    CHECK(result.status == 0);
+    CHECK_FALSE(result.out.empty());
+  }
+  CHECK(run({"query", "--help"}).out.find("Examples") != std::string::npos);
+}
+
+TEST_CASE("a node that cannot be reached is a failure, not wrong usage") {
+  const Run result = run({"status", "--node", "http://127.0.0.1:1", "--json"});
+  CHECK(result.status == 1);
+  CHECK(result.json.find("detail")->as_string().find("127.0.0.1:1") != std::string::npos);
+  CHECK(run({"status", "--node", "nonsense"}).status == 1);
+}
