@@ -1,5 +1,6 @@
 #include "node/chain_driver.h"
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
@@ -17,6 +18,7 @@ constexpr std::size_t kCoreQueue = 16'384;
 constexpr std::size_t kVerifyQueue = 4'096;
 constexpr std::size_t kApplyQueue = 256;
 constexpr auto kTick = std::chrono::milliseconds(5);
+constexpr std::uint64_t kRecentBlocksMax = 10'000;                        // read at start for the ids of recent transactions
 constexpr std::uint64_t kCertificateGapMax = 4 * limits::kWindowHeights;  // no vote goes further beyond the last certificate
 
 std::int64_t wall_ms() {
@@ -97,6 +99,12 @@ consensus::Restored ChainDriver::restored() const {
     restored.certified = consensus::CertifiedHeader{*view->header(height), *view->certificate(height)};
   }
   for (std::uint64_t height = first_missing; height <= restored.applied; ++height) restored.uncertified.push_back(*view->header(height));
+  const std::size_t wanted = consensus::MempoolLimits{}.remembered;
+  for (std::uint64_t height = restored.applied; height > 0 && restored.recent_transactions.size() < wanted && restored.applied - height < kRecentBlocksMax; --height) {
+    const std::vector<Hash> ids = view->batch(height)->transactions;
+    restored.recent_transactions.insert(restored.recent_transactions.end(), ids.rbegin(), ids.rend());
+  }
+  std::reverse(restored.recent_transactions.begin(), restored.recent_transactions.end());
   return restored;
 }
 
@@ -222,7 +230,7 @@ void ChainDriver::on_frame(std::size_t member, const Bytes& bytes) {
 
 // Signature, network and action of every transaction. Gossip is also cleaned of what is outside its window or on the ledger already.
 bool ChainDriver::verify_transactions(consensus::PeerFrame& frame) const {
-  if (auto* gossip = std::get_if<consensus::Transactions>(&frame.content)) {
+  if (auto* gossip = std::get_if<consensus::Transactions>(&frame.content); gossip && !gossip->answer) {
     const auto view = snapshot();
     std::erase_if(gossip->items, [&](const consensus::TransactionPtr& t) {
       return !inside_window(t->header, now()) || view->has_transaction(t->id);
@@ -253,6 +261,7 @@ void ChainDriver::flush() {
     apply_.post_always([this, batch = std::move(batch)]() mutable { apply(std::move(batch)); });
   }
   for (consensus::CertifiedBlock& block : output.certified) ledger_.store_certificate(block.height, block.certified.certificate);
+  if (!output.certified.empty()) refresh_snapshot();
   for (const consensus::ReadRequest& request : output.reads) {
     verify_.post([this, request] {
       const auto view = snapshot();
@@ -279,6 +288,14 @@ void ChainDriver::flush() {
   published_.store(std::make_shared<const Published>(Published{status}));
 }
 
+// Blocks come from the apply lane and certificates from the core lane: whoever is late must not take the other's work back.
+void ChainDriver::refresh_snapshot() {
+  const auto fresh = ledger_.snapshot();
+  auto shown = snapshot_.load();
+  while (shown->height() <= fresh->height() && !snapshot_.compare_exchange_weak(shown, fresh)) {
+  }
+}
+
 void ChainDriver::apply(consensus::CommittedBatch batch) {
   const auto parent = snapshot();
   subservices::ExecutedBlock executed = executor_.execute(batch.batch, std::move(batch.transactions), *parent);
@@ -288,7 +305,7 @@ void ChainDriver::apply(consensus::CommittedBatch batch) {
   }
   ledger_.apply(executed.apply);
   if (batch.expected) ledger_.store_certificate(header.height, batch.expected->certificate);
-  snapshot_.store(ledger_.snapshot());
+  refresh_snapshot();
 
   std::vector<std::pair<Hash, Outcome>> outcomes;
   for (const Receipt& receipt : executed.apply.block.receipts) outcomes.emplace_back(receipt.transaction, Outcome{header.height, header.timestamp, receipt});

@@ -60,6 +60,8 @@ class ChainDriver final : public Chain {
   void on_frame(std::size_t member, const Bytes& bytes);
   bool verify_transactions(consensus::PeerFrame& frame) const;
 
+  void refresh_snapshot();  // apply and core lane
+
   // apply lane
   void apply(consensus::CommittedBatch batch);
   void publish(const subservices::ExecutedBlock& executed, const BlockHeader& header);

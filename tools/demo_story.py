@@ -113,7 +113,7 @@ class Story:
             devices.append({
                 "name": f"Weather at {place}", "type": "WeatherStation",
                 "location": {"latitude": latitude, "longitude": longitude, "place": "Seattle"},
-                "sensors": [{"name": "air", "observedProperty": "AirTemperature", "unit": "[degF]", "range": {"min": -40, "max": 257}, "accuracy": 0.5,
+                "sensors": [{"name": "air", "observedProperty": "AirTemperature", "unit": "Cel", "range": {"min": -40, "max": 125}, "accuracy": 0.5,
                              "samplingSeconds": 1}],
                 "cost": cost, "payment": {"methods": ["credit"]},
                 "access": {"protocol": "mqtt", "endpoint": self.cluster["broker"], "topic": topic, "token": token}})
@@ -124,10 +124,10 @@ class Story:
 
     def discover(self) -> None:
         step(4, "An application at node 2 finds devices by conditions; the node turns them into SPARQL")
-        found = agiddi("query", "--node", self.urls[1], "sensor.observedProperty=Temperature", "sensor.range>100 Cel", "location.place=Seattle")
+        found = agiddi("query", "--node", self.urls[1], "sensor.observedProperty=Temperature", "sensor.range>212 [degF]", "location.place=Seattle")
         for line in found["sparql"].splitlines():
             say("      " + line)
-        say(f"    {len(found['devices'])} devices: 257 °F is above 100 °C, and an AirTemperature is a Temperature")
+        say(f"    {len(found['devices'])} devices: 125 °C is above 212 °F, and an AirTemperature is a Temperature")
         by_name = {}
         for device in found["devices"]:
             text = json.dumps(device["metadata"])

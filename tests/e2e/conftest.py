@@ -39,6 +39,10 @@ class Cluster:
     def start_node(self, number: int):
         self.tool("cluster", "start-node", str(number), "--dir", self.dir, "--json")
 
+    def wait_ready(self):
+        for node in self.nodes:
+            wait_until("ready", lambda: node.get("/readyz").status == 200)
+
     def start_device(self, interval_ms: int = 50, token: str | None = None, column: str = "temperature", sensor: str = "air") -> str:
         """Starts a device process and returns its command topic."""
         topic = "devices/" + secrets.token_hex(8)

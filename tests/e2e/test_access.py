@@ -23,10 +23,10 @@ def listening_device(cluster, cost, **options) -> str:
     return cluster.register(document)[0]["id"]
 
 
-def integrate(cluster, payment, urns, node=3, identity=None, protocol="sse", **more):
+def integrate(cluster, payment, urns, at=3, identity=None, protocol="sse", **more):
     identity = identity or cluster.application
     document = {"application": identity.did, "payment": payment["payment"], "devices": urns, "delivery": {"protocol": protocol}, **more}
-    return cluster.nodes[node].signed("/v1/integrations", document, identity, "integration.create")
+    return cluster.nodes[at].signed("/v1/integrations", document, identity, "integration.create")
 
 
 def path_of(url: str) -> str:
@@ -142,13 +142,13 @@ def test_a_payment_item_is_integrated_once(cluster):
     urn = cluster.new_device()
     payment = cluster.pay(urn, minutes=10)
     answers = {}
-    threads = [threading.Thread(target=lambda n=n: answers.setdefault(n, integrate(cluster, payment, [urn], node=n).status)) for n in (0, 1)]
+    threads = [threading.Thread(target=lambda n=n: answers.setdefault(n, integrate(cluster, payment, [urn], at=n).status)) for n in (0, 1)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert sorted(answers.values()) == [201, 409]
-    assert integrate(cluster, payment, [urn], node=2).status == 409
+    assert integrate(cluster, payment, [urn], at=2).status == 409
 
 
 def test_close_stops_and_refunds(cluster):
@@ -202,9 +202,9 @@ def test_a_node_named_in_the_request_serves(cluster):
     urn = cluster.new_device()
     payment = cluster.pay(urn, minutes=10)
     member = cluster.nodes[1].get("/v1/status").json["node"]
-    answer = integrate(cluster, payment, [urn], node=1, **{"node": member})
+    answer = integrate(cluster, payment, [urn], at=1, node=member)
     assert answer.status == 201 and answer.json["delivery"]["url"], answer
-    assert integrate(cluster, cluster.pay(urn, minutes=10), [urn], node=1, **{"node": "node-99"}).status == 422
+    assert integrate(cluster, cluster.pay(urn, minutes=10), [urn], at=1, node="node-99").status == 422
 
 
 def test_the_access_notification_is_on_the_ledger(cluster):

@@ -33,6 +33,7 @@ def test_the_primary_is_killed_and_comes_back(own_cluster):
     back = cluster.nodes[primary - 1]
     for urn in before + during:
         wait_until("caught up", lambda: back.get("/v1/devices/" + urn).status == 200)
+    cluster.wait_ready()
     after = commit(cluster, [0, 1, 2, 3], 4)
     blocks = cluster.wait_same_height()
     assert len({b["stateDigest"] for b in blocks}) == 1
@@ -67,6 +68,7 @@ def test_every_node_killed_at_once_loses_nothing(own_cluster):
     for node in cluster.nodes:
         for urn in kept:
             wait_until("still there", lambda: node.get("/v1/devices/" + urn).status == 200)
+    cluster.wait_ready()
     commit(cluster, [0, 1, 2, 3], 4)
     assert len({b["stateDigest"] for b in cluster.wait_same_height()}) == 1
 
