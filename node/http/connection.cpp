@@ -105,12 +105,14 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
 
   // One request and its answer; false when the connection ends with it.
   asio::awaitable<bool> serve_one() {
-    if (buffer_.size() == 0) {
+    skip_empty_lines();
+    while (buffer_.size() == 0) {
       idle_ = true;
       stream_->expires_after(limits_.idle_max);
       const bool arrived = co_await read_more();
       idle_ = false;
       if (!arrived) co_return false;
+      skip_empty_lines();
     }
     begin_ = Clock::now();
     route_.clear();
@@ -161,6 +163,12 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
     }
     if (stopping_) frame_.keep_alive = false;
     co_return co_await write_answer(std::move(*answer_)) && frame_.keep_alive;
+  }
+
+  // Before a request line (RFC 9112 section 2.2).
+  void skip_empty_lines() {
+    const std::string_view waiting(static_cast<const char*>(buffer_.data().data()), buffer_.size());
+    buffer_.consume(std::min(waiting.find_first_not_of("\r\n"), waiting.size()));
   }
 
   asio::awaitable<bool> read_more() {
