@@ -128,7 +128,10 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
     if (head != Phase::complete) co_return co_await refuse_broken(head, parser);
 
     HttpRequest request;
-    if (const auto error = read_head(parser, limits_, request)) co_return co_await refuse(problem(*error));
+    if (const auto error = read_head(parser, limits_, request)) {
+      HttpResponse refusal = problem(*error);
+      co_return co_await refuse(std::move(refusal));
+    }
     frame_.version = parser.get().version();
     frame_.keep_alive = parser.keep_alive();
     frame_.head_request = request.method == "HEAD";
@@ -141,7 +144,8 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
 
     if (has_body && request.header("expect")) {
       if (lower_case(*request.header("expect")) != "100-continue") {
-        co_return co_await refuse(problem(Error{static_cast<Status>(417), "The only expectation that this server meets is 100-continue.", {}}));
+        HttpResponse refusal = problem(Error{static_cast<Status>(417), "The only expectation that this server meets is 100-continue.", {}});
+        co_return co_await refuse(std::move(refusal));
       }
       if (frame_.version == 11 && !co_await write_all("HTTP/1.1 100 Continue\r\n\r\n")) co_return false;
     }
@@ -249,15 +253,20 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
 
   asio::awaitable<bool> refuse_broken(Phase phase, const HeadParser& parser) {
     if (phase == Phase::gone) co_return false;
+    HttpResponse refusal = why_broken(parser);
+    co_return co_await refuse(std::move(refusal));
+  }
+
+  // Not inside the coroutines: g++ 12 destroys temporaries of a co_await expression twice when an aggregate is among them.
+  HttpResponse why_broken(const HeadParser& parser) const {
     if (parse_error_ == http::error::body_limit) {
-      co_return co_await refuse(problem(Status::too_large, "A body has at most " + std::to_string(limits_.body_max_bytes) + " bytes."));
+      return problem(Status::too_large, "A body has at most " + std::to_string(limits_.body_max_bytes) + " bytes.");
     }
     if (parse_error_ == http::error::header_limit) {
       const bool in_target = parser.get().target().empty();
-      co_return co_await refuse(problem(Error{static_cast<Status>(in_target ? 414 : 431),
-                                              in_target ? "The request line is too long." : "The header of the request is too long.", {}}));
+      return problem(Error{static_cast<Status>(in_target ? 414 : 431), in_target ? "The request line is too long." : "The header of the request is too long.", {}});
     }
-    co_return co_await refuse(problem(Status::bad_request, "This is not a well-formed HTTP/1.1 request."));
+    return problem(Status::bad_request, "This is not a well-formed HTTP/1.1 request.");
   }
 
   // Server-sent events, or WebSocket when there is a key.

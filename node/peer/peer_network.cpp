@@ -224,7 +224,8 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
     if (!address) co_return false;
     error_code failure;
     tcp::resolver resolver(link.strand);
-    const auto results = co_await resolver.async_resolve(address->host, std::to_string(address->port), token(failure));
+    const std::string port = std::to_string(address->port);
+    const auto results = co_await resolver.async_resolve(address->host, port, token(failure));
     if (failure) co_return false;
     link.stream = std::make_unique<TlsStream>(tcp::socket(link.strand), self->tls_);
     const Deadline deadline(link.strand, link.stream->next_layer(), kHandshakeTimeout);
