@@ -6,7 +6,8 @@ namespace agiddi::ontology::sparql {
 
 namespace {
 
-constexpr std::size_t kValuesCached = 1 << 16;
+constexpr std::size_t kValuesCached_bytes = 16 << 20;
+constexpr std::size_t kRegexesCached = 16;
 
 std::size_t footprint(const ledger::Term& term) { return sizeof(term) * 2 + 2 * (term.value.size() + term.datatype.size() + term.language.size()); }
 
@@ -75,8 +76,12 @@ ledger::Term Execution::term(TermId id) const {
 const Value& Execution::value(TermId id) {
   const auto found = values_.find(id);
   if (found != values_.end()) return found->second;
-  if (values_.size() >= kValuesCached) values_.clear();
+  if (values_bytes_ >= kValuesCached_bytes) {
+    values_.clear();
+    values_bytes_ = 0;
+  }
   Value value = Value::of(term(id));
+  values_bytes_ += sizeof(Value) + footprint(value.term);
   value.id = id;
   return values_.emplace(id, std::move(value)).first->second;
 }
@@ -107,7 +112,7 @@ std::shared_ptr<const Regex> Execution::regex(const std::string& pattern, const 
   const auto key = std::pair(pattern, flags);
   const auto found = regexes_.find(key);
   if (found != regexes_.end()) return found->second;
-  if (regexes_.size() >= 64) regexes_.clear();
+  if (regexes_.size() >= kRegexesCached) regexes_.clear();
   return regexes_.emplace(key, Regex::compile(pattern, flags)).first->second;
 }
 

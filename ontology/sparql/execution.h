@@ -99,6 +99,7 @@ class Execution {
   std::map<ledger::Term, TermId> own_ids_;
   std::deque<ledger::Term> own_terms_;
   std::unordered_map<TermId, Value> values_;
+  std::size_t values_bytes_ = 0;
   std::map<std::string, TermId> blanks_;
   std::map<std::pair<std::string, std::string>, std::shared_ptr<const Regex>> regexes_;
   std::mt19937_64 random_;

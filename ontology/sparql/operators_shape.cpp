@@ -147,7 +147,8 @@ bool OrderOperator::run(Execution& execution, Emit emit) {
       std::pop_heap(rows.begin(), rows.end(), before);
       rows.pop_back();
     } else {
-      const std::size_t bytes = sizeof(Sorted) + keys_.size() * (sizeof(Value) + 64) + columns_.size() * sizeof(TermId);
+      std::size_t bytes = sizeof(Sorted) + columns_.size() * sizeof(TermId);
+      for (const Value& key : row.keys) bytes += sizeof(Value) + key.term.value.size() + key.term.datatype.size();
       reserved += bytes;
       if (!execution.reserve(bytes)) return false;
     }

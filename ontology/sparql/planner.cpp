@@ -22,6 +22,14 @@ Place Planner::place(const Atom& atom) const {
   return out;
 }
 
+// Of a constant; kNoTerm of a variable, and of a constant that the store does not have.
+TermId Planner::id_of(const Atom& atom) {
+  if (atom.is_variable()) return kNoTerm;
+  const auto [known, is_new] = ids_.try_emplace(atom.term, kNoTerm);
+  if (is_new) known->second = execution_.dataset.default_graph().find(atom.term);
+  return known->second;
+}
+
 OperatorPtr Planner::scan(const PatternTriple& triple) {
   if (triple.path) {
     std::string text = shown(triple.subject, body_.slot_names) + " " + shown(*triple.path) + " " + shown(triple.object, body_.slot_names);
@@ -264,12 +272,14 @@ OperatorPtr Planner::plan_group(const Node& node, const SlotSet& bound) {
 void Planner::join_units(Group& group, const SlotSet& bound, State& state, const SlotSet& visible) {
   std::vector<Unit>& left = group.units;
   while (!left.empty()) {
+    if (!execution_.tick()) return;  // planning counts towards the time limit; the plan will not be run
     // Greedy: the fewest rows next, but never a cross product while something is connected.
     std::size_t best = 0;
     double best_rows = std::numeric_limits<double>::infinity();
     bool best_connected = false;
     const SlotSet known = state.certain | bound;
     for (std::size_t i = 0; i < left.size(); ++i) {
+      if (!execution_.tick()) return;
       const bool connected = !state.op || left[i].slots.meets(known);
       const double rows = estimate(left[i], known);
       if (i == 0 || (connected && !best_connected) || (connected == best_connected && rows < best_rows)) {

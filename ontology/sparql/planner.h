@@ -55,6 +55,7 @@ class Planner {
   void collect_ranges(const std::vector<ExprPtr>& conditions);
   OperatorPtr scan(const PatternTriple& triple);
   Place place(const Atom& atom) const;
+  TermId id_of(const Atom& atom);
 
   // planner_estimates.cpp
   double estimate(const Unit& unit, const SlotSet& bound);
@@ -71,6 +72,7 @@ class Planner {
   std::map<Slot, NumberRange> ranges_;          // what the conditions of the group in hand demand
   std::map<TermId, PredicateStatistics> statistics_;
   std::map<const PatternTriple*, double> base_estimates_, range_counts_;
+  std::map<ledger::Term, TermId> ids_;          // of constants, asked of the store once
   std::map<const Node*, double> node_estimates_;
   std::optional<std::uint64_t> first_;          // a LIMIT that reaches the ORDER BY below it
 };

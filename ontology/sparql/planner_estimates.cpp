@@ -43,7 +43,7 @@ double Planner::range_count(const PatternTriple& triple, double base) {
   const NumberRange& range = ranges_.at(triple.object.slot);
   std::size_t seen = 0;
   auto visit = [&](TermId, TermId) { return ++seen < kRangeCounted; };
-  const TermId predicate = place(triple.predicate).id;
+  const TermId predicate = id_of(triple.predicate);
   graph_->scan_number_range(predicate, range.low ? &*range.low : nullptr, range.high ? &*range.high : nullptr, false, std::ref(visit));
   const double count = seen < kRangeCounted ? static_cast<double>(seen) : std::max<double>(kRangeCounted, base / 3);
   range_counts_.emplace(&triple, count);
@@ -58,24 +58,25 @@ double Planner::estimate(const PatternTriple& triple, const SlotSet& bound) {
     const bool anchored = s_bound || o_bound || !triple.subject.is_variable() || !triple.object.is_variable();
     return anchored ? 20 : 4 * static_cast<double>(graph_->estimate({})) + 20;
   }
-  const Place s = place(triple.subject), p = place(triple.predicate), o = place(triple.object);
-  for (const Place* at : {&s, &p, &o}) {
-    if (at->slot == kNoSlot && at->id == kNoTerm) return 0;
+  const TermId s = id_of(triple.subject), p = id_of(triple.predicate), o = id_of(triple.object);
+  if ((s == kNoTerm && !triple.subject.is_variable()) || (p == kNoTerm && !triple.predicate.is_variable()) ||
+      (o == kNoTerm && !triple.object.is_variable())) {
+    return 0;
   }
   const auto [known, is_new] = base_estimates_.try_emplace(&triple, 0.0);
-  if (is_new) known->second = static_cast<double>(graph_->estimate({s.id, p.id, o.id}));
+  if (is_new) known->second = static_cast<double>(graph_->estimate({s, p, o}));
   const double base = known->second;
   if (base <= 0) return 0;
   double rows = base;
-  if (p.id != kNoTerm && o.slot != kNoSlot && s.id == kNoTerm && ranges_.contains(o.slot)) rows = std::min(rows, range_count(triple, base));
-  if (p.id == kNoTerm) {
+  if (p != kNoTerm && triple.object.is_variable() && s == kNoTerm && ranges_.contains(triple.object.slot)) rows = std::min(rows, range_count(triple, base));
+  if (p == kNoTerm) {
     if (s_bound) rows = std::min(rows, 10.0);
     if (o_bound) rows = std::min(rows, 10.0);
     if (triple.predicate.is_variable() && bound.has(triple.predicate.slot)) rows /= 10;
     return rows;
   }
   if (s_bound || o_bound) {
-    const PredicateStatistics& known_of = statistics(p.id);
+    const PredicateStatistics& known_of = statistics(p);
     if (s_bound) rows *= known_of.per_subject / known_of.count;
     if (o_bound) rows *= known_of.per_object / known_of.count;
   }

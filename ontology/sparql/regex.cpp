@@ -79,7 +79,7 @@ class Re2Regex final : public Regex {
 std::shared_ptr<const Regex> Regex::compile(std::string_view pattern, std::string_view flags) {
   RE2::Options options;
   options.set_log_errors(false);
-  options.set_max_mem(4 << 20);
+  options.set_max_mem(1 << 20);
   std::string text(pattern);
   std::string modes;
   bool literal = false, spaced = false;

@@ -1,0 +1,85 @@
+#include "tests/unit/sparql/world.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <vector>
+
+#include "ontology/rdf_io.h"
+
+namespace agiddi::tests {
+
+namespace sparql = ontology::sparql;
+
+sparql::MemorySource graph_of(std::string_view turtle) {
+  const std::string text = "@prefix : <http://x/> . @prefix xsd: <http://www.w3.org/2001/XMLSchema#> . " + std::string(turtle);
+  const auto triples = ontology::parse_turtle(text, "http://x/");
+  if (!triples) throw std::runtime_error("the test's Turtle is wrong: " + triples.error().detail);
+  sparql::MemorySource source;
+  for (const auto& triple : *triples) source.add(triple);
+  return source;
+}
+
+namespace {
+
+std::string short_form(std::string text) {
+  for (std::size_t at; (at = text.find("<http://x/")) != std::string::npos;) {
+    const std::size_t end = text.find('>', at);
+    text = text.substr(0, at) + ":" + text.substr(at + 10, end - at - 10) + text.substr(end + 1);
+  }
+  for (std::size_t at; (at = text.find("<http://www.w3.org/2001/XMLSchema#")) != std::string::npos;) {
+    const std::size_t end = text.find('>', at);
+    text = text.substr(0, at) + "xsd:" + text.substr(at + 34, end - at - 34) + text.substr(end + 1);
+  }
+  return text;
+}
+
+std::string joined(std::vector<std::string> rows, bool ordered) {
+  if (!ordered) std::sort(rows.begin(), rows.end());
+  std::string out;
+  for (const auto& row : rows) out += (out.empty() ? "" : " | ") + row;
+  return out;
+}
+
+std::string shown(const ledger::Term& term) {
+  sparql::QueryResult one;
+  one.variables = {"v"};
+  one.rows = {{term}};
+  std::string text = write_results(one, sparql::Format::tsv);
+  text = text.substr(text.find('\n') + 1);
+  text.pop_back();
+  return short_form(text);
+}
+
+}  // namespace
+
+std::string ask(const ledger::TripleSource& source, std::string_view query, bool ordered, const sparql::Limits& limits) {
+  const auto parsed = sparql::parse_query(std::string(kPrefixes) + std::string(query));
+  if (!parsed) return "error " + std::to_string(static_cast<int>(parsed.error().status)) + ": " + parsed.error().detail;
+  const auto result = sparql::evaluate(*parsed, sparql::Dataset(source), limits, nullptr, 1'700'000'000'123);
+  if (!result) return "error " + std::to_string(static_cast<int>(result.error().status)) + ": " + result.error().detail;
+  std::vector<std::string> rows;
+  switch (result->form) {
+    case sparql::QueryForm::ask: return result->boolean ? "true" : "false";
+    case sparql::QueryForm::select:
+      for (const auto& row : result->rows) {
+        std::string text;
+        for (const auto& term : row) text += (text.empty() ? "" : " ") + (term ? shown(*term) : std::string("-"));
+        rows.push_back(text);
+      }
+      break;
+    case sparql::QueryForm::construct:
+    case sparql::QueryForm::describe:
+      for (const auto& triple : result->triples) rows.push_back(shown(triple.subject) + " " + shown(triple.predicate) + " " + shown(triple.object));
+      break;
+  }
+  return joined(std::move(rows), ordered);
+}
+
+std::string ask(std::string_view turtle, std::string_view query, bool ordered) { return ask(graph_of(turtle), query, ordered); }
+
+std::string value_of(std::string_view expression) {
+  static const sparql::MemorySource kEmpty;
+  return ask(kEmpty, "SELECT (" + std::string(expression) + " AS ?v) {}");
+}
+
+}  // namespace agiddi::tests
