@@ -34,6 +34,7 @@ Engine::Engine(EngineConfig config, std::shared_ptr<const Authenticator> authent
       next_status_ms_(now.monotonic_ms),
       last_block_ms_(now.monotonic_ms) {
   connected_[config_.self] = true;
+  mempool_.commit(restored.recent_transactions);
   for (Peer& peer : peers_) peer.help_after_ms = config_.stuck_help_ms;
   const Height low = std::min(replica_.stable(), replica_.executed_height());
   for (const auto& [height, transactions] : std::exchange(restored_log_, {}).bodies) {
@@ -156,8 +157,11 @@ void Engine::propose(Now now) {
       if (!batch_is_ripe(now, in_flight)) return;
       std::vector<Hash> ids = mempool_.select(limits::kBatchTransactionsMax, limits::kBatchMax_bytes);
       std::vector<TransactionPtr> bodies;
-      for (const Hash& id : ids) bodies.push_back(mempool_.find(id));
       mempool_.mark_in_flight(ids);
+      // What came back by gossip while its batch is under way is not proposed twice.
+      std::erase_if(ids, [&](const Hash& id) { return replica_.in_flight(id); });
+      if (ids.empty()) continue;
+      for (const Hash& id : ids) bodies.push_back(mempool_.find(id));
       const Height height = replica_.next_proposal();
       // Kept first: a member that is a quorum alone commits inside propose().
       keep_bodies(height, {}, std::move(bodies));
@@ -247,7 +251,7 @@ EngineStatus Engine::status() const {
 }
 
 std::size_t Engine::memory_bytes() const {
-  std::size_t bytes = replica_.memory_bytes() + mempool_.bytes();
+  std::size_t bytes = replica_.memory_bytes() + mempool_.bytes() + late_bytes_;
   for (const auto& [id, body] : body_index_) bytes += weight(*body.transaction);
   for (const auto& [id, body] : spare_bodies_) bytes += weight(*body);
   for (const auto& [height, wanted] : wanted_) bytes += (wanted.batch.transactions.size() + 2 * wanted.missing.size()) * sizeof(Hash);

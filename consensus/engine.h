@@ -51,6 +51,8 @@ struct Restored {
   std::optional<CertifiedHeader> certified;
   // ... and the headers of the applied blocks above it, ascending.
   std::vector<BlockHeader> uncertified;
+  // Transactions of the latest applied blocks, oldest first: as many as MempoolLimits::remembered are of use. A batch that repeats one gets no vote.
+  std::vector<Hash> recent_transactions;
 };
 
 struct Send {
@@ -115,8 +117,8 @@ class Engine {
 
   // A transaction of a client at this node: verified and not on the ledger (the driver checked both). Gossiped when accepted.
   Admission submit(Transaction transaction, Now now);
-  // A frame from the member behind a connection. Its transactions are verified by the driver (signature, network, action; gossip also: window,
-  // not on the ledger). verified: verify_frame() said yes already.
+  // A frame from the member behind a connection. Its transactions are verified by the driver: signature, network and action always; what is
+  // outside its window or on the ledger is left out of gossip, but not out of a Transactions frame with answer set, nor of blocks. verified: verify_frame() said yes already.
   Result<void> receive(MemberIndex peer, PeerFrame frame, Now now, bool verified = false);
   void peer_connected(MemberIndex peer, Now now);
   void peer_disconnected(MemberIndex peer, Now now);
@@ -161,7 +163,7 @@ class Engine {
   std::int64_t next_wake(Now now) const;
 
   void send(std::optional<MemberIndex> to, const PeerFrame& frame);
-  void send_transactions(std::optional<MemberIndex> to, const std::vector<TransactionPtr>& transactions);
+  void send_transactions(std::optional<MemberIndex> to, const std::vector<TransactionPtr>& transactions, bool answer = false);
   void send_status(std::optional<MemberIndex> to);
   void flush_gossip();
 
@@ -189,6 +191,7 @@ class Engine {
   void keep_bodies(Height height, const Hash& digest, std::vector<TransactionPtr> transactions);
   void forget_bodies(Height height);
   TransactionPtr find_body(const Hash& id) const;
+  void keep_late(const TransactionPtr& body);
 
   EngineConfig config_;
   SigningContext context_;
@@ -204,6 +207,10 @@ class Engine {
   std::map<Height, BodySet> bodies_;
   std::unordered_map<Hash, IndexedBody, HashHasher> body_index_;   // what bodies_ and the log hold, by id
   std::map<Height, std::set<Hash>> logged_bodies_;                 // what the log holds
+  // Of heights that are done here: for members that come a moment later. Bounded by kLateBodies_bytes; the oldest goes first.
+  std::deque<TransactionPtr> late_bodies_;
+  std::unordered_map<Hash, TransactionPtr, HashHasher> late_index_;
+  std::size_t late_bytes_ = 0;
   std::map<Hash, TransactionPtr> spare_bodies_;                    // wanted, but the mempool does not take them
   std::vector<TransactionPtr> gossip_;
 

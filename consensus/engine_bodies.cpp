@@ -9,14 +9,16 @@ namespace {
 
 constexpr std::int64_t kRefetch_ms = 80;
 constexpr std::int64_t kRefetchMax_ms = 500;
+constexpr std::size_t kLateBodies_bytes = 8 * 1024 * 1024;
 
 }  // namespace
 
 TransactionPtr Engine::find_body(const Hash& id) const {
   if (TransactionPtr held = mempool_.find(id)) return held;
   if (const auto indexed = body_index_.find(id); indexed != body_index_.end()) return indexed->second.transaction;
-  const auto spare = spare_bodies_.find(id);
-  return spare == spare_bodies_.end() ? nullptr : spare->second;
+  if (const auto spare = spare_bodies_.find(id); spare != spare_bodies_.end()) return spare->second;
+  const auto late = late_index_.find(id);
+  return late == late_index_.end() ? nullptr : late->second;
 }
 
 void Engine::want(const Batch& batch, Now now) {
@@ -104,12 +106,25 @@ void Engine::keep_bodies(Height height, const Hash& digest, std::vector<Transact
   bodies_.insert_or_assign(height, BodySet{digest, std::move(transactions)});
 }
 
+void Engine::keep_late(const TransactionPtr& body) {
+  if (!late_index_.try_emplace(body->id, body).second) return;
+  late_bodies_.push_back(body);
+  late_bytes_ += weight(*body);
+  while (late_bytes_ > kLateBodies_bytes) {
+    late_bytes_ -= weight(*late_bodies_.front());
+    late_index_.erase(late_bodies_.front()->id);
+    late_bodies_.pop_front();
+  }
+}
+
 void Engine::forget_bodies(Height height) {
   if (const auto logged = logged_bodies_.find(height); logged != logged_bodies_.end()) {
     for (const Hash& id : logged->second) {
       output_.persist.push_back(erase_body(height, id));
       const auto indexed = body_index_.find(id);
-      if (indexed != body_index_.end() && indexed->second.height == height) body_index_.erase(indexed);
+      if (indexed == body_index_.end() || indexed->second.height != height) continue;
+      keep_late(indexed->second.transaction);
+      body_index_.erase(indexed);
     }
     logged_bodies_.erase(logged);
   }

@@ -57,6 +57,7 @@ Result<void> Engine::receive(MemberIndex peer, PeerFrame frame, Now now, bool ve
 Result<void> Engine::on(MemberIndex, const Transactions& message, Now now) {
   for (const TransactionPtr& transaction : message.items) {
     const bool wanted = is_wanted(transaction->id);
+    if (message.answer && !wanted) continue;
     const Admission admission = mempool_.add(transaction, now.monotonic_ms);
     if (!wanted) continue;
     if (admission == Admission::full || admission == Admission::committed) spare_bodies_[transaction->id] = transaction;
@@ -87,7 +88,7 @@ Result<void> Engine::on(MemberIndex peer, const FetchTransactions& message, Now 
     if (bytes > limits::kBatchMax_bytes) break;
   }
   if (!within_budget(peer, bytes + 1024, now)) return refuse("a peer asks for more than it may in a second");
-  send_transactions(peer, found);
+  send_transactions(peer, found, true);
   return {};
 }
 
@@ -193,13 +194,13 @@ void Engine::send(std::optional<MemberIndex> to, const PeerFrame& frame) {
   output_.sends.push_back({to, std::make_shared<const Bytes>(encode_frame(frame))});
 }
 
-void Engine::send_transactions(std::optional<MemberIndex> to, const std::vector<TransactionPtr>& transactions) {
-  Transactions chunk;
+void Engine::send_transactions(std::optional<MemberIndex> to, const std::vector<TransactionPtr>& transactions, bool answer) {
+  Transactions chunk{{}, answer};
   std::size_t bytes = 0;
   for (const TransactionPtr& transaction : transactions) {
     const std::size_t size = weight(*transaction);
     if (!chunk.items.empty() && (bytes + size > kFrameChunk_bytes || chunk.items.size() >= limits::kBatchTransactionsMax)) {
-      send(to, {std::exchange(chunk, {})});
+      send(to, {std::exchange(chunk, Transactions{{}, answer})});
       bytes = 0;
     }
     bytes += size;

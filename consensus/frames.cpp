@@ -78,6 +78,7 @@ struct Encoder {
   void operator()(const Transactions& m) const {
     auto& record = *out.mutable_transactions();
     for (const TransactionPtr& transaction : m.items) record.add_items(encode_transaction(*transaction));
+    record.set_answer(m.answer);
   }
   void operator()(const FetchTransactions& m) const {
     auto& record = *out.mutable_fetch_transactions();
@@ -234,6 +235,7 @@ struct Decoder {
   }
   bool transactions(const records::PeerTransactions& in, Transactions& out) {
     if (static_cast<std::size_t>(in.items_size()) > limits::kBatchTransactionsMax) return refuse("too many transactions in a frame");
+    out.answer = in.answer();
     for (const auto& one : in.items()) {
       auto value = std::make_shared<Transaction>();
       if (!transaction(one, *value)) return false;

@@ -8,7 +8,7 @@ std::string at(View view, Height height) { return " v" + std::to_string(view) + 
 std::string by(MemberIndex sender) { return " by " + std::to_string(sender); }
 
 struct Describer {
-  std::string operator()(const Transactions& m) const { return "Transactions x" + std::to_string(m.items.size()); }
+  std::string operator()(const Transactions& m) const { return (m.answer ? "Transactions (answer) x" : "Transactions x") + std::to_string(m.items.size()); }
   std::string operator()(const FetchTransactions& m) const { return "FetchTransactions x" + std::to_string(m.ids.size()); }
   std::string operator()(const PrePrepare& m) const {
     return "PrePrepare" + at(m.vote.view, m.batch.height) + short_hash(m.vote.digest) + " x" + std::to_string(m.batch.transactions.size()) +

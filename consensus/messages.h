@@ -109,7 +109,10 @@ struct MemberStatus {
   Signature signature{};
 };
 
-struct Transactions { std::vector<TransactionPtr> items; };   // gossip, or the answer to a FetchTransactions
+struct Transactions {
+  std::vector<TransactionPtr> items;
+  bool answer = false;      // to a FetchTransactions: bodies of a proposed batch. Otherwise gossip
+};
 struct FetchTransactions { std::vector<Hash> ids; };
 struct SyncRequest { Height from = 0; Height to = 0; };        // inclusive
 

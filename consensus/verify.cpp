@@ -1,5 +1,7 @@
 #include "consensus/verify.h"
 
+#include <set>
+
 namespace agiddi::consensus {
 namespace {
 
@@ -107,6 +109,13 @@ struct Verifier {
       if (one.view != message.view) return malformed("a NewView made of another view's messages");
       if (i > 0 && one.sender <= message.view_changes[i - 1].sender) return malformed("a NewView that is not in order");
       if (auto ok = view_change(one, false); !ok) return ok;
+    }
+    std::set<Hash> named;
+    for (const ViewChange& one : message.view_changes) {
+      for (const PreparedCertificate& certificate : one.prepared) named.insert(certificate.digest);
+    }
+    for (const Batch& batch : message.batches) {
+      if (named.erase(batch.digest()) == 0) return malformed("a NewView with a batch that no certificate names");
     }
     for (std::size_t i = 0; i < message.prepares.size(); ++i) {
       const Vote& vote = message.prepares[i];

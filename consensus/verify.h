@@ -2,7 +2,7 @@
 // state, so a driver may run it on another lane and hand the frame to the Engine as verified.
 //
 // Transactions inside frames are the driver's to verify (for_each_transaction finds them): signature, network and action always,
-// the time window only for gossip. Thread-safe; refusals are Status::unauthorized (signature) or Status::invalid (form).
+// the time window only for gossip (Transactions without `answer`). Thread-safe; refusals are Status::unauthorized (signature) or Status::invalid (form).
 #pragma once
 
 #include <functional>

@@ -60,6 +60,9 @@ void ChainMachine::restore_into(Restored& restored) const {
   while (certified < height() && has_certificate(certified + 1)) ++certified;
   if (certified > 0) restored.certified = CertifiedHeader{header(certified), *blocks_[certified - 1].certificate};
   for (Height at = certified + 1; at <= height(); ++at) restored.uncertified.push_back(header(at));
+  for (const Stored& block : blocks_) {
+    restored.recent_transactions.insert(restored.recent_transactions.end(), block.batch.transactions.begin(), block.batch.transactions.end());
+  }
 }
 
 }  // namespace agiddi::tools

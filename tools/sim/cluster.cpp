@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/check.h"
+#include "tools/sim/cheap_authenticator.h"
 
 namespace agiddi::tools {
 
@@ -13,25 +14,6 @@ namespace {
 constexpr std::int64_t kRecoveryMax_us = 60'000'000;   // after the end of the faults everything is committed everywhere by then
 constexpr std::int64_t kRetry_us = 2'000'000;
 constexpr std::int64_t kHeartbeatRuns = 300;           // per thousand
-
-// A keyed hash instead of a signature: every member can check every other's, as long as nobody in the simulation forges.
-class CheapAuthenticator final : public Authenticator {
- public:
-  explicit CheapAuthenticator(MemberIndex self) : self_(self) {}
-  Signature sign(BytesView message) const override { return mark(self_, message); }
-  bool verify(MemberIndex member, BytesView message, const Signature& signature) const override { return mark(member, message) == signature; }
-
- private:
-  static Signature mark(MemberIndex member, BytesView message) {
-    Bytes secret("sim/key");
-    append_u32_be(secret, member);
-    const Hash hash = blake2b({secret, message});
-    Signature out{};
-    std::copy(hash.bytes.begin(), hash.bytes.end(), out.begin());
-    return out;
-  }
-  MemberIndex self_;
-};
 
 Bytes seed_of(std::uint64_t seed, std::uint32_t number) {
   Bytes text;

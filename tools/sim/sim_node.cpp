@@ -66,7 +66,7 @@ void SimNode::deliver(std::size_t from, const PeerFrame& frame) {
   if (!up()) return;
   PeerFrame copy = frame;
   // The driver's duty: what stands on the ledger is not handed over again.
-  if (auto* gossip = std::get_if<Transactions>(&copy.content)) {
+  if (auto* gossip = std::get_if<Transactions>(&copy.content); gossip != nullptr && !gossip->answer) {
     std::erase_if(gossip->items, [&](const TransactionPtr& one) { return machine_.knows(one->id); });
   }
   input([&](Engine& engine, Now at) {

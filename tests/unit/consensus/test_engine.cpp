@@ -1,0 +1,425 @@
+// The Engine with its driver's duties done at once: no latency, no loss unless a test says so, virtual time.
+#include <catch2/catch.hpp>
+#include <deque>
+
+#include "consensus/frames.h"
+#include "replica_net.h"
+#include "tools/sim/chain_machine.h"
+#include "tools/sim/cheap_authenticator.h"
+
+using namespace agiddi;
+using namespace agiddi::consensus;
+using namespace agiddi::consensus::test;
+
+namespace {
+
+Transaction document(const std::string& jti) {
+  static const KeyPair key = (crypto_init(), std::move(*KeyPair::from_seed(Bytes(32, 'k'))));
+  const ProtectedHeader header{did_from_key(key.public_key()), "test", "sim.add", 1'780'000'000, jti};
+  return *parse_transaction(sign_document(key, header, "\"x\""), "\"x\"");
+}
+
+class EngineNet {
+ public:
+  explicit EngineNet(std::size_t count, const std::function<void(EngineConfig&)>& change = [](EngineConfig&) {}) : change_(change) {
+    for (std::size_t i = 0; i < count; ++i) nodes_.push_back({nullptr, tools::ChainMachine("test", make_members(count).digest()), {}, {}, 0});
+    for (std::size_t i = 0; i < count; ++i) start(i);
+  }
+
+  void start(std::size_t i) {
+    EngineConfig config;
+    config.network = "test";
+    config.members = make_members(nodes_.size());
+    config.self = static_cast<MemberIndex>(i);
+    config.genesis_timestamp = kGenesis_ms - 10;
+    change_(config);
+    Restored restored;
+    for (const auto& [key, value] : nodes_[i].log) restored.log.push_back({key, value});
+    nodes_[i].machine.restore_into(restored);
+    nodes_[i].engine = std::make_unique<Engine>(std::move(config), std::make_shared<const tools::CheapAuthenticator>(static_cast<MemberIndex>(i)),
+                                                std::move(restored), now());
+    take(i);
+    for (std::size_t other = 0; other < nodes_.size(); ++other) {
+      if (other == i || !nodes_[other].engine) continue;
+      nodes_[i].engine->peer_connected(static_cast<MemberIndex>(other), now());
+      take(i);
+      nodes_[other].engine->peer_connected(static_cast<MemberIndex>(i), now());
+      take(other);
+    }
+  }
+  void kill(std::size_t i) {
+    nodes_[i].engine.reset();
+    for (std::size_t other = 0; other < nodes_.size(); ++other) {
+      if (!nodes_[other].engine) continue;
+      nodes_[other].engine->peer_disconnected(static_cast<MemberIndex>(i), now());
+      take(other);
+    }
+  }
+  Engine& operator[](std::size_t i) { return *nodes_[i].engine; }
+  tools::ChainMachine& machine(std::size_t i) { return nodes_[i].machine; }
+  const std::vector<std::string>& fatal() const { return fatal_; }
+  std::size_t log_records(std::size_t i) const { return nodes_[i].log.size(); }
+  Now now() const { return {time_ms_, kGenesis_ms + time_ms_}; }
+
+  Admission submit(std::size_t i, const Transaction& transaction) {
+    const Admission admission = nodes_[i].engine->submit(transaction, now());
+    take(i);
+    return admission;
+  }
+  void deliver() {
+    while (!queue_.empty()) {
+      const auto [from, to, bytes] = queue_.front();
+      queue_.pop_front();
+      if (!nodes_[to].engine) continue;
+      auto frame = decode_frame(*bytes, nodes_.size());
+      REQUIRE(frame);
+      if (lost(from, to, *frame)) continue;
+      const auto ok = nodes_[to].engine->receive(static_cast<MemberIndex>(from), std::move(*frame), now());
+      if (!ok) refused.push_back(ok.error().detail);
+      take(to);
+    }
+  }
+  // Time passes in steps, with all wake-ups.
+  void run(std::int64_t ms) {
+    for (const std::int64_t end = time_ms_ + ms; time_ms_ < end;) {
+      deliver();
+      std::int64_t next = end;
+      for (const Node& node : nodes_) {
+        if (node.engine) next = std::min(next, node.wake_at_ms);
+      }
+      time_ms_ = std::max(time_ms_ + 1, std::min(next, end));
+      for (std::size_t i = 0; i < nodes_.size(); ++i) {
+        if (!nodes_[i].engine || nodes_[i].wake_at_ms > time_ms_) continue;
+        nodes_[i].engine->tick(now());
+        take(i);
+      }
+    }
+    deliver();
+  }
+
+  std::function<bool(std::size_t from, std::size_t to, const PeerFrame&)> lost = [](std::size_t, std::size_t, const PeerFrame&) { return false; };
+  std::function<void(std::vector<SyncBlock>&)> tamper = [](std::vector<SyncBlock>&) {};
+  std::vector<std::string> refused;
+
+ private:
+  struct Node {
+    std::unique_ptr<Engine> engine;
+    tools::ChainMachine machine;
+    std::map<Bytes, Bytes> log;
+    std::vector<ReadRequest> reads;
+    std::int64_t wake_at_ms;
+  };
+  void take(std::size_t i) {
+    for (bool more = true; more;) {
+      more = false;
+      Node& node = nodes_[i];
+      Output output = node.engine->take_output();
+      node.wake_at_ms = output.wake_at_ms;
+      if (output.fatal) fatal_.push_back(*output.fatal);
+      for (const LogWrite& write : output.persist) write.value ? void(node.log[write.key] = *write.value) : void(node.log.erase(write.key));
+      for (const Send& send : output.sends) {
+        for (std::size_t to = 0; to < nodes_.size(); ++to) {
+          if (to != i && (!send.to || *send.to == to)) queue_.push_back({i, to, send.frame});
+        }
+      }
+      for (const CommittedBatch& batch : output.execute) {
+        node.engine->executed(node.machine.apply(batch.batch, batch.transactions), now());
+        more = true;
+      }
+      for (const CertifiedBlock& one : output.certified) node.machine.store_certificate(one.certified);
+      for (const ReadRequest& read : output.reads) {
+        auto blocks = node.machine.read(read.from, read.to);
+        tamper(blocks);
+        node.engine->blocks_read(read.peer, read.from, std::move(blocks), now());
+        more = true;
+      }
+    }
+  }
+
+  std::function<void(EngineConfig&)> change_;
+  std::vector<Node> nodes_;
+  std::deque<std::tuple<std::size_t, std::size_t, std::shared_ptr<const Bytes>>> queue_;
+  std::vector<std::string> fatal_;
+  std::int64_t time_ms_ = 1000;
+};
+
+template <class Kind>
+auto losing(std::size_t to) {
+  return [to](std::size_t, std::size_t receiver, const PeerFrame& frame) { return receiver == to && std::holds_alternative<Kind>(frame.content); };
+}
+
+}  // namespace
+
+TEST_CASE("a transaction given to any member is in a block everywhere without waiting", "[engine]") {
+  for (const std::size_t n : {1u, 2u, 3u, 4u, 7u, 16u}) {
+    EngineNet net(n);
+    net.deliver();
+    for (std::size_t i = 0; i < n; ++i) {
+      CHECK(net.submit(i, document("t" + std::to_string(i))) == Admission::accepted);
+      net.deliver();
+    }
+    net.run(20);
+    for (std::size_t i = 0; i < n; ++i) {
+      INFO("node " << i << " of " << n);
+      CHECK(net.machine(i).knows(document("t0").id));
+      CHECK(net.machine(i).height() == net.machine(0).height());
+      CHECK(net.machine(i).has_certificate(net.machine(i).height()));
+      CHECK(net[i].status().mempool_transactions == 0);
+      CHECK(net.log_records(i) == 0);          // nothing is promised any more
+    }
+    CHECK(net.fatal().empty());
+    CHECK(net.refused.empty());
+  }
+}
+
+TEST_CASE("no work, no blocks; with heartbeats wanted at most five seconds apart", "[engine]") {
+  EngineNet net(4);
+  net.run(20'000);
+  CHECK(net.machine(0).height() == 0);
+  for (std::size_t i = 0; i < 4; ++i) net[i].heartbeat_wanted(true, net.now());
+  net.run(30'000);
+  REQUIRE(net.machine(2).height() >= 6);
+  for (Height height = 2; height <= net.machine(2).height(); ++height) {
+    CHECK(net.machine(2).header(height).timestamp - net.machine(2).header(height - 1).timestamp <= 5000);
+    CHECK(net.machine(2).batch(height).transactions.empty());
+  }
+  for (std::size_t i = 0; i < 4; ++i) net[i].heartbeat_wanted(false, net.now());
+  const Height height = net.machine(0).height();
+  net.run(20'000);
+  CHECK(net.machine(0).height() == height);
+  CHECK(net[0].status().view == 0);
+}
+
+TEST_CASE("heartbeats also replace a dead primary", "[engine]") {
+  EngineNet net(4);
+  net.deliver();
+  for (std::size_t i = 0; i < 4; ++i) net[i].heartbeat_wanted(true, net.now());
+  net.kill(0);
+  net.run(20'000);
+  CHECK(net[1].status().view == 1);
+  CHECK(net.machine(1).height() >= 3);
+}
+
+TEST_CASE("a dead or silent primary is replaced within three seconds", "[engine]") {
+  for (const std::size_t n : {3u, 4u, 5u, 7u, 16u}) {
+    for (const bool silent : {false, true}) {
+      EngineNet net(n);
+      net.run(100);
+      if (silent) {
+        net.lost = [](std::size_t from, std::size_t, const PeerFrame&) { return from == 0; };   // still connected
+      } else {
+        net.kill(0);
+      }
+      net.submit(1, document("t"));
+      net.run(2'999);
+      INFO(n << (silent ? " members, silent" : " members, dead"));
+      CHECK(net.machine(1).height() == 1);
+      CHECK(net.machine(2).knows(document("t").id));
+      CHECK(net[1].status().view == 1);
+    }
+  }
+}
+
+TEST_CASE("two dead primaries in a row are replaced", "[engine]") {
+  EngineNet net(7);
+  net.run(100);
+  net.kill(0);
+  net.kill(1);
+  net.submit(3, document("t"));
+  net.run(4'000);
+  CHECK(net.machine(3).height() == 1);
+  CHECK(net[3].status().view == 2);
+}
+
+TEST_CASE("a primary that leaves out one transaction while it works is replaced", "[engine]") {
+  EngineNet net(4);
+  const Transaction victim = document("victim");
+  net.lost = [&](std::size_t, std::size_t to, const PeerFrame& frame) {
+    const auto* gossip = std::get_if<Transactions>(&frame.content);
+    return to == 0 && gossip != nullptr && std::any_of(gossip->items.begin(), gossip->items.end(), [&](const auto& one) { return one->id == victim.id; });
+  };
+  net.submit(2, victim);
+  for (int i = 0; i < 40 && !net.machine(2).knows(victim.id); ++i) {
+    net.submit(0, document("other" + std::to_string(i)));
+    net.run(100);
+  }
+  CHECK(net.machine(2).knows(victim.id));
+  CHECK(net[2].status().view >= 1);
+  CHECK(net.machine(2).height() > 5);
+}
+
+TEST_CASE("a primary that missed the gossip gets the transaction again in time", "[engine]") {
+  EngineNet net(4);
+  bool first = true;
+  net.lost = [&](std::size_t, std::size_t to, const PeerFrame& frame) {
+    return to == 0 && std::holds_alternative<Transactions>(frame.content) && std::exchange(first, false);
+  };
+  net.submit(2, document("t"));
+  net.run(1'490);
+  CHECK(net.machine(2).height() == 1);
+  CHECK(net[2].status().view == 0);
+}
+
+TEST_CASE("missing bodies are fetched by id", "[engine]") {
+  EngineNet net(4);
+  bool gossip_over = false;
+  net.lost = [&](std::size_t, std::size_t to, const PeerFrame& frame) {
+    return to == 3 && std::holds_alternative<Transactions>(frame.content) && !gossip_over;
+  };
+  net.submit(0, document("t"));
+  net.run(10);
+  CHECK(net.machine(0).height() == 1);
+  CHECK(net.machine(3).height() == 0);
+  gossip_over = true;
+  net.run(200);
+  CHECK(net.machine(3).height() == 1);
+  CHECK(net[3].counters().bodies_fetched >= 1);
+  CHECK(net[3].counters().blocks_synced == 0);
+}
+
+TEST_CASE("without a quorum in reach nobody changes views, and work goes on when it is back", "[engine]") {
+  EngineNet net(4);
+  net.run(100);
+  net.kill(2);
+  net.kill(3);
+  CHECK_FALSE(net[0].status().has_quorum);
+  net.submit(1, document("t"));
+  net.run(60'000);
+  CHECK(net[1].status().view == 0);
+  CHECK(net.machine(1).height() == 0);
+  net.start(2);
+  // The batch that waited is too old for a first PrePrepare by now, so the next view proposes the transaction.
+  net.run(3'000);
+  CHECK(net[0].status().has_quorum);
+  CHECK(net.machine(1).height() == 1);
+  CHECK(net.machine(2).height() == 1);
+}
+
+TEST_CASE("a member that was away catches up by blocks while work goes on", "[engine]") {
+  EngineNet net(4);
+  net.run(100);
+  net.kill(3);
+  for (int i = 0; i < 150; ++i) {
+    net.submit(0, document("a" + std::to_string(i)));
+    net.run(2);
+  }
+  CHECK(net.machine(0).height() >= 100);
+  net.start(3);
+  for (int i = 0; i < 100; ++i) {
+    net.submit(1, document("b" + std::to_string(i)));
+    net.run(10);
+  }
+  net.run(1'000);
+  CHECK(net.machine(3).height() == net.machine(0).height());
+  CHECK(net[3].counters().blocks_synced >= 100);
+  CHECK_FALSE(net[3].status().syncing);
+  for (Height height = 1; height <= net.machine(3).height(); ++height) REQUIRE(net.machine(3).has_certificate(height));
+  CHECK(net[0].status().view == 0);
+  // It takes part again: two others are not enough without it.
+  net.kill(2);
+  net.submit(0, document("last"));
+  net.run(500);
+  CHECK(net.machine(3).knows(document("last").id));
+}
+
+TEST_CASE("a member that answers a sync request with garbage is passed over", "[engine]") {
+  EngineNet net(4);
+  net.run(100);
+  net.kill(3);
+  for (int i = 0; i < 60; ++i) {
+    net.submit(0, document("a" + std::to_string(i)));
+    net.run(2);
+  }
+  int tampered = 0;
+  net.tamper = [&](std::vector<SyncBlock>& blocks) {
+    if (tampered++ > 0) return;
+    blocks.front().header.state_digest = Hash{};
+  };
+  net.start(3);
+  net.run(5'000);
+  CHECK(tampered >= 2);
+  CHECK(net.refused.size() == 1);
+  CHECK(net.machine(3).height() == net.machine(0).height());
+}
+
+TEST_CASE("a block that executes to another header than the certified one is fatal", "[engine]") {
+  EngineNet net(4);
+  net.submit(0, document("before"));
+  net.run(100);
+  net.kill(3);
+  net.submit(0, document("t"));
+  net.run(600);
+  // Member 3's state is damaged: it has counted something that nobody else has.
+  net.machine(3) = tools::ChainMachine("test", make_members(4).digest());
+  Batch foreign{1, 0, kGenesis_ms, {document("foreign").id}};
+  net.machine(3).apply(foreign, {document("foreign")});
+  net.start(3);
+  net.run(3'000);
+  REQUIRE_FALSE(net.fatal().empty());
+  CHECK(net.fatal().front().find("differently") != std::string::npos);
+}
+
+TEST_CASE("a full mempool says so", "[engine]") {
+  EngineNet net(4, [](EngineConfig& config) { config.mempool = {4, 1 << 20, 100}; });
+  net.lost = [](std::size_t, std::size_t, const PeerFrame&) { return true; };
+  CHECK(net.submit(1, document("a")) == Admission::accepted);
+  CHECK(net.submit(1, document("a")) == Admission::duplicate);
+  CHECK(net.submit(1, document("b")) == Admission::accepted);
+  CHECK(net.submit(1, document("c")) == Admission::full);   // one signer's half
+}
+
+TEST_CASE("what a peer may not send is refused and counted", "[engine]") {
+  EngineNet net(4);
+  net.run(10);
+  const SigningContext context = make_context(4);
+  Engine& engine = net[1];
+  const auto refused = [&](PeerFrame frame) { return !engine.receive(0, std::move(frame), net.now()); };
+  CHECK(refused({make_vote(context, Phase::prepare, 0, 1, tx("d"), 2)}));     // another member's vote
+  Vote forged = make_vote(context, Phase::prepare, 0, 1, tx("d"), 0);
+  forged.signature[0] ^= 1;
+  CHECK(refused({forged}));
+  CHECK(refused({SyncResponse{1, {}}}));                                      // nobody asked
+  const Batch batch = make_batch(1, 1, kGenesis_ms, {"a"});
+  CHECK(refused({PrePrepare{batch, make_vote(context, Phase::prepare, 1, 1, batch.digest(), 0)}}));  // not the primary of view 1
+  CHECK(engine.counters().frames_refused == 4);
+  CHECK(engine.status().in_flight == 0);
+}
+
+TEST_CASE("a member that waits alone for a view is followed in the end", "[engine]") {
+  EngineNet net(4);
+  net.run(100);
+  // Member 3 hears nothing for a while but believes in its connections.
+  bool deaf = true;
+  net.lost = [&](std::size_t, std::size_t to, const PeerFrame& frame) {
+    return deaf && to == 3 && !std::holds_alternative<Transactions>(frame.content);
+  };
+  net.submit(0, document("t"));
+  net.run(1'800);
+  CHECK(net[3].status().in_view_change);
+  CHECK(net[0].status().view == 0);
+  deaf = false;
+  net.run(12'000);
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(net[i].status().view == 1);
+    CHECK_FALSE(net[i].status().in_view_change);
+    CHECK(net.machine(i).height() == 1);
+  }
+}
+
+TEST_CASE("a restarted primary continues above what it had proposed", "[engine]") {
+  EngineNet net(4);
+  net.run(100);
+  net.lost = [](std::size_t, std::size_t, const PeerFrame& frame) { return std::holds_alternative<Vote>(frame.content); };
+  net.submit(0, document("a"));
+  net.run(5);
+  net.kill(0);
+  net.start(0);
+  net.lost = [](std::size_t, std::size_t, const PeerFrame&) { return false; };
+  net.submit(0, document("b"));
+  net.run(1'400);
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(net.machine(i).knows(document("a").id));
+    CHECK(net.machine(i).knows(document("b").id));
+    CHECK(net[i].status().view == 0);
+  }
+}
