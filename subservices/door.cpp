@@ -19,7 +19,7 @@ Result<void> check_at_door(const Executor& executor, const Transaction& transact
   ledger::TripleChanges triples;
   std::vector<BlockEvent> events;
   RuleContext context{state,  executor.members(), executor.genesis().network, snapshot.height() + 1, std::max(now, snapshot.header().timestamp + 1),
-                      triples, events};
+                      triples, events, true};
   const auto outcome = run_rule(context, transaction);
   if (!outcome && refuses_at_door(outcome.error().status)) return tl::unexpected(outcome.error());
   return {};

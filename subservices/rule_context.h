@@ -21,6 +21,7 @@ struct RuleContext {
   TimeMs timestamp = 0;
   ledger::TripleChanges& triples;
   std::vector<BlockEvent>& events;
+  bool only_checks = false;   // at the door: what a rule would write is thrown away, so it need not make the triples
 };
 
 // A rule's success: 200 or 201 and the durable part of the answer. Its failure is an Error with the status of the rejection.

@@ -55,8 +55,6 @@ Bytes integration_devices_of(const Hash& integration) { return with_hash('g', in
 Bytes integration_device(const Hash& integration, std::uint32_t index) { return with_hash_and_index('g', integration, index); }
 Bytes served_by(std::string_view member) { return with_closed_text('n', member); }
 Bytes served(std::string_view member, const Hash& integration) { return served_by(member).append(integration.view()); }
-Bytes used_by(std::string_view application) { return with_closed_text('U', application); }
-Bytes used(std::string_view application, const Hash& integration) { return used_by(application).append(integration.view()); }
 
 Bytes expiries() { return letter('E'); }
 

@@ -16,7 +16,6 @@
 //   G integration                        Integration
 //   g integration index(4)               IntegrationDevice
 //   n member-id 0x00 integration         empty: integrations that this member serves and that have not ended
-//   U did 0x00 integration               empty: integrations of an application that have not ended
 //   E time(8) kind(1) id index(4)        empty: what falls due at a time; swept in key order at the beginning of a block
 #pragma once
 
@@ -48,8 +47,6 @@ Bytes integration_device(const Hash& integration, std::uint32_t index);
 Bytes integration_devices_of(const Hash& integration);        // prefix
 Bytes served(std::string_view member, const Hash& integration);
 Bytes served_by(std::string_view member);                     // prefix
-Bytes used(std::string_view application, const Hash& integration);
-Bytes used_by(std::string_view application);                  // prefix
 
 enum class ExpiryKind : std::uint8_t { seen = 1, payment_item = 2, integration = 3 };
 

@@ -206,7 +206,6 @@ Result<RuleOutcome> integration_create(RuleContext& context, const Transaction& 
     grants.push(grant_json(device));
   }
   store(context.state, keys::integration(id), integration);
-  context.state.put(keys::used(request->application, id), {});
   count_open(context.state, 0, 1);
   change_access_triples(context, id, integration, true);
   emit_integration(context, id, integration, "created", transaction.id);

@@ -63,7 +63,6 @@ void end_integration(RuleContext& context, const Hash& id, records::Integration&
   integration.set_ended_ms(context.timestamp);
   integration.set_ended_because(std::string(because));
   if (!integration.node().empty()) context.state.erase(keys::served(integration.node(), id));
-  context.state.erase(keys::used(integration.application(), id));
   store(context.state, keys::integration(id), integration);
   count_open(context.state, 0, -1);
   emit_integration(context, id, integration, "ended", transaction);

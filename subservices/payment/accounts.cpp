@@ -23,6 +23,7 @@ void add_available(ledger::StateOverlay& state, std::string_view did, std::strin
 
 bool take_available(ledger::StateOverlay& state, std::string_view did, std::string_view currency, MicroUnits amount) {
   AGIDDI_CHECK(amount >= 0, "amounts are not negative");
+  if (amount == 0) return true;   // what is free of charge opens no account
   auto record = account(state, did, currency);
   if (record.available() < amount) return false;
   record.set_available(record.available() - amount);
@@ -65,13 +66,13 @@ bool burn(ledger::StateOverlay& state, std::string_view did, std::string_view cu
 
 bool transfer(ledger::StateOverlay& state, std::string_view from, std::string_view to, std::string_view currency, MicroUnits amount) {
   if (!take_available(state, from, currency, amount)) return false;
-  add_available(state, to, currency, amount);
+  if (amount > 0) add_available(state, to, currency, amount);
   return true;
 }
 
 bool to_escrow(ledger::StateOverlay& state, std::string_view payer, std::string_view currency, MicroUnits amount) {
-  if (!take_available(state, payer, currency, amount)) return false;
   if (amount == 0) return true;
+  if (!take_available(state, payer, currency, amount)) return false;
   auto record = account(state, payer, currency);
   record.set_escrow(record.escrow() + amount);
   store(state, keys::account(payer, currency), record);

@@ -55,6 +55,7 @@ records::DeviceVersion make_record(const RuleContext& context, const Transaction
 
 void change_triples(RuleContext& context, const Hash& device, const records::DeviceVersion& record,
                     const ontology::DeviceDescription& description, bool added) {
+  if (context.only_checks) return;
   for (auto& triple : ontology::device_triples(description, recorded_identity(device, record))) {
     context.triples.push_back({std::move(triple), added});
   }

@@ -105,7 +105,7 @@ Json World::device(const std::string& cost, const std::string& name) {
   for (const auto& member : executor->members().all()) {
     recipients.push(Json::object({{"member", member.id}, {"key", to_base64url(Bytes(80, static_cast<char>(number)))}}));
   }
-  const Json sealed = Json::object({{"ciphertext", to_base64url("sealed access " + std::to_string(number))},
+  const Json sealed = Json::object({{"ciphertext", to_base64url("sealed access data, number " + std::to_string(number))},
                                     {"nonce", to_base64url(Bytes(24, 'n'))},
                                     {"recipients", std::move(recipients)}});
   Json json = parse(R"({"name":")" + name + R"(","type":"WeatherStation","location":{"latitude":48.2,"longitude":16.37},
