@@ -19,7 +19,7 @@ struct RdfLimits {
   std::size_t term_bytes = 64 * 1024;
 };
 
-// Relative IRIs are resolved against base; without a base they are refused. Blank node labels are kept, apart from a prefix.
+// Relative IRIs are resolved against base; without a base they are refused. Blank nodes get labels of the reader's own.
 Result<std::vector<ledger::Triple>> parse_turtle(std::string_view text, std::string_view base = {}, const RdfLimits& limits = {});
 Result<std::vector<ledger::Triple>> parse_ntriples(std::string_view text, const RdfLimits& limits = {});
 

@@ -75,6 +75,7 @@ class Reading {
     if (text.size() > limits_.bytes) return fail(Status::too_large, "the graph is larger than " + std::to_string(limits_.bytes) + " bytes");
     if (text.find('\0') != std::string_view::npos || !is_utf8(text)) return fail(Status::bad_request, "the graph is not UTF-8 text");
     if (nesting(text) > kNestingMax) return fail(Status::bad_request, "the graph nests deeper than " + std::to_string(kNestingMax));
+    if (text.empty()) return std::vector<Triple>();  // the empty graph, which Serd takes for a failed read
     if (!base.empty()) {
       const std::string own(base);
       const SerdNode node = serd_node_from_string(SERD_URI, bytes_of(own));

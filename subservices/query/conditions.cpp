@@ -101,7 +101,12 @@ class Builder {
     return key;
   }
 
-  void filter(const std::string& condition) { line("FILTER(" + condition + ")"); }
+  void continue_after(const Position& position, const std::vector<SortKey>& order) {
+    for (const SortKey& key : order) {
+      if (key.form == KeyForm::time) use("xsd");
+    }
+    filter(after(position, order));
+  }
 
   std::string text(const std::vector<SortKey>& order, std::size_t limit) const {
     std::set<std::string, std::less<>> used = prefixes_;
@@ -133,6 +138,8 @@ class Builder {
     if (std::find(lines_.begin(), lines_.end(), text) != lines_.end()) return;
     lines_.push_back(std::move(text));
   }
+
+  void filter(const std::string& condition) { line("FILTER(" + condition + ")"); }
 
   static const char* subject(const Attribute& attribute) { return attribute.of_sensor ? "?sensor" : "?device"; }
 
@@ -369,7 +376,7 @@ Result<SearchPlan> plan_search(const Json& body) {
   if (cursor) {
     const auto position = read_cursor(*cursor, plan.fingerprint, plan.order);
     if (!position) return tl::unexpected(position.error());
-    builder.filter(after(*position, plan.order));
+    builder.continue_after(*position, plan.order);
   }
   plan.sparql = builder.text(plan.order, plan.limit);
   plan.probe = builder.text(plan.order, plan.limit + 1);
