@@ -53,7 +53,10 @@ struct ApiAnswer : HttpResponse {
 
 class Api {
  public:
-  Api() { threads_.emplace_back([this] { io_.run(); }); }
+  Api() {
+    delivery_.start();
+    threads_.emplace_back([this] { io_.run(); });
+  }
   ~Api() {
     router_.stop();
     delivery_.stop();

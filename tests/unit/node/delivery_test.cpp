@@ -84,7 +84,7 @@ TEST_CASE("time ends on the millisecond and the device is told") {
   CHECK(sink->received().size() > 10);
   for (const Json& measurement : sink->received()) CHECK(time_from_text(measurement.find("resultTime")->as_string()).value() <= expires);
   REQUIRE(eventually([&] { return world.chain.view(id).state == IntegrationState::ended; }));
-  const Json& figures = world.chain.reports(id).back().find("devices")->items().front();
+  const Json figures = world.chain.reports(id).back().find("devices")->items().front();
   CHECK(number(figures, "activeMs") == static_cast<std::uint64_t>(expires - world.chain.view(id).claimed));
 }
 

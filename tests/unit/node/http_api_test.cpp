@@ -245,6 +245,7 @@ TEST_CASE("integrations: who may, who serves, and what a stranger gets") {
   CHECK(api.write("/v1/integrations", world.application, "integration.create", body).status == 409);
 
   const ApiAnswer shown = api.get("/v1/integrations/" + id);
+  REQUIRE(shown.status == 200);
   CHECK(shown.text("state") == "active");
   CHECK(shown.json().find("devices")->items()[0].find("lastMeasurement")->is_null());
   CHECK(api.get("/v1/integrations/" + Hash{}.hex()).status == 404);

@@ -2,6 +2,7 @@
 // transaction and no consensus. Can be told to hold or to refuse what it is given. Thread-safe.
 #pragma once
 
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -75,7 +76,7 @@ class WorldChain final : public Chain {
 
   void submit(Transaction transaction, Done done) override {
     std::vector<ChainEvent> events;
-    Listener listener;
+    std::map<std::uint64_t, Listener> listeners;
     Result<Outcome> outcome = fail(Status::unavailable, "There is no quorum.");
     {
       const std::lock_guard lock(mutex_);
@@ -92,11 +93,13 @@ class WorldChain final : public Chain {
         outcome = Outcome{snapshot->height(), snapshot->header().timestamp, answers[0].receipt};
         events.push_back({"block", snapshot->height(), snapshot->header_hash(), {}, Json::object({{"height", snapshot->height()}})});
         for (const auto& event : world.events) events.push_back({event.kind, snapshot->height(), event.subject, id, event.data});
-        listener = listener_;
+        listeners = listeners_;
       }
     }
     done(std::move(outcome));
-    if (listener) listener(events);
+    for (const auto& [handle, listener] : listeners) {
+      if (!events.empty()) listener(events);
+    }
   }
   void submit_own(std::string action, Json body, Done done) override {
     const KeyPair& key = world.members[0].key;
@@ -112,12 +115,12 @@ class WorldChain final : public Chain {
   }
   std::uint64_t subscribe(Listener listener) override {
     const std::lock_guard lock(mutex_);
-    listener_ = std::move(listener);
-    return 1;
+    listeners_.emplace(++handles_, std::move(listener));
+    return handles_;
   }
-  void unsubscribe(std::uint64_t) override {
+  void unsubscribe(std::uint64_t handle) override {
     const std::lock_guard lock(mutex_);
-    listener_ = nullptr;
+    listeners_.erase(handle);
   }
   Result<Bytes> open_sealed_key(BytesView) const override { return fail(Status::forbidden, "There is no sealing key here."); }
 
@@ -125,7 +128,8 @@ class WorldChain final : public Chain {
   mutable std::mutex mutex_;
   Mode mode_ = Mode::commit;
   std::vector<std::pair<Transaction, Done>> held_;
-  Listener listener_;
+  std::map<std::uint64_t, Listener> listeners_;
+  std::uint64_t handles_ = 0;
   std::size_t submitted_ = 0;
 };
 
