@@ -244,9 +244,9 @@ TEST_CASE("money is conserved through random histories, and in the end nothing i
     INFO("seed " << seed);
     World world;
     Life life(world, seed);
-    for (int i = 0; i < 250; ++i) life.step();
-    CHECK(life.statuses[201] > 60);
-    CHECK(life.statuses[200] > 10);
+    for (int i = 0; i < 500; ++i) life.step();
+    CHECK(life.statuses[201] > 150);
+    CHECK(life.statuses[200] > 15);
     CHECK(life.statuses[409] + life.statuses[402] + life.statuses[403] > 10);
     for (int i = 0; i < 3; ++i) world.sweep_after(200 * kDay);
     CHECK(world.escrow(world.application) == "0");
