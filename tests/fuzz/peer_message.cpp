@@ -18,10 +18,10 @@ class Accepting final : public Authenticator {
 SigningContext make_context() {
   std::vector<Member> members(4);
   for (std::size_t i = 0; i < members.size(); ++i) {
-    members[i].id = "node-" + std::to_string(i + 1);
+    members[i].id = "node-0" + std::to_string(i + 1);
     members[i].key[0] = static_cast<std::uint8_t>(i + 1);
   }
-  return {"fuzz", MemberSet(std::move(members))};
+  return {"test", MemberSet(std::move(members))};
 }
 
 }  // namespace

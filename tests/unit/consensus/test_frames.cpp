@@ -1,5 +1,7 @@
 // Frames on the wire, and what verification refuses.
 #include <catch2/catch.hpp>
+#include <cstdlib>
+#include <fstream>
 
 #include "consensus/frames.h"
 #include "consensus/verify.h"
@@ -66,6 +68,16 @@ TEST_CASE("every kind of frame survives the wire and verifies", "[frames]") {
     auto verified = verify_frame(*back, context, tools::CheapAuthenticator(0));
     CHECK(verified);
     if (!verified) WARN(verified.error().detail);
+  }
+}
+
+// Hidden: AGIDDI_CORPUS=tests/fuzz/corpus/peer_message test_consensus "[.corpus]" writes one file for each kind of frame.
+TEST_CASE("write the fuzz corpus", "[.corpus]") {
+  const char* folder = std::getenv("AGIDDI_CORPUS");
+  REQUIRE(folder != nullptr);
+  int number = 0;
+  for (const PeerFrame& frame : examples(make_context(4))) {
+    std::ofstream(std::string(folder) + "/" + std::to_string(number++) + ".bin", std::ios::binary) << encode_frame(frame);
   }
 }
 
