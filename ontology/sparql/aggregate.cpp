@@ -73,12 +73,12 @@ class Accumulator {
   Value result(const Aggregate& aggregate) const {
     if (failed_) return Value::error();
     switch (aggregate.kind) {
-      case Kind::count: return Value::of(Number::integer(count_));
+      case Kind::count: return Value::of(Number::integer(static_cast<std::int64_t>(count_)));
       case Kind::sum: return Value::of(sum_);
       case Kind::avg: {
         if (count_ == 0) return Value::of(Number::integer(0));
         const Number dividend = sum_.type == Number::Type::integer ? sum_.promoted(Number::Type::decimal) : sum_;
-        return Value::of(divide(dividend, Number::integer(count_)));
+        return Value::of(divide(dividend, Number::integer(static_cast<std::int64_t>(count_))));
       }
       case Kind::min:
       case Kind::max:

@@ -120,7 +120,7 @@ Value call_string_function(Builtin builtin, const std::vector<Value>& args, Exec
   if (!args[0].is_stringlike()) return Value::error();
   const std::string& text = args[0].text();
   switch (builtin) {
-    case Builtin::strlen: return Value::of(Number::integer(utf8_length(text)));
+    case Builtin::strlen: return Value::of(Number::integer(static_cast<std::int64_t>(utf8_length(text))));
     case Builtin::ucase: return Value::like(args[0], utf8_upper(text));
     case Builtin::lcase: return Value::like(args[0], utf8_lower(text));
     case Builtin::encode_for_uri: return Value::string(encode_for_uri(text));

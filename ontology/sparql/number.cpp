@@ -5,10 +5,43 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <new>
+
+#include "protocol/rational.h"
 
 namespace agiddi::ontology::sparql {
 
+struct BigAccess {
+  static BigInt& of(BigInteger& value) { return *std::launder(reinterpret_cast<BigInt*>(value.storage_)); }
+  static const BigInt& of(const BigInteger& value) { return *std::launder(reinterpret_cast<const BigInt*>(value.storage_)); }
+  static void* place(BigInteger& value) { return value.storage_; }
+};
+static_assert(sizeof(BigInt) <= sizeof(BigInteger) && alignof(BigInt) <= alignof(BigInteger));
+
+BigInteger::BigInteger(std::int64_t value) { new (BigAccess::place(*this)) BigInt(value); }
+BigInteger::BigInteger(const BigInteger& other) { new (BigAccess::place(*this)) BigInt(BigAccess::of(other)); }
+BigInteger::BigInteger(BigInteger&& other) noexcept { new (BigAccess::place(*this)) BigInt(std::move(BigAccess::of(other))); }
+BigInteger& BigInteger::operator=(const BigInteger& other) {
+  BigAccess::of(*this) = BigAccess::of(other);
+  return *this;
+}
+BigInteger& BigInteger::operator=(BigInteger&& other) noexcept {
+  BigAccess::of(*this) = std::move(BigAccess::of(other));
+  return *this;
+}
+BigInteger::~BigInteger() { std::destroy_at(&BigAccess::of(*this)); }
+
 namespace {
+
+BigInt& big(Number& number) { return BigAccess::of(number.mantissa); }
+const BigInt& big(const Number& number) { return BigAccess::of(number.mantissa); }
+
+Number make_integer(BigInt value) {
+  Number out;
+  big(out) = std::move(value);
+  return out;
+}
 
 BigInt power_of_ten(int exponent) {
   BigInt out = 1, base = 10;
@@ -19,13 +52,33 @@ BigInt power_of_ten(int exponent) {
   return out;
 }
 
+Number make_decimal(BigInt mantissa, int scale) {
+  Number out;
+  out.type = Number::Type::decimal;
+  if (scale < 0) {
+    mantissa *= power_of_ten(-scale);
+    scale = 0;
+  }
+  if (mantissa == 0) scale = 0;
+  while (scale > 0) {
+    BigInt quotient, remainder;
+    boost::multiprecision::divide_qr(mantissa, BigInt(10), quotient, remainder);
+    if (remainder != 0) break;
+    mantissa = std::move(quotient);
+    --scale;
+  }
+  big(out) = std::move(mantissa);
+  out.scale = scale;
+  return out;
+}
+
 bool fits(const BigInt& value) {
   if (value == 0) return true;
   return boost::multiprecision::msb(value < 0 ? BigInt(-value) : value) < static_cast<unsigned>(kDigitsMax) * 10 / 3;
 }
 
 std::optional<Number> bounded(Number number) {
-  if (number.exact() && (!fits(number.mantissa) || number.scale > kDigitsMax)) return std::nullopt;
+  if (number.exact() && (!fits(big(number)) || number.scale > kDigitsMax)) return std::nullopt;
   return number;
 }
 
@@ -109,9 +162,9 @@ std::string real_plain_text(Real value) {
 
 // Both with the larger of the two scales.
 std::pair<BigInt, BigInt> aligned(const Number& a, const Number& b) {
-  if (a.scale == b.scale) return {a.mantissa, b.mantissa};
-  if (a.scale < b.scale) return {a.mantissa * power_of_ten(b.scale - a.scale), b.mantissa};
-  return {a.mantissa, b.mantissa * power_of_ten(a.scale - b.scale)};
+  if (a.scale == b.scale) return {big(a), big(b)};
+  if (a.scale < b.scale) return {big(a) * power_of_ten(b.scale - a.scale), big(b)};
+  return {big(a), big(b) * power_of_ten(a.scale - b.scale)};
 }
 
 Number::Type common(const Number& a, const Number& b) { return std::max(a.type, b.type); }
@@ -128,36 +181,12 @@ std::optional<Number> apply(const Number& a, const Number& b, Exact exact, Real 
 }
 
 Number exact_of(Number::Type type, BigInt mantissa, int scale) {
-  return type == Number::Type::integer ? Number::integer(std::move(mantissa)) : Number::decimal(std::move(mantissa), scale);
+  return type == Number::Type::integer ? make_integer(std::move(mantissa)) : make_decimal(std::move(mantissa), scale);
 }
 
 }  // namespace
 
-Number Number::integer(BigInt value) {
-  Number out;
-  out.mantissa = std::move(value);
-  return out;
-}
-
-Number Number::decimal(BigInt mantissa, int scale) {
-  Number out;
-  out.type = Type::decimal;
-  if (scale < 0) {
-    mantissa *= power_of_ten(-scale);
-    scale = 0;
-  }
-  if (mantissa == 0) scale = 0;
-  while (scale > 0) {
-    BigInt quotient, remainder;
-    boost::multiprecision::divide_qr(mantissa, BigInt(10), quotient, remainder);
-    if (remainder != 0) break;
-    mantissa = std::move(quotient);
-    --scale;
-  }
-  out.mantissa = std::move(mantissa);
-  out.scale = scale;
-  return out;
-}
+Number Number::integer(std::int64_t value) { return make_integer(value); }
 
 Number Number::floating(double value) {
   Number out;
@@ -173,14 +202,14 @@ Number Number::single(float value) {
   return out;
 }
 
-bool Number::is_zero_or_nan() const { return exact() ? mantissa == 0 : real == 0 || std::isnan(real); }
+bool Number::is_zero_or_nan() const { return exact() ? big(*this) == 0 : real == 0 || std::isnan(real); }
 
 double Number::as_double() const {
   if (!exact()) return real;
-  if (scale == 0 && mantissa >= -(std::int64_t{1} << 53) && mantissa <= (std::int64_t{1} << 53)) {
-    return static_cast<double>(mantissa.convert_to<std::int64_t>());
+  if (scale == 0 && big(*this) >= -(std::int64_t{1} << 53) && big(*this) <= (std::int64_t{1} << 53)) {
+    return static_cast<double>(big(*this).convert_to<std::int64_t>());
   }
-  const std::string digits = mantissa.str() + "E-" + std::to_string(scale);
+  const std::string digits = big(*this).str() + "E-" + std::to_string(scale);
   return parse_real<double>(digits).value_or(0);
 }
 
@@ -205,8 +234,8 @@ std::string Number::text() const {
     case Type::double_: return real_text(real);
     default: break;
   }
-  const bool negative = mantissa < 0;
-  std::string digits = (negative ? BigInt(-mantissa) : mantissa).str();
+  const bool negative = big(*this) < 0;
+  std::string digits = (negative ? BigInt(-big(*this)) : big(*this)).str();
   if (scale > 0) {
     const auto places = static_cast<std::size_t>(scale);
     if (digits.size() <= places) digits.insert(0, places + 1 - digits.size(), '0');
@@ -225,7 +254,7 @@ std::optional<Number> parse_integer(std::string_view text) {
   const bool negative = take_sign(text);
   if (!all_digits(text) || text.size() > kDigitsMax) return std::nullopt;
   BigInt value = digits_value(text);
-  return Number::integer(negative ? BigInt(-value) : value);
+  return make_integer(negative ? BigInt(-value) : value);
 }
 
 std::optional<Number> parse_decimal(std::string_view text) {
@@ -237,7 +266,7 @@ std::optional<Number> parse_decimal(std::string_view text) {
   if (whole.empty() && fraction.empty()) return std::nullopt;
   if ((!whole.empty() && !all_digits(whole)) || (!fraction.empty() && !all_digits(fraction))) return std::nullopt;
   BigInt value = digits_value(std::string(whole) + std::string(fraction));
-  return Number::decimal(negative ? BigInt(-value) : value, static_cast<int>(fraction.size()));
+  return make_decimal(negative ? BigInt(-value) : value, static_cast<int>(fraction.size()));
 }
 
 std::optional<Number> parse_double(std::string_view text) {
@@ -267,15 +296,15 @@ std::optional<Number> subtract(const Number& a, const Number& b) {
 }
 
 std::optional<Number> multiply(const Number& a, const Number& b) {
-  return apply(a, b, [&] { return bounded(exact_of(common(a, b), a.mantissa * b.mantissa, a.scale + b.scale)); },
+  return apply(a, b, [&] { return bounded(exact_of(common(a, b), big(a) * big(b), a.scale + b.scale)); },
                [](double x, double y) { return x * y; });
 }
 
 std::optional<Number> divide(const Number& a, const Number& b) {
   return apply(a, b, [&]() -> std::optional<Number> {
-    if (b.mantissa == 0) return std::nullopt;
+    if (big(b) == 0) return std::nullopt;
     // One digit more than kept, then halves to even on the last kept digit.
-    BigInt numerator = a.mantissa * power_of_ten(kQuotientDigits + b.scale), denominator = b.mantissa * power_of_ten(a.scale);
+    BigInt numerator = big(a) * power_of_ten(kQuotientDigits + b.scale), denominator = big(b) * power_of_ten(a.scale);
     if (denominator < 0) {
       numerator = -numerator;
       denominator = -denominator;
@@ -286,14 +315,14 @@ std::optional<Number> divide(const Number& a, const Number& b) {
     boost::multiprecision::divide_qr(numerator, denominator, quotient, remainder);
     const BigInt twice = remainder * 2;
     if (twice > denominator || (twice == denominator && boost::multiprecision::bit_test(quotient, 0))) ++quotient;
-    return bounded(Number::decimal(negative ? BigInt(-quotient) : quotient, kQuotientDigits));
+    return bounded(make_decimal(negative ? BigInt(-quotient) : quotient, kQuotientDigits));
   }, [](double x, double y) { return x / y; });
 }
 
 Number negate(const Number& a) {
   Number out = a;
   if (a.exact()) {
-    out.mantissa = -a.mantissa;
+    big(out) = -big(a);
   } else {
     out.real = -a.real;
   }
@@ -306,7 +335,7 @@ Number absolute(const Number& a) {
     out.real = std::fabs(a.real);
     return out;
   }
-  return a.mantissa < 0 ? negate(a) : a;
+  return big(a) < 0 ? negate(a) : a;
 }
 
 namespace {
@@ -315,9 +344,9 @@ namespace {
 Number floor_exact(const Number& a) {
   if (a.scale == 0) return a;
   BigInt quotient, remainder;
-  boost::multiprecision::divide_qr(a.mantissa, power_of_ten(a.scale), quotient, remainder);
+  boost::multiprecision::divide_qr(big(a), power_of_ten(a.scale), quotient, remainder);
   if (remainder < 0) --quotient;
-  return Number::decimal(std::move(quotient), 0);
+  return make_decimal(std::move(quotient), 0);
 }
 
 }  // namespace
@@ -344,7 +373,7 @@ Number round(const Number& a) {
     return out;
   }
   if (a.scale == 0) return a;
-  Number half_up = Number::decimal(a.mantissa * 10 + 5 * power_of_ten(a.scale), a.scale + 1);  // a + 1/2
+  Number half_up = make_decimal(big(a) * 10 + 5 * power_of_ten(a.scale), a.scale + 1);  // a + 1/2
   return floor_exact(half_up);
 }
 
@@ -362,14 +391,14 @@ std::optional<Number> to_decimal(const Number& a) {
 std::optional<Number> to_integer(const Number& a) {
   const auto exact = to_decimal(a);
   if (!exact) return std::nullopt;
-  const Number whole = exact->mantissa < 0 ? ceil(*exact) : floor(*exact);
-  return Number::integer(whole.mantissa);
+  const Number whole = big(*exact) < 0 ? ceil(*exact) : floor(*exact);
+  return make_integer(big(whole));
 }
 
 std::partial_ordering compare(const Number& a, const Number& b) {
   if (a.exact() && b.exact()) {
     if (a.scale == b.scale) {
-      const int c = a.mantissa.compare(b.mantissa);
+      const int c = big(a).compare(big(b));
       return c < 0 ? std::partial_ordering::less : c > 0 ? std::partial_ordering::greater : std::partial_ordering::equivalent;
     }
     auto [x, y] = aligned(a, b);

@@ -4,26 +4,41 @@
 // multiplications can eat memory.
 #pragma once
 
+#include <compare>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "protocol/rational.h"
 
 namespace agiddi::ontology::sparql {
 
 inline constexpr int kDigitsMax = 2000;
 inline constexpr int kQuotientDigits = 24;  // after the point, when a division does not end
 
+// A big integer whose implementation stays in number.cpp: its header would cost every compile unit two seconds.
+class BigInteger {
+ public:
+  BigInteger(std::int64_t value = 0);  // NOLINT: meant to convert
+  BigInteger(const BigInteger& other);
+  BigInteger(BigInteger&& other) noexcept;
+  BigInteger& operator=(const BigInteger& other);
+  BigInteger& operator=(BigInteger&& other) noexcept;
+  ~BigInteger();
+
+ private:
+  friend struct BigAccess;
+  alignas(16) std::byte storage_[48];
+};
+
 struct Number {
   enum class Type : std::uint8_t { integer, decimal, float_, double_ };  // in the order of promotion
   Type type = Type::integer;
-  BigInt mantissa = 0;  // integer and decimal: mantissa x 10^-scale, no trailing zeros
+  BigInteger mantissa;  // integer and decimal: mantissa x 10^-scale, no trailing zeros
   int scale = 0;
   double real = 0;      // float (already rounded to single) and double
 
-  static Number integer(BigInt value);
-  static Number decimal(BigInt mantissa, int scale);
+  static Number integer(std::int64_t value);
   static Number floating(double value);
   static Number single(float value);
 

@@ -389,6 +389,8 @@ Atom Parser::parse_collection(std::vector<PatternTriple>& out, bool paths) {
 }
 
 PathPtr Parser::make_path(Path path) {
+  // A walk goes one level deeper for each step of a sequence. A plain link is counted as the triple that it becomes.
+  for (std::size_t i = 0; path.kind != Path::Kind::link && i < std::max<std::size_t>(path.parts.size(), 1); ++i) count_pattern();
   for (const PathPtr& part : path.parts) path.depth = std::max(path.depth, part->depth + 1);
   if (path.depth > limits_.depth * 2) {
     fail_here("the property path is too deep");
@@ -420,7 +422,6 @@ PathPtr Parser::parse_path_sequence() {
 }
 
 PathPtr Parser::parse_path_element() {
-  count_pattern();
   const bool inverse = accept_symbol("^");
   PathPtr element;
   if (accept_symbol("!")) {
