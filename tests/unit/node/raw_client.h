@@ -42,6 +42,7 @@ class RawClient {
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
 
+  int descriptor() const { return socket_; }
   // False when the server has closed: tests go on and read why.
   bool send(std::string_view text) {
     while (!text.empty()) {
