@@ -109,7 +109,8 @@ TEST_CASE("a silent, a broken and an absent server") {
 }
 
 TEST_CASE("a problem document becomes the failure, another error status is described") {
-  Server refusing(answer("HTTP/1.1 402 Payment Required\r\nContent-Type: application/problem+json\r\nContent-Length: 58\r\n\r\n{\"title\":\"Payment required\",\"status\":402,\"detail\":\"no pay\"}"));
+  const std::string problem = R"({"title":"Payment required","status":402,"detail":"no pay"})";
+  Server refusing(answer("HTTP/1.1 402 Payment Required\r\nContent-Type: application/problem+json\r\nContent-Length: " + std::to_string(problem.size()) + "\r\n\r\n" + problem));
   const auto failure = NodeClient(refusing.url() + "/").get_json("/x");
   REQUIRE_FALSE(failure);
   CHECK(failure.error().problem.find("status")->number_text() == "402");
