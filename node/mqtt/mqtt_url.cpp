@@ -1,3 +1,5 @@
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -8,9 +10,12 @@ namespace {
 
 bool is_host(std::string_view host, bool bracketed) {
   if (host.empty() || host.size() > 253) return false;
-  return std::all_of(host.begin(), host.end(), [bracketed](char c) {
-    const bool word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.';
-    return bracketed ? word || c == ':' : word || c == '-' || c == '_';
+  if (bracketed) {
+    in6_addr address{};
+    return ::inet_pton(AF_INET6, std::string(host).c_str(), &address) == 1;
+  }
+  return std::all_of(host.begin(), host.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
   });
 }
 
