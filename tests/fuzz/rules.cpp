@@ -30,7 +30,7 @@ struct World {
 
   World() {
     crypto_init();
-    for (char seed : {1, 2, 3}) keys.push_back(*KeyPair::from_seed(Bytes(32, seed)));
+    for (const char seed : {'\1', '\2', '\3'}) keys.push_back(*KeyPair::from_seed(Bytes(32, seed)));
     Genesis genesis;
     genesis.name = "fuzz";
     genesis.created = kStart;
