@@ -86,6 +86,8 @@ class Cluster:
             document["starts"] = starts
         answer = self.nodes[node].signed("/v1/payments", document, identity, "payment.create")
         assert answer.status == 201, answer
+        for other in self.nodes:  # so that a balance read anywhere shows it
+            wait_until("the payment is known", lambda: other.get("/v1/payments/" + answer.json["payment"]).status == 200)
         return answer.json
 
     def balance(self, identity: Identity, node: int = 0) -> tuple[str, str]:
