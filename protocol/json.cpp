@@ -5,6 +5,7 @@
 
 #include "protocol/check.h"
 #include "protocol/decimal.h"
+#include "protocol/json_answer.h"
 #include "protocol/limits.h"
 
 namespace agiddi {
@@ -26,7 +27,8 @@ class Builder {
   static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
 
   Json root;
-  Error error;  // set when a handler stopped the parser
+  Error error;                  // set when a handler stopped the parser
+  bool bounded_numbers = true;
 
   bool on_document_begin(ErrorCode&) { return true; }
   bool on_document_end(ErrorCode&) { return true; }
@@ -101,8 +103,10 @@ class Builder {
 
   bool number(boost::json::string_view part, ErrorCode& ec) {
     text_.append(part.data(), part.size());
-    auto decimal = Decimal::parse(text_);
-    if (!decimal) return refuse(decimal.error().detail, ec);
+    if (bounded_numbers) {
+      const auto decimal = Decimal::parse(text_);
+      if (!decimal) return refuse(decimal.error().detail, ec);
+    }
     Json value = Json::number(std::move(text_));
     text_.clear();
     return add(std::move(value), ec);
@@ -278,11 +282,14 @@ std::string Json::pretty() const {
   return out;
 }
 
-Result<Json> parse_json(std::string_view text) {
+namespace {
+
+Result<Json> parse(std::string_view text, bool bounded_numbers) {
   boost::json::parse_options options;
   options.max_depth = limits::kJsonDepthMax * 2;  // the builder's own bound comes first
   boost::json::basic_parser<Builder> parser(options);
   ErrorCode ec;
+  parser.handler().bounded_numbers = bounded_numbers;
   const std::size_t read = parser.write_some(false, text.data(), text.size(), ec);
   Error& own = parser.handler().error;
   if (!own.fields.empty()) return tl::unexpected(std::move(own));
@@ -294,6 +301,11 @@ Result<Json> parse_json(std::string_view text) {
   if (read != text.size()) return fail(Status::bad_request, "not JSON: more stands behind the document, at byte " + std::to_string(read));
   return std::move(parser.handler().root);
 }
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view text) { return parse(text, true); }
+Result<Json> parse_json_answer(std::string_view text) { return parse(text, false); }
 
 std::string pointer_member(std::string_view base, std::string_view name) {
   std::string pointer(base);

@@ -10,7 +10,8 @@ namespace agiddi::tools {
 
 struct Follower {
   std::function<void(const std::string&)> measurement;   // one line of JSON
-  std::function<bool()> ended;                           // asks the node whether the integration has ended; may take a moment
+  // Asks the node whether the integration has ended; may take a moment. A failure when no node has answered for long.
+  std::function<Outcome<bool>()> ended;
 };
 
 // delivery: the member of the integration's answer ({"broker","topic","username","password"} or {"url"}).

@@ -83,14 +83,18 @@ Outcome<void> follow_mqtt(const Json& delivery, const Follower& follower) {
       if (state == MOSQ_ERR_SUCCESS && session.subscribed) broken_since = Clock::now();
     } else {
       // Revoked credentials look like a broken connection: the node tells which it is.
-      if (follower.ended()) return {};
+      const auto ended = follower.ended();
+      if (!ended) return tl::unexpected(ended.error());
+      if (*ended) return {};
       if (!session.refused.empty()) return failed("the broker refused: " + session.refused);
       if (Clock::now() - broken_since > kReconnectMax) return failed("the broker at " + url->authority() + " cannot be reached: " + mosquitto_strerror(state));
       std::this_thread::sleep_for(kTryAgain);
       state = mosquitto_reconnect(client.get());
     }
     if (Clock::now() >= next_ask) {
-      if (follower.ended()) break;
+      const auto ended = follower.ended();
+      if (!ended) return tl::unexpected(ended.error());
+      if (*ended) break;
       next_ask = Clock::now() + kAskEvery;
     }
   }

@@ -33,7 +33,10 @@ Outcome<void> follow_stream(const Json& delivery, const Follower& follower) {
   for (int tries = 0; tries < kTriesMax; ++tries) {
     bool heard = false;
     auto end = http_stream(request, kIdle_ms, [&](const SseEvent& event) { return heard = true, handle(event); }, [] { return true; });
-    if (over || follower.ended()) return {};
+    if (over) return {};
+    const auto ended = follower.ended();
+    if (!ended) return tl::unexpected(ended.error());
+    if (*ended) return {};
     if (end && end->response.status != 200) return tl::unexpected(failure_of(end->response));
     if (!end) message("agiddi: " + end.error().detail + "; trying again");
     if (heard) tries = 0;

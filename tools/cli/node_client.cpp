@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "protocol/json_answer.h"
 #include "protocol/transaction.h"
 
 namespace agiddi::tools {
@@ -17,14 +18,14 @@ std::int64_t unix_seconds() {
 }  // namespace
 
 Failure failure_of(const HttpResponse& response) {
-  auto problem = parse_json(response.body);
+  auto problem = parse_json_answer(response.body);
   if (problem && problem->is_object() && problem->find("detail")) return Failure(std::move(*problem), kExitFailed);
   return Failure(Json::object({{"type", "about:blank"}, {"title", "Failed"}, {"status", response.status}, {"detail", "the node answered with status " + std::to_string(response.status)}}),
                  kExitFailed);
 }
 
 Outcome<Json> json_of(const HttpResponse& response) {
-  auto json = parse_json(response.body);
+  auto json = parse_json_answer(response.body);
   if (!json) return failed("the node's answer is not the JSON that was expected: " + json.error().detail);
   return std::move(*json);
 }

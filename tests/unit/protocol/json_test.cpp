@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "protocol/json.h"
+#include "protocol/json_answer.h"
 #include "protocol/limits.h"
 
 using namespace agiddi;
@@ -48,6 +48,14 @@ TEST_CASE("numbers out of bounds are 422 with their pointer") {
   CHECK(refusal("[" + std::string(5000, '9') + "]") == "422 /0");
   CHECK(refusal("[0." + std::string(5000, '0') + "1]") == "422 /0");
   CHECK(refusal(R"({"a/b":{"c~d":1e99}})") == "422 /a~1b/c~0d");
+}
+
+TEST_CASE("an answer may hold long numbers, and is as strict in everything else") {
+  const std::string text = R"({"a":373.1499999999999999999999,"b":12345678901234567890123,"c":1e20})";
+  CHECK(refusal(text) == "422 /a");
+  CHECK(parse_json_answer(text).value().dump() == text);
+  for (const char* bad : {R"({"a":1,"a":1})", "01", "[1", "\"\xff\"", "{} {}"}) CHECK_FALSE(parse_json_answer(bad));
+  CHECK_FALSE(parse_json_answer(nested(limits::kJsonDepthMax + 1)));
 }
 
 TEST_CASE("what is not JSON is 400") {

@@ -35,13 +35,14 @@ void print_line(const std::string& line) {
   std::fflush(stdout);
 }
 
-// Whether the integration is over, as the node that serves it says. When nobody answers for long, it is over for us.
-std::function<bool()> end_probe(NodeClient& node, const std::string& integration) {
+// Whether the integration is over, as the node says. It may be silent for a while (a restart), not for long.
+std::function<Outcome<bool>()> end_probe(NodeClient& node, const std::string& integration) {
   auto heard = std::make_shared<std::chrono::steady_clock::time_point>(std::chrono::steady_clock::now());
-  return [&node, integration, heard] {
+  return [&node, integration, heard]() -> Outcome<bool> {
     const auto now = std::chrono::steady_clock::now();
     auto answer = node.get_json("/v1/integrations/" + integration);
-    if (!answer) return now - *heard > kUnreachableMax;
+    if (!answer && now - *heard > kUnreachableMax) return tl::unexpected(answer.error());
+    if (!answer) return false;
     *heard = now;
     const Json* state = answer->find("state");
     return state && state->is_string() && state->as_string() == "ended";
