@@ -1,4 +1,4 @@
-// ChainDriver: drives consensus::Engine and the Executor with real clocks, threads, links and disk (DESIGN.md sections 2, 3 and 8).
+// ChainDriver: drives consensus::Engine and the Executor with real clocks, threads, links and disk.
 //
 // verify lane: decodes peer frames and checks every signature. core lane: the Engine alone lives there; what its outputs promise is written and
 // synced before anything is sent. apply lane: executes batches, writes blocks, tells the listeners. Values move between the lanes.

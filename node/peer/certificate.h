@@ -1,5 +1,5 @@
 // The TLS identity of a member: a self-signed X.509 certificate over its Ed25519 node key, and the check that pins a peer's key to
-// the membership (DESIGN.md section 8). There is no certificate authority: genesis says which keys are members.
+// the membership. There is no certificate authority: genesis says which keys are members.
 #pragma once
 
 #include <openssl/ssl.h>
