@@ -327,6 +327,10 @@ Bytes encode_pre_prepare(const PrePrepare& message) { return encode<records::Pee
 Result<PrePrepare> decode_pre_prepare(BytesView bytes, std::size_t members) {
   return decode<records::PeerPrePrepare, PrePrepare>(bytes, members, &Decoder::pre_prepare);
 }
+Bytes encode_certified(const CertifiedHeader& certified) { return encode<records::PeerCertifiedHeader>(certified); }
+Result<CertifiedHeader> decode_certified(BytesView bytes, std::size_t members) {
+  return decode<records::PeerCertifiedHeader, CertifiedHeader>(bytes, members, &Decoder::certified);
+}
 Bytes encode_prepared(const PreparedCertificate& certificate) { return encode<records::PeerPreparedCertificate>(certificate); }
 Result<PreparedCertificate> decode_prepared(BytesView bytes, std::size_t members) {
   return decode<records::PeerPreparedCertificate, PreparedCertificate>(bytes, members, &Decoder::prepared);

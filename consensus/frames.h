@@ -14,6 +14,8 @@ Result<PeerFrame> decode_frame(BytesView bytes, std::size_t members);
 // Parts that are also kept in the write-ahead log.
 Bytes encode_pre_prepare(const PrePrepare& message);
 Result<PrePrepare> decode_pre_prepare(BytesView bytes, std::size_t members);
+Bytes encode_certified(const CertifiedHeader& certified);
+Result<CertifiedHeader> decode_certified(BytesView bytes, std::size_t members);
 Bytes encode_prepared(const PreparedCertificate& certificate);
 Result<PreparedCertificate> decode_prepared(BytesView bytes, std::size_t members);
 Bytes encode_view_change(const ViewChange& message);

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::string_view kView = "c/view";
 constexpr std::string_view kNewView = "c/new-view";
+constexpr std::string_view kStable = "c/stable";
 
 Bytes height_key(std::string_view prefix, Height height) {
   Bytes key(prefix);
@@ -43,6 +44,7 @@ LogWrite log_view(const ViewRecord& view) {
 }
 
 LogWrite log_new_view(const NewView& message) { return {Bytes(kNewView), encode_new_view(message)}; }
+LogWrite log_stable(const CertifiedHeader& certified) { return {Bytes(kStable), encode_certified(certified)}; }
 LogWrite log_accepted(const PrePrepare& message) { return {height_key("c/a", message.batch.height), encode_pre_prepare(message)}; }
 LogWrite log_prepared(const PreparedCertificate& certificate) { return {height_key("c/p", certificate.height), encode_prepared(certificate)}; }
 LogWrite log_body(Height height, const Transaction& transaction) {
@@ -60,6 +62,8 @@ RestoredLog restore_log(const std::vector<LogRecord>& records, std::size_t membe
       out.view = read_view(record.value, members);
     } else if (key == kNewView) {
       out.new_view = must(decode_new_view(record.value, members), "the logged NewView is damaged");
+    } else if (key == kStable) {
+      out.stable = must(decode_certified(record.value, members), "the logged certified header is damaged");
     } else if (key.size() == 11 && key.starts_with("c/a")) {
       out.accepted.emplace(read_u64_be(key.substr(3)), must(decode_pre_prepare(record.value, members), "a logged PrePrepare is damaged"));
     } else if (key.size() == 11 && key.starts_with("c/p")) {

@@ -2,6 +2,7 @@
 //
 //   c/view          view, active or not, and the own ViewChange that was sent for it
 //   c/new-view      the NewView that the current view stands on (absent in view 0)
+//   c/stable        the highest certified header: written with the erasing of records at or below it, which would be a broken promise without it
 //   c/a<height>     the batch accepted at that height with the primary's vote: the promise not to prepare another one in that view
 //   c/p<height>     the prepared certificate of the highest view at that height, with its batch: what view changes must carry
 //   c/t<height><id> the body of a transaction of an accepted batch
@@ -32,6 +33,7 @@ struct ViewRecord {
 struct RestoredLog {
   ViewRecord view;
   std::optional<NewView> new_view;
+  std::optional<CertifiedHeader> stable;
   std::map<Height, PrePrepare> accepted;
   std::map<Height, PreparedCertificate> prepared;
   std::map<Height, std::vector<TransactionPtr>> bodies;
@@ -39,6 +41,7 @@ struct RestoredLog {
 
 LogWrite log_view(const ViewRecord& record);
 LogWrite log_new_view(const NewView& message);
+LogWrite log_stable(const CertifiedHeader& certified);
 LogWrite log_accepted(const PrePrepare& message);
 LogWrite log_prepared(const PreparedCertificate& certificate);
 LogWrite log_body(Height height, const Transaction& transaction);

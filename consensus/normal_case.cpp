@@ -183,6 +183,9 @@ void Replica::hand_over() {
 
 void Replica::forget() {
   const Height low = std::min(stable(), executed_);
+  final_timestamps_.erase(final_timestamps_.begin(), final_timestamps_.lower_bound(low));
+  if (slots_.empty() || slots_.begin()->first > low) return;
+  ready_.persist.push_back(log_stable(*stable_));
   for (auto slot = slots_.begin(); slot != slots_.end() && slot->first <= low; slot = slots_.erase(slot)) {
     if (slot->second.pre_prepare) {
       for (const Hash& id : slot->second.pre_prepare->batch.transactions) {
@@ -194,7 +197,6 @@ void Replica::forget() {
     ready_.persist.push_back(erase_prepared(slot->first));
     ready_.forgotten.push_back(slot->first);
   }
-  final_timestamps_.erase(final_timestamps_.begin(), final_timestamps_.lower_bound(low));
 }
 
 }  // namespace agiddi::consensus

@@ -24,9 +24,15 @@ void Replica::restore(ReplicaStart start, Now now) {
   executed_ = handed_ = start.applied;
   stable_ = std::move(start.certified);
   complete_ = stable();
-  AGIDDI_CHECK(stable() + start.uncertified.size() == start.applied, "every applied block above the certified ones needs its header");
+  AGIDDI_CHECK(complete_ + start.uncertified.size() == start.applied, "every applied block above the certified ones needs its header");
   final_timestamps_[0] = config_.genesis_timestamp;
   if (stable_) final_timestamps_[stable()] = stable_->header.timestamp;
+  if (start.log.stable && start.log.stable->header.height > stable()) {
+    // Certificates of lower blocks may be missing; what was forgotten below this one stays settled all the same.
+    stable_ = std::move(start.log.stable);
+    final_timestamps_[stable()] = stable_->header.timestamp;
+    certificates_[stable()] = {*stable_, false};
+  }
   for (const BlockHeader& header : start.uncertified) {
     final_timestamps_[header.height] = header.timestamp;
     own_header_votes_[header.height] = {own_header_vote(header), now.monotonic_ms};

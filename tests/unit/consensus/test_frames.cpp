@@ -74,7 +74,7 @@ TEST_CASE("every kind of frame survives the wire and verifies", "[frames]") {
 // Hidden: AGIDDI_CORPUS=tests/fuzz/corpus/peer_message test_consensus "[.corpus]" writes one file for each kind of frame.
 TEST_CASE("write the fuzz corpus", "[.corpus]") {
   const char* folder = std::getenv("AGIDDI_CORPUS");
-  REQUIRE(folder != nullptr);
+  if (folder == nullptr) return;
   int number = 0;
   for (const PeerFrame& frame : examples(make_context(4))) {
     std::ofstream(std::string(folder) + "/" + std::to_string(number++) + ".bin", std::ios::binary) << encode_frame(frame);

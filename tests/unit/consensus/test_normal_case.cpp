@@ -148,11 +148,38 @@ TEST_CASE("a vote leaves with the record that keeps its promise", "[replica]") {
   }
 }
 
-TEST_CASE("certified and executed heights leave no records", "[replica]") {
+TEST_CASE("certified and executed heights leave one record: that they are", "[replica]") {
   ReplicaNet net(4);
   net.propose(0, {"a"});
   net.deliver();
-  for (std::size_t node = 0; node < 4; ++node) CHECK(net.log(node).empty());
+  for (std::size_t node = 0; node < 4; ++node) {
+    REQUIRE(net.log(node).size() == 1);
+    CHECK(net.log(node).begin()->first == "c/stable");
+  }
+}
+
+TEST_CASE("what was forgotten below a certificate stays settled after a restart, also when a lower certificate is missing", "[replica]") {
+  ReplicaNet net(4);
+  // Height 1 is certified nowhere, height 2 is: records of both are erased.
+  net.stopped = [](std::size_t, std::size_t, const PeerFrame& frame) {
+    const auto* vote = std::get_if<HeaderVote>(&frame.content);
+    return vote != nullptr && vote->header.height == 1;
+  };
+  net.propose(0, {"a"});
+  net.time_ms += 5;
+  net.propose(0, {"b"});
+  net.deliver();
+  REQUIRE(net[2].stable() == 2);
+  REQUIRE(net[2].complete() == 0);
+  for (std::size_t node = 0; node < 4; ++node) net.restart(node);
+  CHECK(net[2].stable() == 2);
+  CHECK(net[2].complete() == 0);
+  for (std::size_t node = 1; node < 4; ++node) net.start_view_change(node, 1);
+  net.deliver();
+  net.time_ms += 5;
+  CHECK(net.propose(1, {"c"}).height == 3);
+  net.deliver();
+  check_equal_chains(net, 3);
 }
 
 TEST_CASE("everybody restarts in the middle of a batch and goes on", "[replica]") {
