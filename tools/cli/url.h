@@ -18,6 +18,5 @@ struct Url {
 };
 
 Result<Url> parse_url(std::string_view text);
-std::string percent_encoded(std::string_view text);   // RFC 3986 unreserved characters stay
 
 }  // namespace agiddi::tools
