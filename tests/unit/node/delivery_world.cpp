@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -77,6 +78,7 @@ Process::Process(std::vector<std::string> command, std::string log, bool is_brok
   const char* preload = is_broker ? std::getenv("AGIDDI_BROKER_PRELOAD") : nullptr;
   pid_ = ::fork();
   if (pid_ != 0) return;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);   // also when the test itself dies
   const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   ::dup2(out, 1);
   ::dup2(out, 2);
