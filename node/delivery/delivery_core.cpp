@@ -208,8 +208,10 @@ void DeliveryCore::restore(Served& served) {
     served.account = random_account("out");
     served.token = random_token();
     for (ServedDevice& device : served.devices) device.account = random_account("in");
-    ledger_.local_put(notes::session(id), session_note(served));
   }
+  if (known) count_absence(served);
+  served.alive_at = now();
+  ledger_.local_put(notes::session(id), session_note(served));
   for (ServedDevice& device : served.devices) {
     const Bytes prefix = notes::outbox_prefix(id, device.granted.device);
     for (auto& [key, value] : ledger_.local_scan(prefix)) {
@@ -228,6 +230,15 @@ void DeliveryCore::restore(Served& served) {
     } else {
       log_warn("a device cannot be commanded", {{"device", device.granted.measurement.device}, {"reason", access.error().detail}});
     }
+  }
+}
+
+// A former run of this node ended at an unknown moment after its last reading: from there until now nobody served.
+void DeliveryCore::count_absence(Served& served) {
+  for (ServedDevice& device : served.devices) {
+    const TimeMs seen = std::max(device.meter.last_reading().value_or(served.view.claimed), served.alive_at);
+    const TimeMs until = device.granted.expires ? std::min(now(), *device.granted.expires) : now();
+    device.absent_ms += std::max<TimeMs>(until - seen, 0);
   }
 }
 

@@ -48,6 +48,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
 
   // delivery_core.cpp
   void resume();
+  void count_absence(Served& served);
   void forget_strangers(const std::vector<Hash>& served);
   void refresh(const Hash& id);
   void serve(IntegrationView view);

@@ -44,6 +44,7 @@ GrantedDevice granted(const subservices::ServedDevice& served) {
   device.expires = served.expires;
   device.bytes_reported = static_cast<std::uint64_t>(served.bytes_used);
   device.readings_reported = static_cast<std::uint64_t>(served.readings);
+  device.active_reported_ms = served.active_ms;
   device.ended = served.ended;
   return device;
 }

@@ -26,6 +26,7 @@ struct GrantedDevice {
   std::optional<TimeMs> expires;              // the last instant at which a reading is forwarded
   std::uint64_t bytes_reported = 0;           // what former reports on the ledger already say was used
   std::uint64_t readings_reported = 0;
+  std::int64_t active_reported_ms = 0;
   std::int64_t sampling_ms = 0;               // the slowest declared sampling interval, 0 when none is declared
   bool ended = false;                         // on the ledger
 };

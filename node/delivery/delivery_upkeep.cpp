@@ -187,12 +187,13 @@ void DeliveryCore::send_stop(Served& served, std::size_t index) {
 
 // ---- usage reports
 
-// Service time earned so far: from the claim to now, to the end, or to the end of what was bought. A device that never sent a reading earns nothing.
+// Service time earned so far: from the claim to now, to the end, or to the end of what was bought, without the time in which this node was
+// away. A device that never sent a reading earns nothing. What was reported once is never taken back.
 std::int64_t DeliveryCore::active_ms(const Served& served, const ServedDevice& device) const {
-  if (device.meter.readings() == 0) return 0;
+  if (device.meter.readings() == 0) return device.granted.active_reported_ms;
   TimeMs until = device.over ? device.ended_at : now();
   if (device.granted.expires) until = std::min(until, *device.granted.expires);
-  return std::max<std::int64_t>(until - served.view.claimed, 0);
+  return std::max(until - served.view.claimed - device.absent_ms, device.granted.active_reported_ms);
 }
 
 void DeliveryCore::report(Served& served) {

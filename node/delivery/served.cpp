@@ -1,5 +1,7 @@
 #include "node/delivery/served.h"
 
+#include <charconv>
+
 namespace agiddi::node {
 namespace {
 
@@ -18,6 +20,13 @@ bool text(const Json& json, const char* name, std::string& out) {
 
 bool read_account(const Json* json, BrokerAccount& out) {
   return json != nullptr && text(*json, "topic", out.topic) && text(*json, "username", out.username) && text(*json, "password", out.password);
+}
+
+bool milliseconds(const Json& json, const char* name, std::int64_t& out) {
+  std::string digits;
+  if (!text(json, name, digits)) return false;
+  const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
+  return failure == std::errc{} && end == digits.data() + digits.size() && out >= 0;
 }
 
 Bytes key(std::string_view prefix, std::initializer_list<BytesView> parts) {
@@ -63,9 +72,11 @@ Bytes session_note(const Served& served) {
   for (const ServedDevice& device : served.devices) {
     Json entry = account_json(device.account);
     entry.set("device", device.granted.device.hex());
+    entry.set("absentMs", std::to_string(device.absent_ms));
     devices.push(std::move(entry));
   }
   return Json::object({{"epoch", std::to_string(served.view.epoch)},
+                       {"aliveAt", std::to_string(served.alive_at)},
                        {"application", account_json(served.account)},
                        {"token", served.token},
                        {"devices", std::move(devices)}})
@@ -76,6 +87,7 @@ bool read_session_note(BytesView note, Served& served) {
   const auto json = parse_json(note);
   std::string epoch;
   if (!json || !text(*json, "epoch", epoch) || epoch != std::to_string(served.view.epoch)) return false;
+  if (!milliseconds(*json, "aliveAt", served.alive_at)) return false;
   if (!read_account(json->find("application"), served.account) || !text(*json, "token", served.token)) return false;
   const Json* devices = json->find("devices");
   if (!devices || !devices->is_array() || devices->items().size() != served.devices.size()) return false;
@@ -83,7 +95,7 @@ bool read_session_note(BytesView note, Served& served) {
     std::string device;
     const Json& entry = devices->items()[i];
     if (!text(entry, "device", device) || device != served.devices[i].granted.device.hex()) return false;
-    if (!read_account(&entry, served.devices[i].account)) return false;
+    if (!read_account(&entry, served.devices[i].account) || !milliseconds(entry, "absentMs", served.devices[i].absent_ms)) return false;
   }
   return true;
 }

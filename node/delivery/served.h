@@ -33,6 +33,7 @@ struct ServedDevice {
   std::optional<DeviceAccess> access;        // nothing when it could not be opened: then the device is never commanded
   std::map<std::uint64_t, OutboxEntry> outbox;   // by sequence: counted, not yet acknowledged by the broker (MQTT delivery)
 
+  std::int64_t absent_ms = 0;                // in which this node was not there to serve it: nobody earned that time
   bool over = false;                         // told to stop; nothing of it is forwarded any more
   TimeMs ended_at = 0;                       // when over: what its time earned ends here
   bool command_on_way = false;
@@ -50,6 +51,7 @@ struct Served {
   // The application's side.
   BrokerAccount account;                     // MQTT
   std::string token;                         // streams
+  TimeMs alive_at = 0;                       // when a run of this node last took the integration up
   bool attached = false;                     // MQTT: somebody is subscribed
   std::shared_ptr<StreamSink> sink;          // streams: the client, if there is one
 

@@ -1,11 +1,15 @@
 """Nodes that die: the path goes on through the others, and who comes back catches up."""
 
+import json
 import os
 import signal
 import subprocess
 import time
 
+import pytest
+
 from client import binary, device, wait_until
+from test_access import integrate, listening_device, path_of
 
 
 def commit(cluster, nodes, count: int = 1):
@@ -71,6 +75,22 @@ def test_every_node_killed_at_once_loses_nothing(own_cluster):
     cluster.wait_ready()
     commit(cluster, [0, 1, 2, 3], 4)
     assert len({b["stateDigest"] for b in cluster.wait_same_height()}) == 1
+
+
+def test_nobody_pays_for_the_time_in_which_the_serving_node_was_dead(own_cluster):
+    cluster = own_cluster
+    urn = listening_device(cluster, {"perMinute": "0.60"}, interval_ms=50)
+    provider, application = (float(cluster.balance(who)[0]) for who in (cluster.provider, cluster.application))
+    made = integrate(cluster, cluster.pay(urn, minutes=0.1, starts="integration"), [urn]).json  # six seconds at node 4
+    for _, data in zip(range(5), cluster.nodes[3].stream(path_of(made["delivery"]["url"]))):
+        assert json.loads(data[1])["device"] == urn
+    cluster.stop_node(4, kill=True)
+    wait_until("the paid time is over", lambda: cluster.nodes[0].get("/v1/status").json["time"] > made["grants"][0]["expires"])
+    cluster.start_node(4)
+    wait_until("settled", lambda: cluster.balance(cluster.application)[1] == "0", 60)
+    earned = float(cluster.balance(cluster.provider)[0]) - provider
+    assert 0 < earned < 0.035  # some of six seconds, at one cent a second
+    assert application - float(cluster.balance(cluster.application)[0]) == pytest.approx(earned, abs=0.000001)
 
 
 def test_sigterm_stops_within_two_seconds(own_cluster):
