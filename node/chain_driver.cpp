@@ -304,7 +304,6 @@ void ChainDriver::apply(consensus::CommittedBatch batch) {
     die("block " + std::to_string(header.height) + " does not reproduce its certified header");
   }
   ledger_.apply(executed.apply);
-  if (batch.expected) ledger_.store_certificate(header.height, batch.expected->certificate);
   refresh_snapshot();
 
   std::vector<std::pair<Hash, Outcome>> outcomes;

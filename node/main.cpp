@@ -38,7 +38,8 @@ int main(int argc, char** argv) {
     }
     if (argument == "--check-store") {
       check_store = true;
-    } else if (argument == "--config" && i + 1 < argc) {
+    } else if (argument == "--config") {
+      if (i + 1 == argc) return usage("--config needs a file");
       config_file = argv[++i];
     } else {
       return usage("does not know '" + argument + "'");

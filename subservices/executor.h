@@ -14,10 +14,12 @@
 #include "ledger/ledger.h"
 #include "protocol/block.h"
 #include "protocol/genesis.h"
+#include "protocol/limits.h"
 
 namespace agiddi::subservices {
 
-inline constexpr std::size_t kSweepMax = 1000;
+// Twice what a full block can add, so that a backlog always shrinks.
+inline constexpr std::size_t kSweepMax = 2 * limits::kBatchTransactionsMax;
 
 // Something that a block did, for the event stream and the data plane.
 // kind "device":      state registered, updated, retired; subject = device id

@@ -165,9 +165,13 @@ void BrokerLink::grant(BrokerGrant grant, std::function<void(bool)> done) {
   if (connected_) command(std::move(commands), {username});
 }
 
-void BrokerLink::revoke(const std::string& username) {
-  if (grants_.erase(username) == 0 || !connected_) return;
-  command(Json::array({Json::object({{"command", "revoke"}, {"username", username}})}), {""});
+bool BrokerLink::revoke(const std::string& username) {
+  const auto found = grants_.find(username);
+  if (found == grants_.end()) return false;
+  const bool unanswered = static_cast<bool>(found->second.waiting);
+  grants_.erase(found);
+  if (connected_) command(Json::array({Json::object({{"command", "revoke"}, {"username", username}})}), {""});
+  return unanswered;
 }
 
 void BrokerLink::listen(const std::string& topic) {

@@ -43,7 +43,8 @@ class BrokerLink {
 
   // done(true) once it is in force, done(false) when the plugin refuses it. Waits through a lost connection.
   void grant(BrokerGrant grant, std::function<void(bool)> done = {});
-  void revoke(const std::string& username);
+  // True when the grant had not been answered yet; then its `done` is never called.
+  bool revoke(const std::string& username);
   void listen(const std::string& topic);
   void unlisten(const std::string& topic);
   // False: no connection, or the queue is full. done comes on the lane.

@@ -15,6 +15,7 @@ constexpr auto kAccessWait = std::chrono::milliseconds(5'000);      // for the b
 constexpr TimeMs kGrantMax_ms = 365LL * 86'400'000;                 // of a grant at the broker that has no end in time
 constexpr TimeMs kGrantAfter_ms = 10'000;                           // the broker's own end comes after ours, which tells the device first
 constexpr std::size_t kWaitersMax = 64;
+constexpr int kCurrentChecks = 6;                                   // in a row, at the pace of the upkeep
 
 MqttOptions broker_options(const DeliveryOptions& options, const std::string& member) {
   MqttOptions out;
@@ -64,10 +65,7 @@ void DeliveryCore::start() {
       if (event.kind == "integration") self->lane_.post_always([core = self.get(), id = event.subject] { core->refresh(id); });
     }
   });
-  lane_.post_always([this] {
-    resume();
-    upkeep();
-  });
+  lane_.post_always([this] { upkeep(); });
 }
 
 void DeliveryCore::stop() {
@@ -116,6 +114,17 @@ Served* DeliveryCore::find(const Hash& id) {
 
 // ---- integrations come and go
 
+// Blocks of the past, read again after an absence, must not start what has ended since or was used up further: nothing is taken up before
+// this node has caught up with the others.
+void DeliveryCore::catch_up() {
+  const ChainStatus status = chain_.status();
+  const bool current = status.peers.empty() || (status.has_quorum && !status.syncing);
+  current_checks_ = current ? current_checks_ + 1 : 0;
+  if (!status.peers.empty() && current_checks_ < kCurrentChecks) return;  // the others have had time to say how far they are
+  caught_up_ = true;
+  resume();
+}
+
 void DeliveryCore::resume() {
   const std::vector<Hash> mine = ledger_.served_by(member_);
   forget_strangers(mine);
@@ -143,6 +152,7 @@ void DeliveryCore::refresh(const Hash& id) {
   }
   if (view->node != member_) return;
   if (served == nullptr) {
+    if (!caught_up_) return;
     if (view->state == IntegrationState::active || view->state == IntegrationState::closing) serve(std::move(*view));
     return;
   }
@@ -379,7 +389,7 @@ void DeliveryCore::delivery_for(const Hash& id, bool rotate, AccessDone done) {
   Served* served = find(id);
   if (served == nullptr || served->ended) return done(fail(Status::not_found, "This node does not serve that integration."));
   if (rotate && served->over_mqtt()) {
-    broker_->revoke(served->account.username);
+    if (broker_->revoke(served->account.username)) --served->grants_pending;
     applications_.erase(served->account.username);
     served->attached = false;
     served->account = random_account("out");

@@ -47,6 +47,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   Served* find(const Hash& id);
 
   // delivery_core.cpp
+  void catch_up();
   void resume();
   void count_absence(Served& served);
   void forget_strangers(const std::vector<Hash>& served);
@@ -94,6 +95,8 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   std::array<std::atomic<std::uint64_t>, kCounts> counts_{};
   std::atomic<bool> broker_up_{false};
   std::uint64_t subscription_ = 0;
+  bool caught_up_ = false;
+  int current_checks_ = 0;
   bool started_ = false, stopping_ = false;
 
   std::unordered_map<Hash, Served, HashHasher> served_;

@@ -23,6 +23,7 @@ constexpr TimeMs kCommandExpiry_ms = 365LL * 86'400'000;
 
 void DeliveryCore::upkeep() {
   if (stopping_) return;
+  if (!caught_up_) catch_up();
   const TimeMs time = now();
   std::vector<Hash> gone;
   for (auto& [id, served] : served_) {
@@ -39,7 +40,7 @@ void DeliveryCore::upkeep() {
     if ((served.report_due || served.changed) && !served.report_on_way && !served.settled && time >= served.report_at) report(served);
     if (served.ended && !served.credentials_gone && time - served.ended_at > kLinger_ms) {
       served.credentials_gone = true;
-      if (served.over_mqtt()) broker_->revoke(served.account.username);
+      if (served.over_mqtt() && broker_->revoke(served.account.username)) --served.grants_pending;
       applications_.erase(served.account.username);
     }
     if (served.settled && served.credentials_gone && time - served.ended_at > kRemember_ms) gone.push_back(id);
@@ -80,7 +81,8 @@ void DeliveryCore::end_device(Served& served, std::size_t index, MeterEnd reason
   device.meter.stop(reason);
   keep_meter(served, device);
   broker_->unlisten(device.account.topic);
-  broker_->revoke(device.account.username);
+  if (broker_->revoke(device.account.username) && --served.grants_pending == 0) grants_settled(served);
+  routes_.erase(device.account.topic);
   served.changed = served.report_due = true;
   if (device.access) send_stop(served, index);
   log_info("a device has ended", {{"integration", served.view.id.hex()},

@@ -211,8 +211,8 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
         }
       }
       link.stream.reset();
+      for (const auto& frame : link.queue) link.queued_bytes -= frame->size();  // a send() under way may have counted its frame already
       link.queue.clear();
-      link.queued_bytes = 0;
       if (!self->stopping_) co_await pause(link.strand, wait);
       wait = std::min(wait * 2, kDialPauseMax);
     }

@@ -8,6 +8,7 @@
 #include "protocol/limits.h"
 #include "subservices/access/integration_records.h"
 #include "subservices/payment/payment_rules.h"
+#include "subservices/registration/device_records.h"
 
 namespace agiddi::subservices {
 namespace {
@@ -106,6 +107,22 @@ Result<std::vector<ItemToGrant>> items_to_grant(const StateView& state, const Ac
   return items;
 }
 
+// Every device must have a sensor whose readings can be given in the unit that is asked for.
+Result<void> check_unit(const RuleContext& context, const AccessRequest& request, const std::vector<ItemToGrant>& items) {
+  const ontology::Unit* wanted = request.unit.empty() ? nullptr : ontology::units().find(request.unit);
+  if (!wanted) return {};
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const auto record = load_known<records::DeviceVersion>(context.state, keys::device_version(request.devices[i], items[i].item.version()));
+    const ontology::DeviceDescription description = recorded_description(record);
+    const bool fits = std::any_of(description.sensors.begin(), description.sensors.end(), [&](const auto& sensor) {
+      const ontology::Unit* declared = ontology::units().find(sensor.unit);
+      return declared && ontology::commensurable(*declared, *wanted);
+    });
+    if (!fits) return fail_field("/delivery/unit", "no sensor of " + device_urn(request.devices[i]) + " can be expressed in " + wanted->iri);
+  }
+  return {};
+}
+
 // When the time bought for an item ends.
 TimeMs end_of_time(const RuleContext& context, const records::Payment& payment, const records::PaymentItem& item) {
   return (payment.starts_with_integration() ? context.timestamp : payment.timestamp_ms()) + item.limit_ms();
@@ -179,6 +196,7 @@ Result<RuleOutcome> integration_create(RuleContext& context, const Transaction& 
   auto items = items_to_grant(context.state, *request);
   if (!items) return tl::unexpected(items.error());
   if (const auto grantable = check_grantable(context, *request, *payment, *items); !grantable) return tl::unexpected(grantable.error());
+  if (const auto fits = check_unit(context, *request, *items); !fits) return tl::unexpected(fits.error());
 
   const Hash id = integration_id(transaction.id);
   records::Integration integration;

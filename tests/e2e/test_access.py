@@ -215,3 +215,40 @@ SELECT ?access WHERE {{ ?access a agiddi:DataAccess ; ?p <{urn}> }}"""
     node = cluster.nodes[1]
     wait_until("the access record", lambda: made["integration"] in node.request(
         "POST", "/sparql", query.encode(), {"Content-Type": "application/sparql-query"}).text)
+
+
+def test_a_unit_that_no_sensor_can_express_is_refused_and_consumes_nothing(cluster):
+    urn = cluster.new_device()
+    payment = cluster.pay(urn, minutes=10)
+    for unit in ("m", "furlongs"):
+        answer = cluster.nodes[3].signed("/v1/integrations", {"application": cluster.application.did, "payment": payment["payment"], "devices": [urn],
+                                                             "delivery": {"protocol": "sse", "unit": unit}}, cluster.application, "integration.create")
+        assert answer.status == 422 and answer.json["errors"][0]["pointer"] == "/delivery/unit", answer
+    assert integrate(cluster, payment, [urn]).status == 201
+
+
+def test_readings_are_converted_on_request(cluster):
+    urn = listening_device(cluster, {"perKilobyte": "0.10"}, interval_ms=20)
+    document = {"application": cluster.application.did, "payment": cluster.pay(urn, kilobytes=0.2)["payment"], "devices": [urn],
+                "delivery": {"protocol": "sse", "unit": "[degF]"}}
+    made = cluster.nodes[3].signed("/v1/integrations", document, cluster.application, "integration.create").json
+    found = measurements(cluster.nodes[3], made["delivery"])
+    assert found[0]["hasResult"]["unit"].endswith("DEG_F")
+    assert found[0]["hasResult"]["numericValue"] == pytest.approx(12.4 * 9 / 5 + 32)  # the table's first reading
+
+
+def test_credentials_renewed_by_several_calls_at_once(cluster):
+    urn = cluster.new_device()
+    made = integrate(cluster, cluster.pay(urn, minutes=10), [urn], protocol="mqtt").json
+    node, path = cluster.nodes[3], f"/v1/integrations/{made['integration']}/credentials"
+
+    def renew():
+        return node.signed(path, {"integration": made["integration"]}, cluster.application, "integration.credentials")
+
+    threads = [threading.Thread(target=renew) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    answer = renew()
+    assert answer.status in (200, 201), answer

@@ -30,7 +30,9 @@ void declare_pay(Command& program) {
     auto payment = text_member(*answer, "payment");
     if (!payment) return tl::unexpected(payment.error());
     const Json* height = answer->find("height");
-    return Answer{*answer, quote_text(*quote) + "payment " + *payment + (height ? ", block " + height->dump() : "") + "\n"};
+    const Json* transaction = answer->find("transaction");
+    return Answer{*answer, quote_text(*quote) + "payment " + *payment + (height ? ", block " + height->dump() : "") + "\n" +
+                               (transaction && transaction->is_string() ? "transaction " + transaction->as_string() + "\n" : "")};
   });
 }
 
