@@ -66,11 +66,11 @@ TEST_CASE("a document that reached a block keeps its outcome and its jti, also w
 TEST_CASE("seen documents are forgotten when their window has passed, a bounded number in each block") {
   World world;
   std::vector<Transaction> transactions;
-  for (int i = 0; i < 1500; ++i) transactions.push_back(world.sign(world.poor, "governance.propose", Json::object({})));
+  for (std::size_t i = 0; i < kSweepMax + 500; ++i) transactions.push_back(world.sign(world.poor, "governance.propose", Json::object({})));
   for (const auto& answer : world.block(std::move(transactions))) REQUIRE(answer.status() == 422);
-  CHECK(records(world, 'S') == 1500);
+  CHECK(records(world, 'S') == kSweepMax + 500);
   world.sweep_after(10 * kMinute - kSecond);
-  CHECK(records(world, 'S') == 1500);
+  CHECK(records(world, 'S') == kSweepMax + 500);
   world.sweep_after(2 * kSecond);
   CHECK(records(world, 'S') == 500);
   world.sweep_after(1);
