@@ -19,7 +19,6 @@ constexpr std::size_t kVerifyQueue = 4'096;
 constexpr std::size_t kApplyQueue = 256;
 constexpr auto kTick = std::chrono::milliseconds(5);
 constexpr std::uint64_t kRecentBlocksMax = 10'000;                        // read at start for the ids of recent transactions
-constexpr std::uint64_t kCertificateGapMax = 4 * limits::kWindowHeights;  // no vote goes further beyond the last certificate
 
 std::int64_t wall_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -92,13 +91,9 @@ consensus::Restored ChainDriver::restored() const {
   for (ledger::LogRecord& record : ledger_.log_read_all()) restored.log.push_back({std::move(record.key), std::move(record.value)});
   const auto view = snapshot();
   restored.applied = view->height();
-  std::uint64_t first_missing = restored.applied > kCertificateGapMax ? restored.applied - kCertificateGapMax : 1;
-  while (first_missing <= restored.applied && view->certificate(first_missing)) ++first_missing;
-  if (first_missing > 1) {
-    const std::uint64_t height = first_missing - 1;
-    restored.certified = consensus::CertifiedHeader{*view->header(height), *view->certificate(height)};
-  }
-  for (std::uint64_t height = first_missing; height <= restored.applied; ++height) restored.uncertified.push_back(*view->header(height));
+  const std::uint64_t certified = view->certified_height();
+  if (certified > 0) restored.certified = consensus::CertifiedHeader{*view->header(certified), *view->certificate(certified)};
+  for (std::uint64_t height = certified + 1; height <= restored.applied; ++height) restored.uncertified.push_back(*view->header(height));
   const std::size_t wanted = consensus::MempoolLimits{}.remembered;
   for (std::uint64_t height = restored.applied; height > 0 && restored.recent_transactions.size() < wanted && restored.applied - height < kRecentBlocksMax; --height) {
     const std::vector<Hash> ids = view->batch(height)->transactions;
