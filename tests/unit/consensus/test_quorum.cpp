@@ -1,4 +1,4 @@
-// Quorum arithmetic for every number of members (DESIGN.md section 2).
+// Quorum arithmetic for every number of members.
 #include <catch2/catch.hpp>
 
 #include "replica_net.h"
