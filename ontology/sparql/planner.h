@@ -61,6 +61,7 @@ class Planner {
   double estimate(const Unit& unit, const SlotSet& bound);
   double estimate(const PatternTriple& triple, const SlotSet& bound);
   double estimate(const Node& node);
+  double number_of(TermId id);
   double range_count(const PatternTriple& triple, double base);
   const PredicateStatistics& statistics(TermId predicate);
 

@@ -37,15 +37,38 @@ const Planner::PredicateStatistics& Planner::statistics(TermId predicate) {
   return statistics_.emplace(predicate, out).first->second;
 }
 
+double Planner::number_of(TermId id) {
+  const auto& number = execution_.value(id).number;
+  return number ? number->as_double() : 0;
+}
+
 double Planner::range_count(const PatternTriple& triple, double base) {
   const auto known = range_counts_.find(&triple);
   if (known != range_counts_.end()) return known->second;
   const NumberRange& range = ranges_.at(triple.object.slot);
-  std::size_t seen = 0;
-  auto visit = [&](TermId, TermId) { return ++seen < kRangeCounted; };
+  const ledger::Term* low = range.low ? &*range.low : nullptr;
+  const ledger::Term* high = range.high ? &*range.high : nullptr;
   const TermId predicate = id_of(triple.predicate);
-  graph_->scan_number_range(predicate, range.low ? &*range.low : nullptr, range.high ? &*range.high : nullptr, false, std::ref(visit));
-  const double count = seen < kRangeCounted ? static_cast<double>(seen) : std::max<double>(kRangeCounted, base / 3);
+  std::size_t seen = 0;
+  TermId first = kNoTerm, last = kNoTerm, end = kNoTerm;
+  auto visit = [&](TermId, TermId o) {
+    if (seen == 0) first = o;
+    last = o;
+    return ++seen < kRangeCounted;
+  };
+  graph_->scan_number_range(predicate, low, high, false, std::ref(visit));
+  double count = static_cast<double>(seen);
+  if (seen == kRangeCounted) {
+    // More than was counted: as densely as it began, up to the largest value of the range.
+    auto visit_end = [&](TermId, TermId o) {
+      end = o;
+      return false;
+    };
+    graph_->scan_number_range(predicate, low, high, true, std::ref(visit_end));
+    const double from = number_of(first), counted = number_of(last) - from, whole = number_of(end) - from;
+    const double guess = counted > 0 && whole >= counted ? count * whole / counted : base / 3;
+    count = std::clamp(guess, count, std::max(count, base));
+  }
   range_counts_.emplace(&triple, count);
   return count;
 }

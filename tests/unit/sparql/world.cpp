@@ -4,20 +4,31 @@
 #include <stdexcept>
 #include <vector>
 
+#include "ledger/triple_store.h"
 #include "ontology/rdf_io.h"
 
 namespace agiddi::tests {
 
 namespace sparql = ontology::sparql;
 
-sparql::MemorySource graph_of(std::string_view turtle) {
+namespace {
+
+std::vector<ledger::Triple> parsed(std::string_view turtle) {
   const std::string text = "@prefix : <http://x/> . @prefix xsd: <http://www.w3.org/2001/XMLSchema#> . " + std::string(turtle);
-  const auto triples = ontology::parse_turtle(text, "http://x/");
+  auto triples = ontology::parse_turtle(text, "http://x/");
   if (!triples) throw std::runtime_error("the test's Turtle is wrong: " + triples.error().detail);
+  return *std::move(triples);
+}
+
+}  // namespace
+
+sparql::MemorySource graph_of(std::string_view turtle) {
   sparql::MemorySource source;
-  for (const auto& triple : *triples) source.add(triple);
+  for (const auto& triple : parsed(turtle)) source.add(triple);
   return source;
 }
+
+std::shared_ptr<const ledger::TripleSource> ledger_graph_of(std::string_view turtle) { return ledger::make_memory_triples(parsed(turtle)); }
 
 namespace {
 
@@ -53,9 +64,9 @@ std::string shown(const ledger::Term& term) {
 }  // namespace
 
 std::string ask(const ledger::TripleSource& source, std::string_view query, bool ordered, const sparql::Limits& limits) {
-  const auto parsed = sparql::parse_query(std::string(kPrefixes) + std::string(query));
-  if (!parsed) return "error " + std::to_string(static_cast<int>(parsed.error().status)) + ": " + parsed.error().detail;
-  const auto result = sparql::evaluate(*parsed, sparql::Dataset(source), limits, nullptr, 1'700'000'000'123);
+  const auto asked = sparql::parse_query(std::string(kPrefixes) + std::string(query));
+  if (!asked) return "error " + std::to_string(static_cast<int>(asked.error().status)) + ": " + asked.error().detail;
+  const auto result = sparql::evaluate(*asked, sparql::Dataset(source), limits, nullptr, 1'700'000'000'123);
   if (!result) return "error " + std::to_string(static_cast<int>(result.error().status)) + ": " + result.error().detail;
   std::vector<std::string> rows;
   switch (result->form) {
