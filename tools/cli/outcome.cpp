@@ -38,6 +38,8 @@ std::string problem_text(const Json& problem) {
   if (errors && errors->is_array()) {
     for (const Json& error : errors->items()) {
       const std::string pointer = text_member(error, "pointer");
+      // A single error usually is the detail already.
+      if (errors->items().size() == 1 && out.find(text_member(error, "detail")) != out.npos && out.find(pointer) != out.npos) break;
       out += "  " + (pointer.empty() ? "(document)" : pointer) + ": " + text_member(error, "detail") + "\n";
     }
   }

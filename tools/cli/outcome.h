@@ -33,7 +33,7 @@ tl::unexpected<Failure> wrong_usage(std::string detail);
 // Passes an Error on as a Failure.
 inline tl::unexpected<Failure> passed_on(const Error& error) { return tl::unexpected(Failure(error)); }
 
-// "refused (402 Payment required): …" and a line for each pointer.
+// "refused (402 Payment required): …" and a line for each pointer that the detail does not tell already.
 std::string problem_text(const Json& problem);
 
 }  // namespace agiddi::tools
