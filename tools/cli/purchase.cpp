@@ -5,15 +5,6 @@
 #include "tools/cli/ids.h"
 
 namespace agiddi::tools {
-namespace {
-
-std::string shown(const Json& object, std::string_view name) {
-  const Json* value = object.find(name);
-  if (!value) return "-";
-  return value->is_string() ? value->as_string() : value->dump();
-}
-
-}  // namespace
 
 void PurchaseArguments::declare(Command& command) {
   command.options("--device", devices, "Id of a device (urn:agiddi:device:…); may be repeated");

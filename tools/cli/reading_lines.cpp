@@ -11,7 +11,7 @@ constexpr std::size_t kDevicesMax = 10'000, kMissingMax = 10'000;
 constexpr std::string_view kDevicePrefix = "urn:agiddi:device:";
 constexpr std::size_t kShortId = 8;
 
-std::string shown(const Json* value) {
+std::string shown_value(const Json* value) {
   if (!value) return "-";
   return value->is_string() ? value->as_string() : value->dump();
 }
@@ -29,16 +29,16 @@ std::optional<std::uint64_t> count_of(const Json& object, std::string_view name)
 }  // namespace
 
 std::string reading_text(const Json& measurement, bool with_device) {
-  const std::string sensor = shown(measurement.find("madeBySensor"));
+  const std::string sensor = shown_value(measurement.find("madeBySensor"));
   const Json* result = measurement.find("hasResult");
-  const std::string unit = result ? shown(result->find("unit")) : "-";
+  const std::string unit = result ? shown_value(result->find("unit")) : "-";
   const ontology::Unit* known = ontology::units().find(unit);
-  std::string out = shown(measurement.find("resultTime")) + "  ";
+  std::string out = shown_value(measurement.find("resultTime")) + "  ";
   if (with_device) {
-    const std::string device = shown(measurement.find("device"));
+    const std::string device = shown_value(measurement.find("device"));
     out += device.starts_with(kDevicePrefix) ? device.substr(kDevicePrefix.size(), kShortId) + "…  " : device + "  ";
   }
-  return out + sensor.substr(sensor.rfind('/') + 1) + "  " + (result ? shown(result->find("numericValue")) : "-") + " " + (known && !known->ucum.empty() ? known->ucum : unit);
+  return out + sensor.substr(sensor.rfind('/') + 1) + "  " + (result ? shown_value(result->find("numericValue")) : "-") + " " + (known && !known->ucum.empty() ? known->ucum : unit);
 }
 
 bool ReadingLines::is_new(const Json& measurement) {

@@ -10,11 +10,11 @@ using std::chrono::seconds;
 
 namespace {
 
-struct World {
+struct ContactWorld {
   std::vector<std::string> said;
   Contact::Clock::time_point now{};
   Contact contact;
-  explicit World(milliseconds patience) : contact("the node", patience, [this](const std::string& line) { said.push_back(line); }) {}
+  explicit ContactWorld(milliseconds patience) : contact("the node", patience, [this](const std::string& line) { said.push_back(line); }) {}
   void up() { contact.up(now); }
   bool lost(const std::string& why = "gone") { return contact.lost(why, now); }
 };
@@ -22,7 +22,7 @@ struct World {
 }  // namespace
 
 TEST_CASE("a loss, the attempts and the return are told once each") {
-  World w(seconds(60));
+  ContactWorld w(seconds(60));
   w.up();
   CHECK(w.said.empty());
   w.now += seconds(100);
@@ -38,7 +38,7 @@ TEST_CASE("a loss, the attempts and the return are told once each") {
 }
 
 TEST_CASE("pauses are bounded, a new reason is told at once, the same one now and then, and patience ends") {
-  World w(seconds(12));
+  ContactWorld w(seconds(12));
   CHECK(w.lost("refused"));
   CHECK(w.said.back() == "cannot reach the node: refused; trying again for up to 12 s");
   w.now += milliseconds(300);
@@ -56,7 +56,7 @@ TEST_CASE("pauses are bounded, a new reason is told at once, the same one now an
 }
 
 TEST_CASE("a far end that accepts and drops for ever is given up too") {
-  World w(seconds(10));
+  ContactWorld w(seconds(10));
   w.up();
   int rounds = 0;
   while (w.lost("dropped")) {
@@ -69,7 +69,7 @@ TEST_CASE("a far end that accepts and drops for ever is given up too") {
 }
 
 TEST_CASE("one that stood for a while is waited for anew") {
-  World w(seconds(10));
+  ContactWorld w(seconds(10));
   CHECK(w.lost());
   w.now += seconds(9);
   w.up();
@@ -81,7 +81,7 @@ TEST_CASE("one that stood for a while is waited for anew") {
 }
 
 TEST_CASE("no patience at all: the first loss is the end") {
-  World w(milliseconds(0));
+  ContactWorld w(milliseconds(0));
   w.up();
   CHECK_FALSE(w.lost());
 }

@@ -24,9 +24,9 @@ std::string refusal(int status, const std::string& detail) {
 }
 
 // Gives the answers one connection each, in order, and notes the targets that were asked for; then it is gone.
-class Server {
+class StreamServer {
  public:
-  explicit Server(std::vector<std::string> answers) : acceptor_(io_, tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0)), answers_(std::move(answers)) {
+  explicit StreamServer(std::vector<std::string> answers) : acceptor_(io_, tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0)), answers_(std::move(answers)) {
     port_ = acceptor_.local_endpoint().port();
     thread_ = std::thread([this] {
       for (const std::string& answer : answers_) {
@@ -42,7 +42,7 @@ class Server {
       acceptor_.close();
     });
   }
-  ~Server() { join(); }
+  ~StreamServer() { join(); }
   Json delivery(const std::string& token) const { return Json::object({{"url", "http://127.0.0.1:" + std::to_string(port_) + "/s?token=" + token}}); }
   void join() {
     if (thread_.joinable()) thread_.join();
@@ -62,7 +62,7 @@ struct Story {
   int probes_until_end = 1000, renewals = 0;
   bool stop = false;
   Follower follower;
-  explicit Story(Server& server) {
+  explicit Story(StreamServer& server) {
     follower.node = "http://node";
     follower.measurement = [this](const std::string& text) { return readings.push_back(text), true; };
     follower.ended = [this]() -> Outcome<bool> { return probes_until_end-- <= 0; };
@@ -82,7 +82,7 @@ struct Story {
 }  // namespace
 
 TEST_CASE("a broken stream is taken up again, with new credentials when the old ones are refused, until the end") {
-  Server server({std::string(kStream) + "data: 1\n\n", refusal(401, "no"), refusal(503, "starting"), std::string(kStream) + "data: 2\n\n: end: time used up\n\n"});
+  StreamServer server({std::string(kStream) + "data: 1\n\n", refusal(401, "no"), refusal(503, "starting"), std::string(kStream) + "data: 2\n\n: end: time used up\n\n"});
   Story story(server);
   story.probes_until_end = 3;
   const auto end = follow_stream(server.delivery("first"), story.follower);
@@ -98,7 +98,7 @@ TEST_CASE("a broken stream is taken up again, with new credentials when the old 
 }
 
 TEST_CASE("a node that stays away is given up after the patience, and says so") {
-  Server server({std::string(kStream) + "data: 1\n\n"});
+  StreamServer server({std::string(kStream) + "data: 1\n\n"});
   Story story(server);
   story.follower.patience = std::chrono::milliseconds(700);
   const auto end = follow_stream(server.delivery("first"), story.follower);
@@ -109,12 +109,12 @@ TEST_CASE("a node that stays away is given up after the patience, and says so") 
 
 TEST_CASE("another reader with the same key is not fought with") {
   for (const char* comment : {": end: a newer stream took over\n\n", ": end: the credentials were renewed\n\n"}) {
-    Server server({std::string(kStream) + comment});
+    StreamServer server({std::string(kStream) + comment});
     Story story(server);
     CHECK_FALSE(follow_stream(server.delivery("first"), story.follower));
     CHECK(story.renewals == 0);
   }
-  Server server({refusal(401, "no"), refusal(401, "no")});   // refused again soon after its own renewal
+  StreamServer server({refusal(401, "no"), refusal(401, "no")});   // refused again soon after its own renewal
   Story story(server);
   CHECK_FALSE(follow_stream(server.delivery("first"), story.follower));
   CHECK(story.renewals == 1);
@@ -122,20 +122,20 @@ TEST_CASE("another reader with the same key is not fought with") {
 
 TEST_CASE("a refusal for good ends at once; so do the user and a closed output") {
   {
-    Server server({refusal(409, "The integration's delivery is over MQTT.")});
+    StreamServer server({refusal(409, "The integration's delivery is over MQTT.")});
     Story story(server);
     const auto end = follow_stream(server.delivery("first"), story.follower);
     REQUIRE_FALSE(end);
     CHECK(detail_of(end.error()) == "The integration's delivery is over MQTT.");
   }
   {
-    Server server({std::string(kStream) + "data: 1\n\n"});
+    StreamServer server({std::string(kStream) + "data: 1\n\n"});
     Story story(server);
     story.follower.measurement = [&](const std::string&) { return story.stop = true; };
     CHECK(follow_stream(server.delivery("first"), story.follower).value() == FollowEnd::interrupted);
   }
   {
-    Server server({std::string(kStream) + "data: 1\n\ndata: 2\n\n"});
+    StreamServer server({std::string(kStream) + "data: 1\n\ndata: 2\n\n"});
     Story story(server);
     story.follower.measurement = [&](const std::string& text) { return story.readings.push_back(text), false; };
     CHECK_FALSE(follow_stream(server.delivery("first"), story.follower));
@@ -145,7 +145,7 @@ TEST_CASE("a refusal for good ends at once; so do the user and a closed output")
 
 TEST_CASE("MQTT: a broker that is not there is waited for, and the node's word ends it") {
   const Json delivery = Json::object({{"broker", "mqtt://127.0.0.1:1"}, {"topic", "out/x"}, {"username", "u"}, {"password", "p"}});
-  Server server({});
+  StreamServer server({});
   Story story(server);
   story.follower.patience = std::chrono::milliseconds(600);
   const auto away = follow_mqtt(delivery, story.follower);

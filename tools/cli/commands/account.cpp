@@ -9,7 +9,6 @@ std::string account_text(const Json& account) {
   std::string out;
   const Json* balances = account.find("balances");
   if (!balances || !balances->is_array()) return out;
-  const auto shown = [](const Json& object, std::string_view name) { return text_member(object, name).value_or("-"); };
   for (const Json& balance : balances->items()) {
     out += shown(balance, "available") + " " + shown(balance, "currency") + " available, " + shown(balance, "escrow") + " in escrow\n";
   }

@@ -6,12 +6,6 @@
 namespace agiddi::tools {
 namespace {
 
-std::string shown(const Json& object, std::string_view name) {
-  const Json* value = object.find(name);
-  if (!value || value->is_null()) return "-";
-  return value->is_string() ? value->as_string() : value->dump();
-}
-
 std::string node_text(const Json& node) {
   return shown(node, "id") + "  " + shown(node, "url") + "  pid " + shown(node, "pid") + "  " + shown(node, "state") + "  height " + shown(node, "height") + "\n";
 }

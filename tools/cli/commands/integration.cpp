@@ -5,16 +5,10 @@
 namespace agiddi::tools {
 namespace {
 
-struct Options {
+struct IntegrationOptions {
   std::string node, key, id;
   FollowOptions following;
 };
-
-std::string shown(const Json& object, std::string_view name, const char* otherwise = "-") {
-  const Json* value = object.find(name);
-  if (!value || value->is_null()) return otherwise;
-  return value->is_string() ? value->as_string() : value->dump();
-}
 
 std::string integration_text(const Json& record) {
   const Json* delivery = record.find("delivery");
@@ -35,12 +29,12 @@ std::string integration_text(const Json& record) {
   return out;
 }
 
-Outcome<Json> show(NodeClient& node, const std::string& id) {
+Outcome<Json> integration_record(NodeClient& node, const std::string& id) {
   if (auto fits = check_id("ID", id); !fits) return tl::unexpected(fits.error());
   return node.get_json("/v1/integrations/" + id);
 }
 
-Outcome<Answer> close(const Options& o) {
+Outcome<Answer> close_integration(const IntegrationOptions& o) {
   if (auto fits = check_id("ID", o.id); !fits) return tl::unexpected(fits.error());
   auto key = load_key_file(o.key);
   if (!key) return passed_on(key.error());
@@ -50,7 +44,7 @@ Outcome<Answer> close(const Options& o) {
   return Answer{*answer, "integration " + o.id + " is closed; what was not used goes back to the payer\n"};
 }
 
-Outcome<Answer> credentials(const Options& o) {
+Outcome<Answer> renew_credentials(const IntegrationOptions& o) {
   if (auto fits = check_id("ID", o.id); !fits) return tl::unexpected(fits.error());
   auto key = load_key_file(o.key);
   if (!key) return passed_on(key.error());
@@ -60,7 +54,7 @@ Outcome<Answer> credentials(const Options& o) {
     if (!delivery) return tl::unexpected(delivery.error());
     return Answer{Json::object({{"integration", o.id}, {"delivery", *delivery}}), "integration " + o.id + "\n" + delivery->pretty()};
   }
-  auto record = show(node, o.id);
+  auto record = integration_record(node, o.id);
   if (!record) return tl::unexpected(record.error());
   if (shown(*record, "state") == "ended") return failed("the integration has ended: " + shown(*record, "endedBecause"));
   const Json *delivery = record->find("delivery"), *devices = record->find("devices");
@@ -76,36 +70,36 @@ void declare_integration(Command& program) {
       "  agiddi integration show 5f… --node http://127.0.0.1:8101\n"
       "  agiddi integration credentials 5f… --follow --key application.jwk --node http://127.0.0.1:8101     goes on reading after integrate --follow was stopped");
   {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<IntegrationOptions>();
     Command command = integration.sub("show", "Print its state, and how much is used; the serving node knows it best");
     command.positional("ID", o->id, "Id of the integration");
     command.node(o->node);
     command.examples("  agiddi integration show 5f… --node http://127.0.0.1:8101");
     command.action([o]() -> Outcome<Answer> {
       NodeClient node(o->node);
-      auto record = show(node, o->id);
+      auto record = integration_record(node, o->id);
       if (!record) return tl::unexpected(record.error());
       return Answer{*record, integration_text(*record)};
     });
   }
   {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<IntegrationOptions>();
     Command command = integration.sub("close", "End it at once; what was not used goes back to the payer");
     command.positional("ID", o->id, "Id of the integration");
     command.node(o->node);
     command.option("--key", o->key, "The application's key file", true);
     command.examples("  agiddi integration close 5f… --key application.jwk --node http://127.0.0.1:8101");
-    command.action([o] { return close(*o); });
+    command.action([o] { return close_integration(*o); });
   }
   {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<IntegrationOptions>();
     Command command = integration.sub("credentials", "Get new delivery credentials from the node that serves it; the former ones end");
     command.positional("ID", o->id, "Id of the integration");
     command.node(o->node);
     command.option("--key", o->key, "The application's key file", true);
     o->following.declare(command);
     command.examples("  agiddi integration credentials 5f… --key application.jwk --json --node http://127.0.0.1:8101");
-    command.action([o] { return credentials(*o); });
+    command.action([o] { return renew_credentials(*o); });
   }
 }
 
