@@ -139,9 +139,9 @@ TEST_CASE("the router binds verbs and patterns, and parameters are decoded once"
 TEST_CASE("a query parameter that a call does not know is 400 and named, where the call says what it knows") {
   Router router;
   const auto handler = [](HttpRequest, Responder to) { to.send(HttpResponse{200, "", "", {}}); };
-  router.add("GET", "/some", handler, {.query = std::vector<std::string>{"limit", "cursor"}});
-  router.add("GET", "/none", handler, {.query = std::vector<std::string>{}});
-  router.add("POST", "/none", handler, {.query = std::vector<std::string>{}});
+  router.add("GET", "/some", handler, {{}, {}, false, std::vector<std::string>{"limit", "cursor"}});
+  router.add("GET", "/none", handler, {{}, {}, false, std::vector<std::string>{}});
+  router.add("POST", "/none", handler, {{}, {}, false, std::vector<std::string>{}});
   router.add("GET", "/any", handler);
   const auto ask = [&](const std::string& path, std::vector<NameValue> query, const std::string& method = "GET") {
     HttpRequest request = get(path);

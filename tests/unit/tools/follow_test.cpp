@@ -145,7 +145,7 @@ TEST_CASE("a refusal for good ends at once; so do the user and a closed output")
 
 TEST_CASE("MQTT: a broker that is not there is waited for, and the node's word ends it") {
   const Json delivery = Json::object({{"broker", "mqtt://127.0.0.1:1"}, {"topic", "out/x"}, {"username", "u"}, {"password", "p"}});
-  StreamServer server({});
+  StreamServer server(std::vector<std::string>{});
   Story story(server);
   story.follower.patience = std::chrono::milliseconds(600);
   const auto away = follow_mqtt(delivery, story.follower);
