@@ -107,7 +107,8 @@ Outcome<FollowEnd> follow_mqtt(const Json& delivery, const Follower& follower) {
   Contact node("the node " + follower.node, follower.patience, follower.say);
   node.up(Clock::now());
   Renewal renewal(follower);
-  std::optional<Clock::time_point> refused_since;
+  bool refused_before = false;
+  Clock::time_point refused_since{};
   auto next_ask = Clock::now() + kAskEvery;
   auto session = std::make_unique<Session>(*account, follower);
   while (true) {
@@ -116,7 +117,7 @@ Outcome<FollowEnd> follow_mqtt(const Json& delivery, const Follower& follower) {
     if (follower.interrupted()) return FollowEnd::interrupted;
     if (good && session->subscribed()) {
       broker.up(Clock::now());
-      refused_since.reset();
+      refused_before = false;
     }
     if (!good || Clock::now() >= next_ask) {   // revoked credentials look like a broken connection: the node tells which it is
       const auto ended = follower.ended();
@@ -133,8 +134,9 @@ Outcome<FollowEnd> follow_mqtt(const Json& delivery, const Follower& follower) {
 
     std::string reason = session->reason();
     if (session->refused()) {
-      if (!refused_since) refused_since = Clock::now();
-      if (Clock::now() - *refused_since >= std::min(kRefusedMax, follower.patience / 2)) {
+      if (!refused_before) refused_since = Clock::now();
+      refused_before = true;
+      if (Clock::now() - refused_since >= std::min(kRefusedMax, follower.patience / 2)) {
         auto fresh = renewal.ask(Clock::now());
         if (!fresh) return tl::unexpected(fresh.error());
         if (*fresh) {
@@ -142,7 +144,7 @@ Outcome<FollowEnd> follow_mqtt(const Json& delivery, const Follower& follower) {
           if (!renewed) return tl::unexpected(renewed.error());
           session.reset();   // it looks at the account
           account = std::move(renewed);
-          refused_since.reset();
+          refused_before = false;
         } else {
           reason = renewal.reason();
         }
