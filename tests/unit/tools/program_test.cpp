@@ -166,7 +166,7 @@ TEST_CASE("ids of the wrong form are wrong usage before anything is sent") {
 TEST_CASE("one error is one line, several have a line each") {
   const Json one = parse_json(R"({"title":"T","status":422,"detail":"/a is unknown","errors":[{"pointer":"/a","detail":"is unknown"}]})").value();
   CHECK(problem_text(one) == "refused (422 T): /a is unknown\n");
-  const Json two = parse_json(R"({"detail":"/a is unknown (and 1 more)","errors":[{"pointer":"/a","detail":"is unknown"},{"pointer":"/b","detail":"is missing"}]})").value();
+  const Json two = parse_json(R"json({"detail":"/a is unknown (and 1 more)","errors":[{"pointer":"/a","detail":"is unknown"},{"pointer":"/b","detail":"is missing"}]})json").value();
   CHECK(problem_text(two) == "/a is unknown (and 1 more)\n  /a: is unknown\n  /b: is missing\n");
   const Json other = parse_json(R"({"detail":"not valid","errors":[{"pointer":"/a","detail":"is unknown"}]})").value();
   CHECK(problem_text(other) == "not valid\n  /a: is unknown\n");
