@@ -90,7 +90,7 @@ struct Daemon::Parts {
     http = std::move(*server);
     register_gauges();
     for (std::size_t i = 0; i < kIoThreads; ++i) threads.emplace_back([this] { io.run(); });
-    if (auto listening = chain->start(config.peer_listen); !listening) return listening;
+    if (auto listening = chain->start(config.peer_listen, config.peer_addresses); !listening) return listening;
     delivery->start();
     http->start();
     log_info("node started", {{"node", self.id}, {"network", network}, {"height", chain->snapshot()->height()}, {"http", options.public_url}, {"peer", config.peer_listen.text()}});
