@@ -17,10 +17,10 @@ using namespace agiddi::tools;
 
 namespace {
 
-struct Folder {
+struct ClusterFolder {
   std::string path = (std::filesystem::temp_directory_path() / ("agiddi-cluster-" + random_token())).string();
-  Folder() { std::filesystem::create_directory(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
+  ClusterFolder() { std::filesystem::create_directory(path); }
+  ~ClusterFolder() { std::filesystem::remove_all(path); }
 };
 
 unsigned mode_of(const std::string& path) {
@@ -56,7 +56,7 @@ TEST_CASE("configurations name what the daemon and the broker need") {
 }
 
 TEST_CASE("a cluster's files fit each other") {
-  const Folder folder;
+  const ClusterFolder folder;
   ClusterPlan plan = plan_cluster(folder.path, 4, 9000);
   REQUIRE(make_files(plan, "/lib/plugin.so"));
   const Genesis genesis = parse_genesis(read_file(plan.genesis_file()).value()).value();
@@ -93,7 +93,7 @@ TEST_CASE("a cluster's files fit each other") {
 }
 
 TEST_CASE("a folder without a cluster, or with a broken one") {
-  const Folder folder;
+  const ClusterFolder folder;
   CHECK_FALSE(read_plan(folder.path));
   CHECK_FALSE(cluster_down(folder.path));
   CHECK_FALSE(cluster_status(folder.path + "/absent"));

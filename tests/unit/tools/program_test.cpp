@@ -17,10 +17,10 @@ using namespace agiddi::tools;
 
 namespace {
 
-struct Folder {
+struct ProgramFolder {
   std::string path = (std::filesystem::temp_directory_path() / ("agiddi-program-" + random_token())).string();
-  Folder() { std::filesystem::create_directory(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
+  ProgramFolder() { std::filesystem::create_directory(path); }
+  ~ProgramFolder() { std::filesystem::remove_all(path); }
   std::string file(const std::string& name) const { return path + "/" + name; }
   std::string write(const std::string& name, const std::string& content) const {
     std::ofstream(file(name), std::ios::binary) << content;
@@ -32,7 +32,7 @@ struct Run { int status; std::string out; Json json; };
 
 // In a child, so that each run is a fresh program.
 Run run(std::vector<std::string> arguments) {
-  const Folder folder;
+  const ProgramFolder folder;
   const std::string out = folder.file("out");
   std::fflush(stdout);
   const pid_t child = ::fork();
@@ -56,7 +56,7 @@ Run run(std::vector<std::string> arguments) {
 }  // namespace
 
 TEST_CASE("keygen, sign, and what sign refuses") {
-  const Folder folder;
+  const ProgramFolder folder;
   const std::string key = folder.file("a.jwk"), body = folder.write("body.json", "{\"a\":1}\n");
   const Run made = run({"keygen", key, "--json"});
   REQUIRE(made.status == 0);
@@ -84,7 +84,7 @@ TEST_CASE("keygen, sign, and what sign refuses") {
 }
 
 TEST_CASE("verify accepts a proof and refuses a changed one") {
-  const Folder folder;
+  const ProgramFolder folder;
   const test::SmallChain chain;
   const Block block = chain.block(3);
   const std::string genesis = folder.write("genesis.json", write_genesis(chain.genesis));
