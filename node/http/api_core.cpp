@@ -37,6 +37,16 @@ std::function<void()> ApiCore::after(std::chrono::milliseconds time, std::functi
   return [timer] { boost::asio::post(timer->get_executor(), [timer] { timer->expires_at(SteadyClock::time_point::min()); }); };
 }
 
+bool ApiCore::finishes(const Hash& transaction) {
+  const std::lock_guard lock(finishing_mutex_);
+  return finishing_.insert(transaction).second;
+}
+
+void ApiCore::finished(const Hash& transaction) {
+  const std::lock_guard lock(finishing_mutex_);
+  finishing_.erase(transaction);
+}
+
 void ApiCore::read(Responder responder, Read read) {
   read_until(std::move(responder), std::move(read), SteadyClock::now() + catch_up(), Status::not_found);
 }

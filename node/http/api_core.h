@@ -5,7 +5,9 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 
 #include "node/http/api.h"
 #include "node/http/problem.h"
@@ -43,12 +45,20 @@ class ApiCore : public std::enable_shared_from_this<ApiCore> {
   // The same with the deadline and the status to wait on chosen by the caller (proofs wait for the certificate).
   void read_until(Responder responder, Read read, SteadyClock::time_point deadline, Status retry);
 
+
+  // One of several copies of a document that are under way at once finishes it (delivery credentials are given out once): true for the first, until it
+  // calls finished(). Later copies are answered from the ledger.
+  bool finishes(const Hash& transaction);
+  void finished(const Hash& transaction);
+
  private:
   ApiContext context_;
   boost::asio::io_context& io_;
   subservices::Executor executor_;
   ontology::sparql::CancelToken stopping_;
   Lane queries_;
+  std::mutex finishing_mutex_;
+  std::set<Hash> finishing_;     // bounded by the writes that are under way
 };
 
 using Core = std::shared_ptr<ApiCore>;

@@ -66,6 +66,7 @@ struct UnderWay {
 
   void on_outcome(Result<Outcome> outcome) const {
     stop_timer();
+    if (finish) core->finished(transaction->id);
     if (!outcome) return responder.send(problem_with(outcome.error(), {{"transaction", transaction->id.hex()}}));
     if (plain_async()) send_accepted();
     if (responder.answered() && !finish) return;
@@ -79,6 +80,7 @@ struct UnderWay {
 };
 
 void submit(UnderWay made) {
+  if (made.finish && !made.core->finishes(made.transaction->id)) made.finish = {};
   auto way = std::make_shared<UnderWay>(std::move(made));
   const auto wait = way->plain_async() ? kAsyncGrace : std::chrono::milliseconds(1000 * way->preference.wait_s.value_or(kWaitDefault_s));
   way->stop_timer = way->core->after(wait, [way] { way->on_deadline(); });

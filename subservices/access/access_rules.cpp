@@ -1,7 +1,6 @@
 #include "subservices/access/access_rules.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "ontology/units.h"
@@ -90,19 +89,12 @@ struct ItemToGrant { std::uint32_t index = 0; records::PaymentItem item; };
 
 // The payment items of the devices asked for, in that order. Whoever asks for a device that was not paid for gets nothing at all.
 Result<std::vector<ItemToGrant>> items_to_grant(const StateView& state, const AccessRequest& request) {
-  std::map<Hash, ItemToGrant> paid;
-  const Bytes prefix = keys::payment_items_of(request.payment);
-  state.scan(prefix, [&](BytesView key, BytesView value) {
-    auto item = parse_record<records::PaymentItem>(value);
-    const Hash device = hash_of(item.device());
-    paid.emplace(device, ItemToGrant{read_u32_be(key.substr(prefix.size())), std::move(item)});
-    return true;
-  });
   std::vector<ItemToGrant> items;
-  for (std::size_t i = 0; i < request.devices.size(); ++i) {
-    const auto found = paid.find(request.devices[i]);
-    if (found == paid.end()) return fail(Status::forbidden, "the payment does not hold device " + device_urn(request.devices[i]));
-    items.push_back(found->second);
+  for (const Hash& device : request.devices) {
+    const auto index = state.get(keys::paid_device(request.payment, device));
+    if (!index) return fail(Status::forbidden, "the payment does not hold device " + device_urn(device));
+    const std::uint32_t at = read_u32_be(*index);
+    items.push_back({at, load_known<records::PaymentItem>(state, keys::payment_item(request.payment, at))});
   }
   return items;
 }

@@ -54,7 +54,7 @@ struct World {
   }
   void start(std::size_t i, const KeyPair* other_key = nullptr) {
     networks[i] = std::make_unique<PeerNetwork>(io, other_key ? *other_key : keys[i], MemberSet(members), i,
-                                                PeerNetwork::Handlers{[this, i](std::size_t from, Bytes frame) {
+                                                PeerNetwork::Handlers{[this, i](std::size_t from, Bytes& frame) {
                                                                         const std::lock_guard lock(mutex);
                                                                         received[i].emplace_back(from, std::move(frame));
                                                                         return true;
