@@ -1,6 +1,7 @@
 """What must hold when all is healed: nothing acknowledged is lost, nothing is doubled, all nodes are the same, every store is sound."""
 
 import collections
+import subprocess
 import threading
 
 from chaos_parts.cluster import ChaosNode, Cluster
@@ -51,11 +52,7 @@ class Checks:
 
     def each_node_tells_all(self) -> None:
         """GET /v1/transactions/{id} for every document that was ever sent, at every node."""
-        threads = [threading.Thread(target=self.ask_all, args=(node,)) for node in self.cluster.nodes]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        each_in_a_thread(self.cluster.nodes, self.ask_all)
 
     def ask_all(self, node: ChaosNode) -> None:
         wire = Wire(node, timeout=30)
@@ -133,7 +130,10 @@ class Checks:
 
     def stores(self) -> None:
         """Stops the nodes and has each check its store."""
-        for node in self.cluster.nodes:
+        each_in_a_thread(self.cluster.nodes, self.stop_and_check)
+
+    def stop_and_check(self, node: ChaosNode) -> None:
+        try:
             status = node.process.stop()
             if status != 0:
                 self.story.violated(f"{node.name} ended with status {status} when it was stopped:\n{node.process.last_log()}")
@@ -141,6 +141,16 @@ class Checks:
             self.story.say(f"{node.name}: {done.stdout.strip()}")
             if done.returncode != 0:
                 self.story.violated(f"{node.name}: --check-store ends with {done.returncode}: {done.stderr[-600:]}")
+        except (AssertionError, subprocess.TimeoutExpired) as problem:
+            self.story.violated(str(problem))
+
+
+def each_in_a_thread(nodes: list[ChaosNode], task) -> None:
+    threads = [threading.Thread(target=task, args=(node,)) for node in nodes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def micro(text: str) -> int:

@@ -3,6 +3,7 @@ sees every end, and leads their links through the proxy."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -70,11 +71,14 @@ class Cluster:
         with open(self.info["genesis"], encoding="utf-8") as file:
             ports = {m["id"]: int(m["address"].rsplit(":", 1)[1]) for m in json.load(file)["members"]}
         for node in self.nodes:
-            with open(node.process.config, "a", encoding="utf-8") as config:
-                config.write("\n[peer.addresses]\n")
-                for other in self.nodes:
-                    if other is not node:
-                        config.write(f'{other.name} = "127.0.0.1:{self.proxy.link(node.name, other.name, ports[other.name])}"\n')
+            with open(node.process.config, encoding="utf-8") as config:
+                text = re.sub(r"(?ms)^\[broker\].*?(?=^\[|\Z)", "", config.read())   # no device sends anything in these runs
+            text += "\n[peer.addresses]\n"
+            for other in self.nodes:
+                if other is not node:
+                    text += f'{other.name} = "127.0.0.1:{self.proxy.link(node.name, other.name, ports[other.name])}"\n'
+            with open(node.process.config, "w", encoding="utf-8") as config:
+                config.write(text)
 
     def quorum(self) -> int:
         n = len(self.nodes)

@@ -4,6 +4,7 @@ A fault may refuse to be begun here (not root, no faketime): `unavailable` says 
 faulty in the sense of PBFT until they are level, so no more than one of these happens at a time.
 """
 
+import errno
 import glob
 import os
 import random
@@ -211,14 +212,15 @@ class FullDisk(Fault):
             raise Violation(f"{self.victim.name} ended with status 0 on a full disk")
 
     def fill(self) -> None:
-        with open(self.ballast, "wb") as file:
-            block = b"\0" * 65536
-            try:
-                while True:
-                    file.write(block)
-                    file.flush()
-            except OSError:
-                pass
+        """Until not a byte more fits."""
+        with open(self.ballast, "wb", buffering=0) as file:
+            for block in (b"\0" * 65536, b"\0" * 512):
+                try:
+                    while file.write(block) == len(block):
+                        pass
+                except OSError as problem:
+                    if problem.errno != errno.ENOSPC:
+                        raise
 
     def end(self) -> None:
         process = self.victim.process
