@@ -249,7 +249,12 @@ class Corrupt(Fault):
         process = self.victim.process
         self.down_at = self.story.now()
         process.stop(self.chance.choice([signal.SIGTERM, signal.SIGKILL]))
-        file = self.chance.choice(self.candidates())
+        kind = self.chance.choice(["sst", "log"])
+        if kind == "sst" and not self.files(kind):
+            process.start(expected=False)          # opening makes tables of the log
+            self.cluster.wait(f"{self.victim.name} answers", self.victim.status, START_S)
+            process.stop(signal.SIGTERM)
+        file = self.chance.choice(self.files(kind) or self.files("log"))
         offset = self.flip(file)
         self.detail = f"{self.victim.name}: {os.path.basename(file)} damaged at byte {offset} of {os.path.getsize(file)}"
         process.start(expected=False)
@@ -264,10 +269,9 @@ class Corrupt(Fault):
             raise Violation(f"{self.detail}: ended with status {status} without saying why:\n{log}")
         self.story.say(f"{self.victim.name} noticed the damage after {time.monotonic() - started:.1f} s (status {status})")
 
-    def candidates(self) -> list[str]:
-        """Tables, and logs with something in them."""
-        files = glob.glob(os.path.join(self.victim.process.data, "*.sst")) + glob.glob(os.path.join(self.victim.process.data, "*.log"))
-        return sorted(f for f in files if os.path.getsize(f) > 4096) or sorted(files)
+    def files(self, kind: str) -> list[str]:
+        """Those with something in them."""
+        return sorted(f for f in glob.glob(os.path.join(self.victim.process.data, "*." + kind)) if os.path.getsize(f) > 4096)
 
     def flip(self, file: str) -> int:
         """In the middle half of what was written: a log's last record may be incomplete after a crash, and is allowed to be dropped."""

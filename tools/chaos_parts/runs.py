@@ -13,6 +13,8 @@ from chaos_parts.story import Story, Violation
 
 COMMIT_S = 90        # commits must be there again by then after a fault
 LEVEL_S = 180        # and the node must be level with the others
+VIEW_S = 30          # so long is waited for its view; the protocol lets a member that asked for a view alone wait longer
+BLINK_S = 0.5        # level: it has what the others had so long before (a member outside the view follows by block sync)
 
 
 @dataclasses.dataclass
@@ -25,6 +27,7 @@ class Recovery:
     with_others: str = ""            # faults that held at the same time
     commit_s: float | None = None    # until a payment committed through a node that was not hit; from the node's end, or else from the fault's end
     level_s: float | None = None     # until the nodes that were hit were level, from the fault's end (for a kill: from the new start)
+    view_s: float | None = None      # until they were in the view of the others, and so vote again; None: not within VIEW_S
 
 
 class Chaos:
@@ -106,8 +109,10 @@ class Chaos:
             if not fault.from_start:
                 record.commit_s = self.until_commit(fault, record.end_s)
             record.level_s = self.until_level(fault, record.end_s)
+            record.view_s = self.until_view(fault, record.end_s)
             self.recoveries.append(record)
-            self.story.say(f"over: {fault.detail}: commits after {record.commit_s:.2f} s, level after {record.level_s:.2f} s")
+            view = f"{record.view_s:.2f} s" if record.view_s is not None else f"more than {VIEW_S} s"
+            self.story.say(f"over: {fault.detail}: commits after {record.commit_s:.2f} s, level after {record.level_s:.2f} s, in the view after {view}")
         except (Violation, TimeoutError, AssertionError) as problem:
             self.story.violated(f"{fault.detail}: {problem}")
         except Exception as problem:
@@ -137,17 +142,35 @@ class Chaos:
 
     def until_level(self, fault: faults.Fault, since: float) -> float:
         """Seconds since `since` until each node that was hit has what the others had a moment before."""
-        for name in sorted(fault.hit()):
-            node = next(n for n in self.cluster.nodes if n.name == name)
-            others = [n for n in self.untouched() if n is not node]
+        for node, others in self.hit_and_others(fault):
+            aims: list[tuple[float, int]] = []
 
             def level() -> bool:
-                aim = max(n.height() for n in others)
-                status = node.status()
-                return status is not None and not status["syncing"] and status["height"] >= aim
+                aims.append((time.monotonic(), max(n.height() for n in others)))
+                past = [aim for at, aim in aims if aims[-1][0] - at >= BLINK_S] or [aims[-1][1]]
+                return node.height() >= past[-1]
 
-            self.cluster.wait(f"{name} is level with the others", level, LEVEL_S)
+            self.cluster.wait(f"{node.name} is level with the others", level, LEVEL_S)
         return self.story.now() - since
+
+    def until_view(self, fault: faults.Fault, since: float) -> float | None:
+        """Seconds since `since` until each node that was hit is in the view of the others, None when that takes too long."""
+        for node, others in self.hit_and_others(fault):
+
+            def joined() -> bool:
+                views = [s["view"] for s in (n.status() for n in others) if s]
+                status = node.status()
+                return status is not None and bool(views) and status["view"] == max(views)
+
+            try:
+                self.cluster.wait(f"{node.name} is in the view of the others", joined, VIEW_S)
+            except TimeoutError:
+                return None
+        return self.story.now() - since
+
+    def hit_and_others(self, fault: faults.Fault) -> list[tuple[ChaosNode, list[ChaosNode]]]:
+        hit = [n for n in self.cluster.nodes if n.name in fault.hit()]
+        return [(node, [n for n in self.untouched() if n is not node]) for node in hit]
 
     def failover(self, kills: int) -> list[float]:
         """Kills the primary so many times; seconds without commits for each, as clients of the surviving nodes saw it."""
@@ -171,6 +194,7 @@ class Chaos:
             fault.end()
             record.end_s = self.story.now()
             record.level_s = self.until_level(fault, record.end_s)
+            record.view_s = self.until_view(fault, record.end_s)
             with self.lock:
                 del self.active[fault]
             self.recoveries.append(record)
