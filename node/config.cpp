@@ -124,6 +124,7 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
 }
 
 Result<NodeConfig> load_config(const std::string& path) {
+  if (fs::is_directory(path)) return fail(Status::invalid, path + " is a directory; give the configuration file in it, such as " + (fs::path(path) / "node.toml").string());
   if (!fs::is_regular_file(path)) return fail(Status::not_found, path + ": no such configuration file");
   toml::table root;
   try {

@@ -120,13 +120,23 @@ TimeMs end_of_time(const RuleContext& context, const records::Payment& payment, 
   return (payment.starts_with_integration() ? context.timestamp : payment.timestamp_ms()) + item.limit_ms();
 }
 
+// Who has the access of a granted item, and what its payer can do.
+std::string where_used(const RuleContext& context, const records::PaymentItem& item) {
+  const Hash id = hash_of(item.integration());
+  const auto integration = load_known<records::Integration>(context.state, keys::integration(id));
+  const bool open = integration.state() == records::INTEGRATION_ACTIVE || integration.state() == records::INTEGRATION_UNCLAIMED;
+  if (item.state() != records::ITEM_INTEGRATED || !open) return "was used by integration " + id.hex() + ", which has ended: pay again for more";
+  const std::string where = integration.node().empty() ? "at no node yet" : "at " + integration.node();
+  return "is in use " + where + " by integration " + id.hex() + ": take it up with integration.credentials there, or end it with integration.close";
+}
+
 Result<void> check_grantable(const RuleContext& context, const AccessRequest& request, const records::Payment& payment,
                              const std::vector<ItemToGrant>& items) {
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto& item = items[i].item;
     const std::string urn = device_urn(request.devices[i]);
     if (item.state() == records::ITEM_INTEGRATED || !item.integration().empty()) {
-      return fail(Status::conflict, "this payment's access to " + urn + " is in use or was used");
+      return fail(Status::conflict, "this payment's access to " + urn + " " + where_used(context, item));
     }
     if (item.state() == records::ITEM_SETTLED) return fail(Status::payment_required, "what was paid for " + urn + " has lapsed and went back");
     if (item.minutes_milli() > 0 && end_of_time(context, payment, item) <= context.timestamp) {

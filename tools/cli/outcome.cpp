@@ -29,6 +29,12 @@ tl::unexpected<Failure> wrong_usage(std::string detail) {
   return tl::unexpected(Failure(problem_document("Wrong usage", std::move(detail)), kExitUsage));
 }
 
+std::string shown(const Json& object, std::string_view name, const char* otherwise) {
+  const Json* value = object.find(name);
+  if (!value || value->is_null()) return otherwise;
+  return value->is_string() ? value->as_string() : value->dump();
+}
+
 std::string problem_text(const Json& problem) {
   std::string out;
   const Json* status = problem.find("status");
@@ -38,6 +44,8 @@ std::string problem_text(const Json& problem) {
   if (errors && errors->is_array()) {
     for (const Json& error : errors->items()) {
       const std::string pointer = text_of(error, "pointer");
+      // A single error usually is the detail already.
+      if (errors->items().size() == 1 && out.find(text_of(error, "detail")) != out.npos && out.find(pointer) != out.npos) break;
       out += "  " + (pointer.empty() ? "(document)" : pointer) + ": " + text_of(error, "detail") + "\n";
     }
   }

@@ -144,7 +144,7 @@ void bind_chain(Router& router, const Core& core) {
   router.add("GET", "/v1/validators", bind(core, validators), kJsonOnly);
   router.add("GET", "/v1/blocks/{height}", bind(core, get_block), kJsonOnly);
   router.add("GET", "/v1/transactions/{id}", bind(core, get_transaction), kJsonOnly);
-  router.add("GET", "/v1/transactions/{id}/proof", bind(core, get_proof), kJsonOnly);
+  router.add("GET", "/v1/transactions/{id}/proof", bind(core, get_proof), with_query({"application/json"}, {"wait"}));
 }
 
 }  // namespace agiddi::node

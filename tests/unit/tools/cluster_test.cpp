@@ -103,6 +103,22 @@ TEST_CASE("a folder without a cluster, or with a broken one") {
   }
 }
 
+TEST_CASE("a cluster is made in an empty or a new folder only, and a refusal leaves nothing behind") {
+  const ClusterFolder folder;
+  const std::string mine = folder.path + "/mine";
+  std::filesystem::create_directory(mine);
+  REQUIRE(write_file(mine + "/letter", "dear", 0600));
+  const auto refused = cluster_up({mine, 1, 0});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().problem.find("detail")->as_string().find("not empty") != std::string::npos);
+  CHECK(std::distance(std::filesystem::directory_iterator(mine), std::filesystem::directory_iterator()) == 1);
+  CHECK_FALSE(cluster_up({mine + "/letter", 1, 0}));
+  CHECK(read_file(mine + "/letter").value() == "dear");
+  // The ports do not fit: known before anything is written.
+  CHECK_FALSE(cluster_up({folder.path + "/new/cluster", 4, 65'500}));
+  CHECK_FALSE(std::filesystem::exists(folder.path + "/new"));
+}
+
 TEST_CASE("free ports are free, and a taken one is named") {
   const auto base = free_base_port(4);
   REQUIRE(base);
