@@ -130,8 +130,8 @@ consensus::Restored ChainDriver::restored() const {
   return restored;
 }
 
-Result<void> ChainDriver::start(const Endpoint& peer_listen) {
-  if (auto listening = network_.start(peer_listen); !listening) return listening;
+Result<void> ChainDriver::start(const Endpoint& peer_listen, const PeerAddresses& peer_addresses) {
+  if (auto listening = network_.start(peer_listen, peer_addresses); !listening) return listening;
   core_.post_always([] {});  // the first flush: what the restored Engine has to say
   arm_timer();
   return {};

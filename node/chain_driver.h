@@ -26,7 +26,7 @@ class ChainDriver final : public Chain {
   ChainDriver(NodeKeys keys, ledger::Ledger& ledger, const ConsensusConfig& config, boost::asio::io_context& io, Metrics& metrics);
   ~ChainDriver() override;
 
-  Result<void> start(const Endpoint& peer_listen);
+  Result<void> start(const Endpoint& peer_listen, const PeerAddresses& peer_addresses);
   void stop();  // afterwards every waiting submit has been answered with unavailable
 
   const subservices::Executor& executor() const { return executor_; }

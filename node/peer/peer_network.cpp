@@ -71,7 +71,11 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
     for (std::size_t i = 0; i < members_.size(); ++i) links_.push_back(std::make_unique<Link>(io));
   }
 
-  Result<void> start(const Endpoint& listen) {
+  Result<void> start(const Endpoint& listen, PeerAddresses instead) {
+    instead_ = std::move(instead);
+    for (const auto& [id, address] : instead_) {
+      if (members_.index_of(id) < 0) log_warn("peer.addresses names nobody", {{"member", id}, {"address", address.text()}});
+    }
     error_code failure;
     const auto address = asio::ip::make_address(listen.host == "localhost" ? "127.0.0.1" : listen.host, failure);
     if (failure) return fail(Status::invalid, "peer.listen: " + listen.host + " is not an IP address");
@@ -136,6 +140,12 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
     bool idle = false;
     std::list<TlsStream*> accepted;                        // accept strand only: what this member dialled
   };
+
+  Result<Endpoint> address_of(std::size_t member) const {
+    const auto found = instead_.find(members_[member].id);
+    if (found != instead_.end()) return found->second;
+    return parse_endpoint(members_[member].address);
+  }
 
   // Accept strand: adds a stream at the end and closes the oldest when there are more than may be. It leaves the list when its coroutine ends.
   static void enter(std::list<TlsStream*>& streams, TlsStream& stream, std::size_t most) {
@@ -237,7 +247,7 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
 
   static asio::awaitable<bool> dial(std::shared_ptr<Impl> self, std::size_t member) {
     Link& link = *self->links_[member];
-    const auto address = parse_endpoint(self->members_[member].address);
+    const auto address = self->address_of(member);
     if (!address) co_return false;
     error_code failure;
     tcp::resolver resolver(link.strand);
@@ -307,6 +317,7 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
   asio::io_context& io_;
   ssl::context tls_;
   MemberSet members_;
+  PeerAddresses instead_;  // as it was at start
   std::size_t self_;
   Handlers handlers_;
   Strand accept_strand_;
@@ -319,7 +330,7 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
 PeerNetwork::PeerNetwork(asio::io_context& io, const KeyPair& key, MemberSet members, std::size_t self, Handlers handlers)
     : impl_(std::make_shared<Impl>(io, key, std::move(members), self, std::move(handlers))) {}
 PeerNetwork::~PeerNetwork() { stop(); }
-Result<void> PeerNetwork::start(const Endpoint& listen) { return impl_->start(listen); }
+Result<void> PeerNetwork::start(const Endpoint& listen, PeerAddresses instead) { return impl_->start(listen, std::move(instead)); }
 void PeerNetwork::stop() { impl_->stop(); }
 void PeerNetwork::send(std::size_t member, std::shared_ptr<const Bytes> frame) { impl_->send(member, std::move(frame)); }
 bool PeerNetwork::connected(std::size_t member) const { return impl_->connected(member); }

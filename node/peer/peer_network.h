@@ -39,8 +39,8 @@ class PeerNetwork {
 
   PeerNetwork(boost::asio::io_context& io, const KeyPair& key, MemberSet members, std::size_t self, Handlers handlers);
   ~PeerNetwork();
-  // Listens and begins to dial. The error names the address.
-  Result<void> start(const Endpoint& listen);
+  // Listens and begins to dial, a member that `instead` names at that address. The error names the address.
+  Result<void> start(const Endpoint& listen, PeerAddresses instead = {});
   void stop();
   void send(std::size_t member, std::shared_ptr<const Bytes> frame);
   bool connected(std::size_t member) const;
