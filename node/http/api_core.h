@@ -2,6 +2,7 @@
 // Internal to the API. Threads: any. Lives as long as a handler or a call that is under way.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -46,6 +47,10 @@ class ApiCore : public std::enable_shared_from_this<ApiCore> {
   void read_until(Responder responder, Read read, SteadyClock::time_point deadline, Status retry);
 
 
+  // A place for a write that is under way, given back with the pointer; nothing when all are taken. It is asked for before anything is computed, so that
+  // a flood costs little and what was admitted is answered soon.
+  std::shared_ptr<void> write_place();
+
   // One of several copies of a document that are under way at once finishes it (delivery credentials are given out once): true for the first, until it
   // calls finished(). Later copies are answered from the ledger.
   bool finishes(const Hash& transaction);
@@ -57,6 +62,7 @@ class ApiCore : public std::enable_shared_from_this<ApiCore> {
   subservices::Executor executor_;
   ontology::sparql::CancelToken stopping_;
   Lane queries_;
+  std::shared_ptr<std::atomic<std::size_t>> writes_ = std::make_shared<std::atomic<std::size_t>>(0);
   std::mutex finishing_mutex_;
   std::set<Hash> finishing_;     // bounded by the writes that are under way
 };

@@ -1,14 +1,12 @@
 #include "tools/benchmark/http_load.h"
 
-#include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read_until.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/streambuf.hpp>
 #include <boost/asio/write.hpp>
 #include <charconv>
 #include <memory>
+#include <optional>
 
 namespace agiddi::tools {
 namespace {
