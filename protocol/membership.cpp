@@ -136,4 +136,13 @@ Bytes possession_bytes(std::string_view network, std::string_view id, const Publ
   return out;
 }
 
+Bytes account_possession_bytes(std::string_view network, std::string_view account, std::string_view new_key) {
+  Bytes out("agiddi/account-key/1");
+  out.push_back('\0');
+  append_text(out, network);
+  append_text(out, account);
+  append_text(out, new_key);
+  return out;
+}
+
 }  // namespace agiddi

@@ -57,4 +57,7 @@ Result<MemberEpoch> member_epoch_from_json(const Json& json);
 // What a new key signs to prove that it is there: "agiddi/possession/1" 0x00 len(4) network, len(4) member id, key(32), sealing key(32).
 Bytes possession_bytes(std::string_view network, std::string_view id, const PublicKey& key, const std::array<std::uint8_t, 32>& sealing_key);
 
+// The same for the new key of an account: "agiddi/account-key/1" 0x00 len(4) network, len(4) account's DID, len(4) new key's DID.
+Bytes account_possession_bytes(std::string_view network, std::string_view account, std::string_view new_key);
+
 }  // namespace agiddi

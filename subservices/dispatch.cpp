@@ -8,6 +8,7 @@
 #include "subservices/access/access_rules.h"
 #include "subservices/door.h"
 #include "subservices/governance/governance_rules.h"
+#include "subservices/payment/account_keys.h"
 #include "subservices/payment/payment_rules.h"
 #include "subservices/registration/registration_rules.h"
 
@@ -35,6 +36,7 @@ constexpr std::array kActions{
     Action{"credit.mint", credit_mint},
     Action{"credit.transfer", credit_transfer},
     Action{"credit.redeem", credit_redeem},
+    Action{"account.rotate", account_rotate, false, 2},
     Action{"governance.propose", governance_propose},
     Action{"governance.vote", governance_vote},
 };
@@ -72,7 +74,12 @@ Result<RuleOutcome> run_rule(RuleContext& context, const Transaction& transactio
     return fail(Status::invalid, transaction.header.action + " belongs to rules version " + std::to_string(action->since_rules) +
                                      "; this network runs version " + std::to_string(context.rules_version));
   }
-  return action->rule(context, transaction, *body);
+  const auto account = account_of_key(context.state, transaction.header.kid);
+  if (!account) return tl::unexpected(account.error());
+  if (*account == transaction.header.kid) return action->rule(context, transaction, *body);
+  Transaction as_account = transaction;
+  as_account.header.kid = *account;
+  return action->rule(context, as_account, *body);
 }
 
 }  // namespace agiddi::subservices

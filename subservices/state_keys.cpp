@@ -38,6 +38,7 @@ Bytes member_epoch(std::uint64_t epoch) {
   append_u64_be(key, epoch);
   return key;
 }
+Bytes account_key(std::string_view did) { return with_text('K', did); }
 Bytes proposals() { return letter('Q'); }
 Bytes proposal(const Hash& proposal) { return with_hash('Q', proposal); }
 Bytes open_proposals() { return letter('q'); }

@@ -3,6 +3,7 @@
 //
 //   N                                    Network            one record
 //   M epoch(8)                           MemberEpoch        the member set of each epoch
+//   K did                                AccountKey         of keys that were rotated to or away from
 //   Q proposal                           Proposal           open and decided
 //   q proposal                           empty: open proposals
 //   I did                                Issuer
@@ -32,6 +33,7 @@ namespace agiddi::subservices::keys {
 Bytes network();
 Bytes counters();
 Bytes member_epoch(std::uint64_t epoch);
+Bytes account_key(std::string_view did);
 Bytes proposal(const Hash& proposal);
 Bytes proposals();                                            // prefix
 Bytes open_proposal(const Hash& proposal);
