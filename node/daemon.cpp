@@ -12,6 +12,7 @@
 #include "node/http/api.h"
 #include "node/http/server.h"
 #include "node/log.h"
+#include "node/rewrap.h"
 #include "ontology/units.h"
 #include "subservices/genesis_state.h"
 
@@ -64,6 +65,7 @@ struct Daemon::Parts {
   std::unique_ptr<ChainDriver> chain;
   std::unique_ptr<DeliveryLedger> delivery_ledger;
   std::unique_ptr<DeliveryService> delivery;
+  std::unique_ptr<Rewrap> rewrap;
   std::unique_ptr<Lane> workers;
   std::unique_ptr<HttpServer> http;
   std::vector<std::thread> threads;
@@ -91,6 +93,8 @@ struct Daemon::Parts {
     for (std::size_t i = 0; i < kIoThreads; ++i) threads.emplace_back([this] { io.run(); });
     if (auto listening = chain->start(config.peer_listen); !listening) return listening;
     delivery->start();
+    rewrap = std::make_unique<Rewrap>(*chain, io);
+    rewrap->start();
     http->start();
     log_info("node started", {{"node", chain->self().id}, {"network", network}, {"height", chain->snapshot()->height()}, {"http", options.public_url}, {"peer", config.peer_listen.text()}});
     return {};
@@ -116,6 +120,7 @@ struct Daemon::Parts {
     stopped = true;
     if (http) http->stop();
     if (delivery) delivery->stop();
+    if (rewrap) rewrap->stop();
     if (workers) workers->stop();
     if (chain) chain->stop();
     const auto deadline = std::chrono::steady_clock::now() + kStopGrace;
@@ -125,6 +130,7 @@ struct Daemon::Parts {
     for (std::thread& thread : threads) thread.join();
     http.reset();
     delivery.reset();
+    rewrap.reset();
     chain.reset();
     log_info("stopped", {{"height", open.ledger->height()}});
   }

@@ -6,6 +6,7 @@
 #include "protocol/check.h"
 #include "protocol/limits.h"
 #include "subservices/access/access_rules.h"
+#include "subservices/access/access_wraps.h"
 #include "subservices/door.h"
 #include "subservices/governance/governance_rules.h"
 #include "subservices/payment/account_keys.h"
@@ -36,6 +37,7 @@ constexpr std::array kActions{
     Action{"credit.mint", credit_mint},
     Action{"credit.transfer", credit_transfer},
     Action{"credit.redeem", credit_redeem},
+    Action{"access.rewrap", access_rewrap, true},
     Action{"account.rotate", account_rotate, false, 2},
     Action{"governance.propose", governance_propose},
     Action{"governance.vote", governance_vote},

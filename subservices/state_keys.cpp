@@ -39,6 +39,8 @@ Bytes member_epoch(std::uint64_t epoch) {
   return key;
 }
 Bytes account_key(std::string_view did) { return with_text('K', did); }
+Bytes access_wraps_of(const Hash& device, std::uint32_t version) { return with_hash_and_index('W', device, version); }
+Bytes access_wrap(const Hash& device, std::uint32_t version, std::string_view member) { return access_wraps_of(device, version).append(member); }
 Bytes proposals() { return letter('Q'); }
 Bytes proposal(const Hash& proposal) { return with_hash('Q', proposal); }
 Bytes open_proposals() { return letter('q'); }

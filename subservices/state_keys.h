@@ -3,6 +3,7 @@
 //
 //   N                                    Network            one record
 //   M epoch(8)                           MemberEpoch        the member set of each epoch
+//   W device version(4) member-id         AccessWrap
 //   K did                                AccountKey         of keys that were rotated to or away from
 //   Q proposal                           Proposal           open and decided
 //   q proposal                           empty: open proposals
@@ -34,6 +35,8 @@ Bytes network();
 Bytes counters();
 Bytes member_epoch(std::uint64_t epoch);
 Bytes account_key(std::string_view did);
+Bytes access_wraps_of(const Hash& device, std::uint32_t version);      // prefix
+Bytes access_wrap(const Hash& device, std::uint32_t version, std::string_view member);
 Bytes proposal(const Hash& proposal);
 Bytes proposals();                                            // prefix
 Bytes open_proposal(const Hash& proposal);

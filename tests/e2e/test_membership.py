@@ -171,6 +171,9 @@ def test_four_five_four_under_load_with_proofs_across_the_changes(own_cluster, t
         assert gone.get("/readyz").status == 503 and "no member" in gone.get("/readyz").json["detail"]
         refused = gone.signed("/v1/devices", {"devices": [device(gone, cluster.provider.did)]}, cluster.provider, "device.register")
         assert refused.status == 503, refused
+        # The keys of what was sealed for four are wrapped again for the fifth.
+        logs = [os.path.join(cluster.dir, "nodes", f"node-{i}", "log") for i in range(1, 5)]
+        wait_until("wrapped again", lambda: any("sealed keys wrapped again" in open(log, encoding="utf-8").read() for log in logs), 60)
         wait_until("load goes on", lambda: (n := len(load.acknowledged)) and (time.sleep(0.3) or len(load.acknowledged) > n + 1))
         load.stop()
         after = load.acknowledged[-1][1]

@@ -1,5 +1,6 @@
 // Governance: who may propose and vote, when a change is decided, and from which height it is in force.
 #include "protocol/limits.h"
+#include "subservices/access/access_wraps.h"
 #include "subservices/governance/governance_rules.h"
 #include "subservices/governance/member_state.h"
 #include "world.h"
@@ -267,4 +268,55 @@ TEST_CASE("rules are activated at a height, and every block is executed under th
     REQUIRE(executed.apply.block.header.hash() == applied.block.header.hash());
     again.ledger->apply(executed.apply);
   }
+}
+
+TEST_CASE("sealed access is wrapped again for a member that came later, once, and anew when it cannot be opened") {
+  Network world;
+  const std::string urn = world.registered(R"({"perMinute":"0.10"})");
+  const Hash device = device_from_urn(urn).value();
+  const auto lacking = [&] {
+    const auto snapshot = world.snapshot();
+    const StateView state(snapshot->state());
+    std::string out;
+    const auto version = load_known<records::DeviceVersion>(state, keys::device_version(device, 1));
+    for (const Member& member : members_without_key(state, device, version, snapshot->height() + 1)) out += member.id + " ";
+    return out;
+  };
+  const auto wraps = [&](const std::string& member, char byte) {
+    return Json::object({{"wraps", Json::array({Json::object({{"device", urn}, {"version", 1}, {"member", member}, {"key", to_base64url(Bytes(80, byte))}})})}});
+  };
+  CHECK(lacking().empty());
+  CHECK(world.run(world.members[0], "access.rewrap", wraps("node-5", 'w')).result.dump() == R"({"stored":0,"passedOver":1})");
+  const Person fifth(200);
+  const Answer proposed = world.propose(0, addition(world, "node-5", fifth));
+  world.give(1, proposed);
+  world.give(2, proposed);
+  CHECK(lacking().empty());
+  blocks_until(world, world.ledger->height() + kDelay - 1);
+  CHECK(lacking() == "node-5 ");
+
+  CHECK(world.run(world.provider, "access.rewrap", wraps("node-5", 'w')).status() == 403);
+  CHECK(world.run(world.members[0], "access.rewrap", wraps("node-5", 'w').set("wraps", Json::array({Json::object({{"device", urn}})}))).status() == 422);
+  CHECK(world.run(world.members[0], "access.rewrap", wraps("node-5", 'w')).result.dump() == R"({"stored":1,"passedOver":0})");
+  CHECK(world.run(world.members[1], "access.rewrap", wraps("node-5", 'v')).result.dump() == R"({"stored":0,"passedOver":1})");
+  CHECK(lacking().empty());
+  const auto key_of = [&](const std::string& member) {
+    const auto snapshot = world.snapshot();
+    const StateView state(snapshot->state());
+    const auto version = load_known<records::DeviceVersion>(state, keys::device_version(device, 1));
+    const Json description = with_wraps(state, device, 1, parse(version.description()));
+    for (const Json& one : description.find("access")->find("sealed")->find("recipients")->items()) {
+      if (one.find("member")->as_string() == member) return one.find("key")->as_string();
+    }
+    return std::string();
+  };
+  CHECK(key_of("node-5") == to_base64url(Bytes(80, 'w')));
+  CHECK(!key_of("node-1").empty());
+
+  const Json report = Json::object({{"unopenable", Json::array({Json::object({{"device", urn}, {"version", 1}})})}});
+  CHECK(world.run(fifth, "access.rewrap", report).status() == 200);
+  CHECK(lacking() == "node-5 ");
+  CHECK(world.run(world.members[1], "access.rewrap", wraps("node-5", 'v')).status() == 200);
+  CHECK(lacking().empty());
+  CHECK(key_of("node-5") == to_base64url(Bytes(80, 'v')));
 }
