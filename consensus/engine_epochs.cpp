@@ -86,7 +86,7 @@ void Engine::begin_epoch(Now now) {
   for (Early& early : std::exchange(early_, {})) {
     const int sender = context_.members.index_of(early.sender);
     if (sender < 0 || static_cast<MemberIndex>(sender) == config_.self || early.frame.epoch != epoch()) continue;
-    (void)receive(static_cast<MemberIndex>(sender), std::move(early.frame), now);
+    (void)receive(static_cast<MemberIndex>(sender), std::move(early.frame), now);  // refusals are counted
   }
 }
 

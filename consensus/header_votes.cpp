@@ -72,7 +72,7 @@ void Replica::learn(const CertifiedHeader& certified, Now now) { adopt(certified
 
 void Replica::adopt(const CertifiedHeader& certified, Now now) {
   const Height height = certified.header.height;
-  if (height <= complete_ || certificates_.contains(height)) return;
+  if (height <= complete_ || height > last_ || certificates_.contains(height)) return;
   if (const auto own = own_header_votes_.find(height); own != own_header_votes_.end()) {
     fail_if_different(own->second.vote.header, certified.header);
   }
