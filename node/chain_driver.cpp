@@ -9,6 +9,7 @@
 #include "consensus/frames.h"
 #include "consensus/verify.h"
 #include "node/log.h"
+#include "protocol/limits.h"
 #include "subservices/door.h"
 #include "subservices/governance/member_state.h"
 
@@ -19,6 +20,7 @@ constexpr std::size_t kCoreQueue = 16'384;
 constexpr std::size_t kVerifyQueue = 4'096;
 constexpr std::size_t kApplyQueue = 256;
 constexpr std::size_t kFormerMembersMax = 16;                            // whose links are still taken
+constexpr std::size_t kFramesOfMemberMax_bytes = 2 * limits::kPeerFrameMax_bytes;   // between a link and the core lane
 constexpr auto kTick = std::chrono::milliseconds(5);
 constexpr std::uint64_t kRecentBlocksMax = 10'000;                        // read at start for the ids of recent transactions
 
@@ -43,6 +45,22 @@ Json block_event(const BlockHeader& header, const Hash& hash, std::size_t transa
 
 }  // namespace
 
+// The answer to a submit on its way through the lanes: work that a stopping lane drops still gives one.
+class ChainDriver::Answer {
+ public:
+  explicit Answer(Done done) : done_(std::move(done)) {}
+  Answer(const Answer&) = delete;
+  Answer& operator=(const Answer&) = delete;
+  ~Answer() {
+    if (done_) done_(fail(Status::unavailable, "The node is stopping; ask another node."));
+  }
+  void give(Result<Outcome> outcome) { take()(std::move(outcome)); }
+  Done take() { return std::exchange(done_, {}); }
+
+ private:
+  Done done_;
+};
+
 struct ChainDriver::Timer {
   explicit Timer(boost::asio::io_context& io) : timer(io) {}
   boost::asio::steady_timer timer;
@@ -62,8 +80,10 @@ ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, const std::string& own_
       snapshot_(ledger.snapshot()),
       timer_(std::make_unique<Timer>(io)),
       network_(io, PeerNetwork::Handlers{
-                       [this](const PublicKey& peer, Bytes frame) {
-                         return verify_.post([this, peer, bytes = std::move(frame)] { on_frame(peer, bytes); });
+                       [this](const PublicKey& peer, Bytes& frame) {
+                         auto charge = charge_frame(peer, frame.size());
+                         if (!charge || verify_.depth() >= kVerifyQueue) return false;
+                         return verify_.post_always([this, peer, bytes = std::move(frame), charge = std::move(charge)] { on_frame(peer, bytes, charge); });
                        },
                        [this](const PublicKey& peer, bool connected) {
                          core_.post_always([this, peer, connected] {
@@ -136,7 +156,13 @@ consensus::Restored ChainDriver::restored() const {
   return restored;
 }
 
-Result<void> ChainDriver::start(const Endpoint& peer_listen) {
+Result<void> ChainDriver::start(const Endpoint& peer_listen, PeerAddresses peer_addresses) {
+  const MemberSet members = this->members();
+  for (const auto& [id, address] : peer_addresses) {
+    if (members.index_of(id) < 0) log_warn("peer.addresses names nobody", {{"member", id}, {"address", address.text()}});
+  }
+  peer_addresses_ = std::move(peer_addresses);
+  refresh_epoch_view();   // the core lane has nothing to do yet
   if (auto listening = network_.start(peer_listen); !listening) return listening;
   core_.post_always([] {});  // the first flush: what the restored Engine has to say
   arm_timer();
@@ -197,22 +223,24 @@ std::optional<Outcome> ChainDriver::recorded(const Hash& transaction) const {
 
 void ChainDriver::submit(Transaction transaction, Done done) {
   if (stopping_) return done(fail(Status::unavailable, "The node is stopping; ask another node."));
-  auto shared = std::make_shared<Done>(std::move(done));
-  const bool queued = verify_.post([this, transaction = std::move(transaction), shared]() mutable {
-    if (!verify_signature(transaction)) return (*shared)(fail(Status::unauthorized, "The signature does not verify with the key that kid names."));
-    const bool admitted = core_.post([this, transaction = std::move(transaction), shared]() mutable { admit(std::move(transaction), std::move(*shared)); });
-    if (!admitted) (*shared)(fail(Status::overloaded, "This node is overloaded; try again shortly or ask another node."));
+  auto answer = std::make_shared<Answer>(std::move(done));
+  const bool queued = verify_.post([this, transaction = std::move(transaction), answer]() mutable {
+    if (!verify_signature(transaction)) return answer->give(fail(Status::unauthorized, "The signature does not verify with the key that kid names."));
+    const bool admitted = core_.post([this, transaction = std::move(transaction), answer]() mutable {
+      admit(std::move(transaction), answer->take());
+    });
+    if (!admitted) answer->give(fail(Status::overloaded, "This node is overloaded; try again shortly or ask another node."));
   });
-  if (!queued) (*shared)(fail(Status::overloaded, "This node is overloaded; try again shortly or ask another node."));
+  if (!queued) answer->give(fail(Status::overloaded, "This node is overloaded; try again shortly or ask another node."));
 }
 
 void ChainDriver::submit_own(std::string action, Json body, Done done) {
   submit(make_transaction(*keys_->key(), keys_->genesis().network, action, wall_ms() / 1000, body.dump()), std::move(done));
 }
 
-void ChainDriver::is_pending(const Hash& transaction, std::function<void(bool)> done) {
+void ChainDriver::is_pending(const Hash& transaction, std::function<void(std::optional<bool>)> done) {
   const bool queued = core_.post([this, transaction, done] { done(engine_->holds(transaction) || waiters_.contains(transaction)); });
-  if (!queued) done(false);
+  if (!queued) done(std::nullopt);
 }
 
 void ChainDriver::admit(Transaction transaction, Done done) {
@@ -240,8 +268,22 @@ void ChainDriver::refuse_waiters(const Error& error) {
   }
 }
 
+// Counts a frame against its sender until the core lane has taken it; nothing when the sender has too much under way already.
+std::shared_ptr<void> ChainDriver::charge_frame(const PublicKey& peer, std::size_t bytes) {
+  std::shared_ptr<std::atomic<std::size_t>> under_way;
+  {
+    const std::lock_guard lock(frames_mutex_);
+    auto& entry = frames_under_way_[peer];
+    if (!entry) entry = std::make_shared<std::atomic<std::size_t>>(0);
+    under_way = entry;
+  }
+  if (under_way->load() + bytes > kFramesOfMemberMax_bytes) return nullptr;
+  *under_way += bytes;
+  return {under_way.get(), [under_way, bytes](std::atomic<std::size_t>*) { *under_way -= bytes; }};
+}
+
 // What a frame says is checked here, off the core lane; the Engine gets it as verified.
-void ChainDriver::on_frame(const PublicKey& peer, const Bytes& bytes) {
+void ChainDriver::on_frame(const PublicKey& peer, const Bytes& bytes, const std::shared_ptr<void>& charge) {
   const std::shared_ptr<const EpochView> epoch = published_.load()->epoch;
   const auto refuse = [&](const std::string& reason) {
     refused_frames_.add();
@@ -256,7 +298,7 @@ void ChainDriver::on_frame(const PublicKey& peer, const Bytes& bytes) {
   if (verifiable) {
     if (auto verified = consensus::verify_frame(*frame, epoch->context, *epoch->authenticator); !verified) return refuse(verified.error().detail);
   }
-  core_.post_always([this, peer, verifiable, frame = std::move(*frame)]() mutable {
+  core_.post_always([this, peer, verifiable, frame = std::move(*frame), charge]() mutable {
     const auto index = index_of(peer);
     if (!index) return;
     const auto taken = engine_->receive(*index, std::move(frame), clocks(), verifiable);
@@ -391,7 +433,10 @@ std::vector<Peer> ChainDriver::wanted_peers(const MemberSet& members) const {
   const PublicKey own = keys_->key()->public_key();
   const auto add = [&](const Member& member) {
     const bool known = member.key == own || std::any_of(peers.begin(), peers.end(), [&](const Peer& peer) { return peer.key == member.key; });
-    if (!known && peers.size() < members.size() + consensus::kGuestsMax) peers.push_back({member.key, member.id, member.address});
+    if (!known && peers.size() < members.size() + consensus::kGuestsMax) {
+      const auto instead = peer_addresses_.find(member.id);
+      peers.push_back({member.key, member.id, instead == peer_addresses_.end() ? member.address : instead->second.text()});
+    }
   };
   for (const Member& member : members.all()) add(member);
   if (const auto next = subservices::decided_after(state, view->height())) {

@@ -28,7 +28,7 @@ class ChainDriver final : public Chain {
               Metrics& metrics);
   ~ChainDriver() override;
 
-  Result<void> start(const Endpoint& peer_listen);
+  Result<void> start(const Endpoint& peer_listen, PeerAddresses peer_addresses);
   void stop();  // afterwards every waiting submit has been answered with unavailable
 
   const subservices::Executor& executor() const { return executor_; }
@@ -41,7 +41,7 @@ class ChainDriver final : public Chain {
   std::shared_ptr<const ledger::LedgerSnapshot> snapshot() const override { return snapshot_.load(); }
   void submit(Transaction transaction, Done done) override;
   void submit_own(std::string action, Json body, Done done) override;
-  void is_pending(const Hash& transaction, std::function<void(bool)> done) override;
+  void is_pending(const Hash& transaction, std::function<void(std::optional<bool>)> done) override;
   std::uint64_t subscribe(Listener listener) override;
   void unsubscribe(std::uint64_t handle) override;
   Result<Bytes> open_sealed_key(BytesView sealed) const override;
@@ -76,7 +76,8 @@ class ChainDriver final : public Chain {
   void refuse_waiters(const Error& error);
 
   // verify lane
-  void on_frame(const PublicKey& peer, const Bytes& bytes);
+  std::shared_ptr<void> charge_frame(const PublicKey& peer, std::size_t bytes);   // on an io thread
+  void on_frame(const PublicKey& peer, const Bytes& bytes, const std::shared_ptr<void>& charge);
   bool verify_transactions(consensus::PeerFrame& frame) const;
 
   void refresh_snapshot();  // apply and core lane
@@ -85,6 +86,7 @@ class ChainDriver final : public Chain {
   void apply(consensus::CommittedBatch batch);
   void publish(const subservices::ExecutedBlock& executed, const BlockHeader& header);
 
+  class Answer;
   void arm_timer();
   consensus::Restored restored() const;
   std::vector<MemberEpoch> epochs() const;
@@ -101,12 +103,17 @@ class ChainDriver final : public Chain {
 
   std::unique_ptr<consensus::Engine> engine_;                                // core lane only
   std::shared_ptr<const EpochView> epoch_, former_epoch_;                    // core lane only; the present one is published
+  PeerAddresses peer_addresses_;                                             // core lane only; instead of those of the members
+  std::mutex frames_mutex_;
+  std::map<PublicKey, std::shared_ptr<std::atomic<std::size_t>>> frames_under_way_;   // bytes, by sender
   std::unordered_map<Hash, std::vector<Done>, HashHasher> waiters_;          // core lane only
   bool was_in_view_change_ = false;                                          // core lane only
 
   std::mutex listeners_mutex_;
   std::map<std::uint64_t, Listener> listeners_;
   std::uint64_t next_listener_ = 1;
+
+  std::vector<std::unique_ptr<std::atomic<std::size_t>>> frames_under_way_;  // bytes, by member
 
   struct Timer;
   std::unique_ptr<Timer> timer_;

@@ -13,6 +13,7 @@
 #include "node/http/server.h"
 #include "node/log.h"
 #include "node/rewrap.h"
+#include "node/store_scrub.h"
 #include "ontology/units.h"
 #include "subservices/genesis_state.h"
 
@@ -68,6 +69,7 @@ struct Daemon::Parts {
   std::unique_ptr<Rewrap> rewrap;
   std::unique_ptr<Lane> workers;
   std::unique_ptr<HttpServer> http;
+  std::unique_ptr<StoreScrub> scrub;
   std::vector<std::thread> threads;
   bool stopped = false;
 
@@ -91,11 +93,12 @@ struct Daemon::Parts {
     http = std::move(*server);
     register_gauges();
     for (std::size_t i = 0; i < kIoThreads; ++i) threads.emplace_back([this] { io.run(); });
-    if (auto listening = chain->start(config.peer_listen); !listening) return listening;
+    if (auto listening = chain->start(config.peer_listen, config.peer_addresses); !listening) return listening;
     delivery->start();
     rewrap = std::make_unique<Rewrap>(*chain, io);
     rewrap->start();
     http->start();
+    scrub = std::make_unique<StoreScrub>(*open.store);
     log_info("node started", {{"node", chain->self().id}, {"network", network}, {"height", chain->snapshot()->height()}, {"http", options.public_url}, {"peer", config.peer_listen.text()}});
     return {};
   }
@@ -118,6 +121,7 @@ struct Daemon::Parts {
   void stop() {
     if (stopped) return;
     stopped = true;
+    scrub.reset();
     if (http) http->stop();
     if (delivery) delivery->stop();
     if (rewrap) rewrap->stop();
@@ -155,6 +159,11 @@ int check_node_store(const NodeConfig& config) {
   const auto opened = open_store(config);
   if (!opened) {
     std::fprintf(stderr, "agiddi-node: %s\n", opened.error().detail.c_str());
+    return 1;
+  }
+  // Before anything is compared: a comparison that meets a damaged file can only abort.
+  if (const auto damage = opened->store->find_damage(std::atomic<bool>{false})) {
+    std::fprintf(stderr, "agiddi-node: %s\n", damage->c_str());
     return 1;
   }
   const std::vector<std::string> findings = ledger::check_store(*opened->store);

@@ -18,6 +18,7 @@
 #include <boost/asio/write.hpp>
 #include <chrono>
 #include <deque>
+#include <list>
 #include <map>
 #include <mutex>
 
@@ -41,7 +42,8 @@ constexpr auto kHandshakeTimeout = milliseconds(5'000);
 constexpr auto kDialPauseMin = milliseconds(50);
 constexpr auto kDialPauseMax = milliseconds(1'000);
 constexpr auto kBackPressurePause = milliseconds(2);
-constexpr std::size_t kAcceptedMax = 8 * limits::kMembersMax;
+constexpr std::size_t kHandshakesMax = 128;       // accepted, and no member's yet
+constexpr std::size_t kLinksOfMemberMax = 2;     // an old one that is about to fail, and its successor
 
 auto token(error_code& failure) { return asio::redirect_error(asio::use_awaitable, failure); }
 
@@ -97,10 +99,10 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
       for (const auto& link : begun) dial_from_now_on(link);
     }
     // Accepted links of peers that are none any more end too.
-    asio::post(accept_strand_, [self = shared_from_this()] {
-      for (auto& [stream, key] : self->accepted_) {
+    asio::post(accept_strand_, [self = shared_from_this(), ended] {
+      for (const auto& link : ended) {
         error_code ignored;
-        if (key && !self->link_of(*key)) stream->lowest_layer().close(ignored);
+        for (TlsStream* stream : link->accepted) stream->lowest_layer().close(ignored);
       }
     });
   }
@@ -126,7 +128,10 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
     asio::post(accept_strand_, [self = shared_from_this()] {
       error_code ignored;
       self->acceptor_.close(ignored);
-      for (auto& [stream, key] : self->accepted_) stream->lowest_layer().close(ignored);
+      for (TlsStream* stream : self->handshakes_) stream->lowest_layer().close(ignored);
+      for (const auto& link : self->all_links()) {
+        for (TlsStream* stream : link->accepted) stream->lowest_layer().close(ignored);
+      }
     });
     for (const auto& link : all_links()) end(link);
   }
@@ -164,6 +169,7 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
     std::atomic<std::size_t> queued_bytes{0};
     std::atomic<bool> connected{false};
     bool idle = false;
+    std::list<TlsStream*> accepted;                        // accept strand only: what this member dialled
   };
 
   std::shared_ptr<Link> link_of(const PublicKey& key) const {
@@ -194,6 +200,15 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
   }
   bool is_over(const Link& link) const { return stopping_ || link.ended; }
 
+  // Accept strand: adds a stream at the end and closes the oldest when there are more than may be. It leaves the list when its coroutine ends.
+  static void enter(std::list<TlsStream*>& streams, TlsStream& stream, std::size_t most) {
+    streams.push_back(&stream);
+    if (streams.size() <= most) return;
+    error_code ignored;
+    streams.front()->lowest_layer().close(ignored);
+    streams.splice(streams.end(), streams, streams.begin());   // the next oldest comes first
+  }
+
   static asio::awaitable<void> pause(const Strand& strand, milliseconds length) {
     asio::steady_timer timer(strand, length);
     error_code failure;
@@ -210,7 +225,6 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
         co_await pause(self->accept_strand_, kDialPauseMin);
         continue;
       }
-      if (self->accepted_.size() >= kAcceptedMax) continue;  // more links than members can need: the newcomer is closed
       asio::co_spawn(self->accept_strand_, read_loop(self, std::move(socket)), asio::detached);
     }
   }
@@ -221,11 +235,12 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
     socket.set_option(tcp::no_delay(true), failure);
     const auto tls = self->tls();
     TlsStream stream(std::move(socket), *tls);
-    self->accepted_[&stream] = std::nullopt;
+    enter(self->handshakes_, stream, kHandshakesMax);
     {
       const Deadline deadline(self->accept_strand_, stream.next_layer(), kHandshakeTimeout);
       co_await stream.async_handshake(ssl::stream_base::server, token(failure));
     }
+    self->handshakes_.remove(&stream);
     std::optional<PublicKey> key;
     if (!failure) key = peer_key(stream.native_handle());
     const std::shared_ptr<Link> link = key ? self->link_of(*key) : nullptr;
@@ -233,10 +248,11 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
       ++self->counters_.refused;
       if (!self->stopping_) log_warn("peer link refused", {{"reason", failure ? failure.message() : "its key is no member's"}});
     } else {
-      self->accepted_[&stream] = key;
+      if (!link->accepted.empty()) log_info("peer dialled again", {{"peer", link->peer.name}});
+      enter(link->accepted, stream, kLinksOfMemberMax);
       co_await read_frames(self, stream, link);
+      link->accepted.remove(&stream);
     }
-    self->accepted_.erase(&stream);
   }
 
   static asio::awaitable<void> read_frames(std::shared_ptr<Impl> self, TlsStream& stream, std::shared_ptr<Link> link) {
@@ -361,7 +377,7 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
   Handlers handlers_;
   Strand accept_strand_;
   tcp::acceptor acceptor_;
-  std::map<TlsStream*, std::optional<PublicKey>> accepted_;   // accept strand only
+  std::list<TlsStream*> handshakes_;                          // accept strand only
   mutable std::mutex mutex_;                                  // of the three below
   PublicKey own_key_{};
   std::shared_ptr<ssl::context> tls_;

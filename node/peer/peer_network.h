@@ -5,6 +5,8 @@
 // Threads: runs on the io_context that it is given; all methods may be called from any thread. on_frame and on_link come from
 // an io thread, one at a time for each peer, and must not block: hand the value to a lane. When on_frame returns false (the lane is full) the
 // link stops reading for a moment, so that back-pressure reaches the sender instead of memory.
+// Strangers: of connections that have not shown a member's key yet, the oldest gives way to a newcomer, so that they keep no member out; a member has at
+// most two accepted links, and the older gives way.
 // Loss: a frame for a peer that is away or whose queue is full is dropped and counted; PBFT asks again.
 #pragma once
 
@@ -39,7 +41,7 @@ struct Peer {
 class PeerNetwork {
  public:
   struct Handlers {
-    std::function<bool(const PublicKey& peer, Bytes frame)> on_frame;
+    std::function<bool(const PublicKey& peer, Bytes& frame)> on_frame;   // true: taken (moved from); false: offered again later
     std::function<void(const PublicKey& peer, bool connected)> on_link;  // our own dialled link went up or down
   };
 

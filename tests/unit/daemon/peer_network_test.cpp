@@ -53,7 +53,7 @@ struct World {
     thread = std::thread([this] { io.run(); });
   }
   void start(std::size_t i, const KeyPair* other_key = nullptr) {
-    networks[i] = std::make_unique<PeerNetwork>(io, PeerNetwork::Handlers{[this, i](const PublicKey& from, Bytes frame) {
+    networks[i] = std::make_unique<PeerNetwork>(io, PeerNetwork::Handlers{[this, i](const PublicKey& from, Bytes& frame) {
                                                                             const std::lock_guard lock(mutex);
                                                                             const int member = MemberSet(members).index_of(from);
                                                                             received[i].emplace_back(static_cast<std::size_t>(member), std::move(frame));
@@ -158,4 +158,25 @@ TEST_CASE("peers come and go while the others' links stay, and a node may change
   world.send(2, 0, "with the new key");
   REQUIRE(within(std::chrono::seconds(5), [&] { return world.count(0) == 1; }));
   CHECK(world.received[0][0].first == 2);
+}
+
+TEST_CASE("strangers who connect and say nothing keep no member out") {
+  World world(2);
+  world.start(0);
+  asio::io_context io;
+  const auto address = *parse_endpoint(world.members[0].address);
+  std::vector<asio::ip::tcp::socket> strangers;
+  for (int i = 0; i < 300; ++i) strangers.emplace_back(io).connect({asio::ip::make_address(address.host), address.port});
+  world.start(1);
+  REQUIRE(within(std::chrono::seconds(10), [&] { return world.connected(1, 0); }));
+  world.send(1, 0, "arrives");
+  REQUIRE(within(std::chrono::seconds(5), [&] { return world.count(0) == 1; }));
+  // The oldest strangers had to go.
+  strangers.front().non_blocking(true);
+  REQUIRE(within(std::chrono::seconds(5), [&] {
+    char byte;
+    boost::system::error_code failure;
+    strangers.front().read_some(asio::buffer(&byte, 1), failure);
+    return failure && failure != asio::error::would_block;
+  }));
 }
