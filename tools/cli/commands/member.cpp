@@ -10,11 +10,11 @@
 namespace agiddi::tools {
 namespace {
 
-struct Options {
+struct MemberOptions {
   std::string node, key, id, address, file, new_key, new_sealing_key, network, proposal, vote;
   std::int64_t from_height = 0, expires_minutes = 0, version = 0;
 };
-using Shared = std::shared_ptr<Options>;
+using Shared = std::shared_ptr<MemberOptions>;
 
 std::string text_of(const Json& json, const char* name) {
   const Json* value = json.find(name);
@@ -39,7 +39,7 @@ std::string proposal_text(const Json& proposal) {
          text_of(proposal, "expires") + "\n";
 }
 
-Outcome<Answer> list(const Options& o) {
+Outcome<Answer> list(const MemberOptions& o) {
   NodeClient node(o.node);
   auto answer = node.validators();
   if (!answer) return tl::unexpected(answer.error());
@@ -53,7 +53,7 @@ Outcome<Answer> list(const Options& o) {
   return Answer{*answer, text};
 }
 
-Outcome<Answer> proposals(const Options& o) {
+Outcome<Answer> proposals(const MemberOptions& o) {
   NodeClient node(o.node);
   auto answer = node.get_json(o.proposal.empty() ? "/v1/proposals" : "/v1/proposals/" + o.proposal);
   if (!answer) return tl::unexpected(answer.error());
@@ -67,7 +67,7 @@ Outcome<Answer> proposals(const Options& o) {
   return Answer{*answer, text};
 }
 
-Outcome<Answer> write(const Options& o, const std::string& path, const std::string& action, Json body) {
+Outcome<Answer> write(const MemberOptions& o, const std::string& path, const std::string& action, Json body) {
   auto key = load_key_file(o.key);
   if (!key) return passed_on(key.error());
   if (o.from_height > 0) body.set("fromHeight", o.from_height);
@@ -78,7 +78,7 @@ Outcome<Answer> write(const Options& o, const std::string& path, const std::stri
   return Answer{*answer, proposal_text(*answer)};
 }
 
-Outcome<Answer> propose(const Options& o, Json body) { return write(o, "/v1/proposals", "governance.propose", std::move(body)); }
+Outcome<Answer> propose(const MemberOptions& o, Json body) { return write(o, "/v1/proposals", "governance.propose", std::move(body)); }
 
 std::array<std::uint8_t, 32> raw_key(BytesView bytes) {
   std::array<std::uint8_t, 32> out{};
@@ -94,7 +94,7 @@ Json signed_keys(const KeyPair& key, const std::string& network, const std::stri
 }
 
 // What an operator who wants to join sends to one who is a member: nothing in it is secret.
-Outcome<Answer> request(const Options& o) {
+Outcome<Answer> request(const MemberOptions& o) {
   if (!is_member_id(o.id)) return wrong_usage("ID must be made of a to z, 0 to 9 and -");
   if (!is_member_address(o.address)) return wrong_usage("--address must be host:port");
   auto key = load_key_file(o.key);
@@ -106,7 +106,7 @@ Outcome<Answer> request(const Options& o) {
   return Answer{document, document.pretty() + "\n"};
 }
 
-Outcome<Answer> add(const Options& o) {
+Outcome<Answer> add(const MemberOptions& o) {
   auto document = read_json_file(o.file);
   if (!document) return passed_on(document.error());
   if (!document->is_object()) return failed(o.file + ": must be what agiddi member request prints");
@@ -116,7 +116,7 @@ Outcome<Answer> add(const Options& o) {
 }
 
 // A new key signs; when the sealing key alone changes, the present key does.
-Outcome<Answer> rotate(const Options& o) {
+Outcome<Answer> rotate(const MemberOptions& o) {
   if (o.new_key.empty() && o.new_sealing_key.empty()) return wrong_usage("give --new-key, --new-sealing-key or both");
   NodeClient node(o.node);
   auto validators = node.validators();
@@ -151,20 +151,20 @@ void common(Command& command, const Shared& o) {
 
 void declare_reads(Command& member) {
   {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<MemberOptions>();
     Command command = member.sub("list", "The members in force, and the coming ones");
     command.node(o->node);
     command.action([o] { return list(*o); });
   }
   {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<MemberOptions>();
     Command command = member.sub("proposals", "Open and decided proposals, or one of them");
     command.positional("PROPOSAL", o->proposal, "Id of one proposal", false);
     command.node(o->node);
     command.action([o] { return proposals(*o); });
   }
   {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<MemberOptions>();
     Command command = member.sub("request", "Print the document with which a node asks to join");
     command.positional("ID", o->id, "What the new member will be called, such as node-5");
     command.option("--address", o->address, "host:port of its peer listener", true);
@@ -178,7 +178,7 @@ void declare_reads(Command& member) {
 
 void declare_changes(Command& member) {
   {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<MemberOptions>();
     Command command = member.sub("add", "Propose a new member");
     command.positional("JOIN.json", o->file, "What agiddi member request printed, - for standard input");
     common(command, o);
@@ -186,14 +186,14 @@ void declare_changes(Command& member) {
     command.action([o] { return add(*o); });
   }
   {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<MemberOptions>();
     Command command = member.sub("remove", "Propose to remove a member");
     command.positional("ID", o->id, "The member");
     common(command, o);
     command.action([o] { return propose(*o, Json::object({{"change", "remove"}, {"id", o->id}})); });
   }
   {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<MemberOptions>();
     Command command = member.sub("rotate", "Propose new keys of a member; its node finds them beside the present ones, with the ending .next");
     command.positional("ID", o->id, "The member");
     command.option("--new-key", o->new_key, "The new node key file");
@@ -203,7 +203,7 @@ void declare_changes(Command& member) {
     command.action([o] { return rotate(*o); });
   }
   {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<MemberOptions>();
     Command command = member.sub("address", "Propose another peer address of a member");
     command.positional("ID", o->id, "The member");
     command.positional("HOST:PORT", o->address, "Its new address");
@@ -211,14 +211,14 @@ void declare_changes(Command& member) {
     command.action([o] { return propose(*o, Json::object({{"change", "address"}, {"id", o->id}, {"address", o->address}})); });
   }
   {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<MemberOptions>();
     Command command = member.sub("rules", "Propose to activate the next rules version");
     command.integer("--version", o->version, 2, 1'000'000, "The version", true);
     common(command, o);
     command.action([o] { return propose(*o, Json::object({{"change", "rules"}, {"version", o->version}})); });
   }
   {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<MemberOptions>();
     Command command = member.sub("vote", "Vote on a proposal");
     command.positional("PROPOSAL", o->proposal, "Its id");
     command.choice("--vote", o->vote, {"yes", "no"}, "yes (default) or no");
