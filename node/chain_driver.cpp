@@ -85,11 +85,12 @@ ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, const std::string& own_
                          if (!charge || verify_.depth() >= kVerifyQueue) return false;
                          return verify_.post_always([this, peer, bytes = std::move(frame), charge = std::move(charge)] { on_frame(peer, bytes, charge); });
                        },
-                       [this](const PublicKey& peer, bool connected) {
-                         core_.post_always([this, peer, connected] {
+                       [this](const PublicKey& peer, bool) {
+                         // By now the link may have been made anew, with another address or key of ours.
+                         core_.post_always([this, peer] {
                            const auto index = index_of(peer);
                            if (!index) return;
-                           connected ? engine_->peer_connected(*index, clocks()) : engine_->peer_disconnected(*index, clocks());
+                           network_.connected(peer) ? engine_->peer_connected(*index, clocks()) : engine_->peer_disconnected(*index, clocks());
                          });
                        }}),
       verify_("verify", kVerifyQueue, 2),
@@ -425,17 +426,20 @@ void ChainDriver::begin_epoch() {
   if (!place) refuse_waiters(Error{Status::unavailable, "This node is no member of the network any more; ask a member.", {}});
 }
 
-// The members in force, those that are decided or proposed, and former ones, which still follow.
+// The members in force, those that are decided or proposed, and former ones, which still follow. A member that rotates its key is dialled with
+// the key in force only; the other one is taken when it dials.
 std::vector<Peer> ChainDriver::wanted_peers(const MemberSet& members) const {
   const auto view = snapshot();
   const subservices::StateView state(view->state());
   std::vector<Peer> peers;
   const PublicKey own = keys_->key()->public_key();
   const auto add = [&](const Member& member) {
+    const bool is_other_key = members.index_of(member.key) < 0 && members.index_of(member.id) >= 0;
     const bool known = member.key == own || std::any_of(peers.begin(), peers.end(), [&](const Peer& peer) { return peer.key == member.key; });
     if (!known && peers.size() < members.size() + consensus::kGuestsMax) {
       const auto instead = peer_addresses_.find(member.id);
-      peers.push_back({member.key, member.id, instead == peer_addresses_.end() ? member.address : instead->second.text()});
+      const std::string address = instead == peer_addresses_.end() ? member.address : instead->second.text();
+      peers.push_back({member.key, member.id, is_other_key || member.id == self_.id ? std::string() : address});
     }
   };
   for (const Member& member : members.all()) add(member);

@@ -306,7 +306,8 @@ TEST_CASE("a node that is no member follows, and takes part from the height on f
   const Height before = net.lowest();
   REQUIRE(net.until([&] { return net.lowest() > before + 5; }, 20'000, true));
   net.check_chains();
-  CHECK(net.refused.empty());
+  // What crosses the change on its way may come from somebody who is no member here yet; nothing is forged.
+  for (const std::string& reason : net.refused) CHECK(reason.find("signature") == std::string::npos);
 }
 
 TEST_CASE("without any load empty batches take the chain to the new epoch within seconds", "[epochs]") {
