@@ -10,7 +10,6 @@ namespace agiddi::consensus {
 namespace {
 
 constexpr std::size_t kFrameChunk_bytes = 4 * 1024 * 1024;
-constexpr std::size_t kServedMax_bytes = 64 * 1024 * 1024;   // to one peer in a second
 constexpr std::int64_t kResendAge_ms = 250;                  // younger votes are probably under way
 constexpr std::int64_t kHelpMax_ms = 600'000;
 
@@ -28,6 +27,9 @@ Result<void> Engine::allowed(MemberIndex peer, const PeerFrame& frame) const {
   if (const auto* vote = std::get_if<HeaderVote>(&frame.content)) return from_peer(vote->sender);
   if (const auto* message = std::get_if<ViewChange>(&frame.content)) return from_peer(message->sender);
   if (const auto* message = std::get_if<MemberStatus>(&frame.content)) return from_peer(message->sender);
+  if (const auto* message = std::get_if<SnapshotOffers>(&frame.content); message != nullptr && !message->attestations.empty()) {
+    return from_peer(message->attestations.front().sender);
+  }
   if (const auto* answer = std::get_if<SyncResponse>(&frame.content); answer != nullptr && !block_sync_.expects(peer, answer->from)) {
     return refuse("blocks that nobody asked for");
   }
@@ -72,7 +74,7 @@ bool Engine::within_budget(MemberIndex peer, std::size_t bytes, Now now) {
     account.budget_since_ms = now.monotonic_ms;
     account.served_bytes = 0;
   }
-  if (account.served_bytes > kServedMax_bytes) return false;
+  if (account.served_bytes > kServedToPeerMax_bytes) return false;
   account.served_bytes += bytes;
   return true;
 }
@@ -140,7 +142,8 @@ void Engine::help_stuck(const MemberStatus& message, Now now) {
 
 Result<void> Engine::on(MemberIndex peer, const SyncRequest& message, Now now) {
   if (!within_budget(peer, kSyncAnswerMax_bytes / 2, now)) return refuse("a peer asks for more than it may in a second");
-  if (message.from > replica_.executed_height()) {
+  if (message.from < own_offers_.first_block) send_offers(peer);  // it cannot know that these blocks were pruned here
+  if (message.from > replica_.executed_height() || message.from < own_offers_.first_block) {
     send(peer, {SyncResponse{message.from, {}}});
     return {};
   }

@@ -50,6 +50,10 @@ class KvStore : public KvReader {
  public:
   virtual void write(const KvBatch& batch, bool sync) = 0;  // with sync all earlier batches are on disk too, when it returns
   virtual std::shared_ptr<const KvReader> snapshot() const = 0;
+  // Erases keys in [from, to) (to empty: to the column's end). Not synced, and not atomic: a crash may leave some of them.
+  virtual void erase_range(Column column, BytesView from, BytesView to);
+  // Gives the disk space of erased keys back. Slow; other threads go on reading and writing.
+  virtual void reclaim(Column, BytesView /*from*/, BytesView /*to*/) {}
 };
 
 // The smallest key above every key that begins with prefix; empty when there is none.

@@ -8,6 +8,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/table_properties_collectors.h>
 #include <rocksdb/write_batch.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@ namespace {
 
 constexpr std::uint64_t kLogTotal_bytes = 512u << 20;
 constexpr int kOpenFilesMax = 512;
+constexpr std::size_t kErasedWindow_keys = 4096, kErasedTrigger_keys = 2048;  // a file with so many erased in a row is compacted
+const Bytes kAboveAllKeys(64, '\xff');                                         // our keys begin with letters, heights or term ids
 
 constexpr std::array<const char*, kColumns> kNames = {"meta", "blocks", "transactions", "state", "terms", "spo", "pos", "osp", "log", "local"};
 
@@ -120,6 +123,16 @@ class RocksStore final : public KvStore {
     must(database_->db->Write(options, &rocks), "writing");
   }
   std::shared_ptr<const KvReader> snapshot() const override { return std::make_shared<RocksSnapshot>(database_); }
+  void erase_range(Column column, BytesView from, BytesView to) override {
+    const Bytes begin(from), end = to.empty() ? kAboveAllKeys : Bytes(to);
+    must(database_->db->DeleteRange(rocksdb::WriteOptions(), database_->column(column), slice(begin), slice(end)), "erasing a range");
+  }
+  void reclaim(Column column, BytesView from, BytesView to) override {
+    const rocksdb::Slice begin = slice(from), end = slice(to);
+    rocksdb::CompactRangeOptions options;
+    options.exclusive_manual_compaction = false;
+    must(database_->db->CompactRange(options, database_->column(column), from.empty() ? nullptr : &begin, to.empty() ? nullptr : &end), "compacting");
+  }
 
  private:
   std::shared_ptr<const Database> database_;
@@ -157,6 +170,10 @@ rocksdb::ColumnFamilyOptions column_options(Column column, const std::shared_ptr
   options.write_buffer_size = std::max<std::size_t>(memory.write_buffers_bytes / 4, 1u << 20);
   options.level_compaction_dynamic_level_bytes = true;
   options.compression = rocksdb::kLZ4Compression;
+  if (column == Column::blocks || column == Column::transactions) {  // pruned: erased keys must not keep their space
+    options.table_properties_collector_factories.push_back(
+        rocksdb::NewCompactOnDeletionCollectorFactory(kErasedWindow_keys, kErasedTrigger_keys));
+  }
   return options;
 }
 

@@ -12,6 +12,7 @@
 #include "node/http/api.h"
 #include "node/http/server.h"
 #include "node/log.h"
+#include "ledger/check_store.h"
 #include "ontology/units.h"
 #include "subservices/genesis_state.h"
 

@@ -4,6 +4,7 @@
 
 #include "subservices/genesis_state.h"
 #include "subservices/state_keys.h"
+#include "ledger/check_store.h"
 #include "world.h"
 
 using namespace agiddi;
