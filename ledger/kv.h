@@ -6,6 +6,7 @@
 // the process (a node must not go on without its disk); reads of damaged data abort likewise.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -52,8 +53,8 @@ class KvStore : public KvReader {
   virtual std::shared_ptr<const KvReader> snapshot() const = 0;
   // Erases keys in [from, to) (to empty: to the column's end). Not synced, and not atomic: a crash may leave some of them.
   virtual void erase_range(Column column, BytesView from, BytesView to);
-  // Gives the disk space of erased keys back. Slow; other threads go on reading and writing.
-  virtual void reclaim(Column, BytesView /*from*/, BytesView /*to*/) {}
+  // Gives the disk space of erased keys back, until stop is set. Slow; other threads go on reading and writing.
+  virtual void reclaim(Column, BytesView /*from*/, BytesView /*to*/, std::atomic<bool>& /*stop*/) {}
 };
 
 // The smallest key above every key that begins with prefix; empty when there is none.

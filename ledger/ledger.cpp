@@ -272,12 +272,12 @@ std::size_t Ledger::prune(std::uint64_t up_to, std::size_t blocks_max) {
   return count;
 }
 
-void Ledger::reclaim() {
+void Ledger::reclaim(std::atomic<bool>& stop) {
   const std::uint64_t first = layout::first_block(store_);
   for (const char kind : {layout::kHeader, layout::kBatch, layout::kCertificate, layout::kReceipt, layout::kRepeated}) {
-    store_.reclaim(Column::blocks, layout::key(kind, std::uint64_t{1}), layout::key(kind, first));
+    store_.reclaim(Column::blocks, layout::key(kind, std::uint64_t{1}), layout::key(kind, first), stop);
   }
-  store_.reclaim(Column::transactions, {}, {});
+  store_.reclaim(Column::transactions, {}, {}, stop);
 }
 
 void Ledger::log_write(const std::vector<LogWrite>& writes, bool sync) {

@@ -115,8 +115,8 @@ class Ledger {
   // Drops the oldest blocks (with their certificates, receipts and transactions), the first of them first, up to a height, at most `blocks_max`
   // of them: one atomic write, not synced. Gives how many; 0 = nothing left to drop. Only below certified_height(). Any one thread.
   std::size_t prune(std::uint64_t up_to, std::size_t blocks_max);
-  // Gives the disk space of pruned blocks back. Slow: off the lanes that commit.
-  void reclaim();
+  // Gives the disk space of pruned blocks back, until stop is set. Slow: off the lanes that commit.
+  void reclaim(std::atomic<bool>& stop);
 
   // The consensus log: one atomic write; with sync everything written before it, by whomever, is on disk too when it returns.
   void log_write(const std::vector<LogWrite>& writes, bool sync);

@@ -127,11 +127,13 @@ class RocksStore final : public KvStore {
     const Bytes begin(from), end = to.empty() ? kAboveAllKeys : Bytes(to);
     must(database_->db->DeleteRange(rocksdb::WriteOptions(), database_->column(column), slice(begin), slice(end)), "erasing a range");
   }
-  void reclaim(Column column, BytesView from, BytesView to) override {
+  void reclaim(Column column, BytesView from, BytesView to, std::atomic<bool>& stop) override {
     const rocksdb::Slice begin = slice(from), end = slice(to);
     rocksdb::CompactRangeOptions options;
     options.exclusive_manual_compaction = false;
-    must(database_->db->CompactRange(options, database_->column(column), from.empty() ? nullptr : &begin, to.empty() ? nullptr : &end), "compacting");
+    options.canceled = &stop;
+    const auto status = database_->db->CompactRange(options, database_->column(column), from.empty() ? nullptr : &begin, to.empty() ? nullptr : &end);
+    if (!status.IsIncomplete()) must(status, "compacting");
   }
 
  private:

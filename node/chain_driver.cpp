@@ -46,7 +46,8 @@ struct ChainDriver::Timer {
   boost::asio::steady_timer timer;
 };
 
-ChainDriver::ChainDriver(NodeKeys keys, ledger::Ledger& ledger, const ConsensusConfig& config, boost::asio::io_context& io, Metrics& metrics)
+ChainDriver::ChainDriver(NodeKeys keys, ledger::Ledger& ledger, const NodeConfig& config, boost::asio::io_context& io, Metrics& metrics,
+                         std::function<void()> restart)
     : keys_(std::move(keys)),
       members_(keys_.genesis.member_set()),
       ledger_(ledger),
@@ -66,6 +67,19 @@ ChainDriver::ChainDriver(NodeKeys keys, ledger::Ledger& ledger, const ConsensusC
                        connected ? engine_->peer_connected(peer, clocks()) : engine_->peer_disconnected(peer, clocks());
                      });
                    }}),
+      snapshots_(ledger, snapshot_folder_of(config.data_folder), config.ledger, metrics,
+                 Snapshots::Hooks{
+                     [this](std::vector<std::pair<std::uint64_t, Hash>> list, std::uint64_t first_block) {
+                       core_.post_always([this, list = std::move(list), first_block]() mutable {
+                         engine_->snapshots_here(std::move(list), first_block, clocks());
+                       });
+                       refresh_snapshot();
+                     },
+                     [this](const Hash& id, std::set<Hash> chunks) {
+                       core_.post_always([this, id, chunks = std::move(chunks)] { engine_->snapshot_begun(id, chunks, clocks()); });
+                     },
+                     [this](const Hash& id) { core_.post_always([this, id] { engine_->snapshot_failed(id, clocks()); }); },
+                     std::move(restart)}),
       verify_("verify", kVerifyQueue, 2),
       core_("core", kCoreQueue, 1, [this] { flush(); }),
       apply_("apply", kApplyQueue) {
@@ -76,8 +90,10 @@ ChainDriver::ChainDriver(NodeKeys keys, ledger::Ledger& ledger, const ConsensusC
   engine.members = members_;
   engine.self = static_cast<consensus::MemberIndex>(keys_.self);
   engine.genesis_timestamp = keys_.genesis.created;
-  engine.request_timeout_ms = config.request_timeout_ms;
-  engine.heartbeat_interval_ms = config.heartbeat_ms;
+  engine.request_timeout_ms = config.consensus.request_timeout_ms;
+  engine.heartbeat_interval_ms = config.consensus.heartbeat_ms;
+  engine.snapshots.behind_min = config.ledger.snapshot_behind;
+  engine.join_by_blocks = config.ledger.join_by_blocks;
   engine_ = std::make_unique<consensus::Engine>(std::move(engine), authenticator_, restored(), clocks());
   engine_->heartbeat_wanted(subservices::heartbeat_wanted(*snapshot()), clocks());
   published_.store(std::make_shared<const Published>(Published{engine_->status()}));
@@ -95,7 +111,7 @@ consensus::Restored ChainDriver::restored() const {
   if (certified > 0) restored.certified = consensus::CertifiedHeader{*view->header(certified), *view->certificate(certified)};
   for (std::uint64_t height = certified + 1; height <= restored.applied; ++height) restored.uncertified.push_back(*view->header(height));
   const std::size_t wanted = consensus::MempoolLimits{}.remembered;
-  for (std::uint64_t height = restored.applied; height > 0 && restored.recent_transactions.size() < wanted && restored.applied - height < kRecentBlocksMax; --height) {
+  for (std::uint64_t height = restored.applied; height > 0 && restored.recent_transactions.size() < wanted && restored.applied - height < kRecentBlocksMax && !view->pruned(height); --height) {
     const std::vector<Hash> ids = view->batch(height)->transactions;
     restored.recent_transactions.insert(restored.recent_transactions.end(), ids.rbegin(), ids.rend());
   }
@@ -106,6 +122,7 @@ consensus::Restored ChainDriver::restored() const {
 Result<void> ChainDriver::start(const Endpoint& peer_listen) {
   if (auto listening = network_.start(peer_listen); !listening) return listening;
   core_.post_always([] {});  // the first flush: what the restored Engine has to say
+  snapshots_.start();
   arm_timer();
   return {};
 }
@@ -113,6 +130,7 @@ Result<void> ChainDriver::start(const Endpoint& peer_listen) {
 void ChainDriver::stop() {
   if (stopping_.exchange(true)) return;
   network_.stop();
+  snapshots_.stop();
   verify_.stop();
   core_.stop();
   apply_.stop();
@@ -267,6 +285,7 @@ void ChainDriver::flush() {
         auto certificate = view->certificate(height);
         if (!certificate) break;
         auto block = view->block(height);
+        if (!block) break;
         for (const Transaction& transaction : block->transactions) bytes += transaction.body.size();
         blocks.push_back({std::move(block->header), std::move(*certificate), std::move(block->batch), std::move(block->transactions)});
       }
@@ -275,12 +294,33 @@ void ChainDriver::flush() {
       });
     });
   }
+  for (const consensus::SnapshotRead& read : output.snapshot_reads) {
+    const bool queued = verify_.post([this, read] {
+      core_.post_always([this, peer = read.peer, part = snapshots_.read(read.request)]() mutable { engine_->snapshot_read(peer, std::move(part), clocks()); });
+    });
+    if (!queued) engine_->snapshot_read(read.peer, {read.request.id, read.request.part, {}, true, {}}, clocks());
+  }
+  for (consensus::SnapshotStep& step : output.snapshot_steps) snapshots_.take(std::move(step));
   const consensus::EngineStatus status = engine_->status();
+  if (!output.certified.empty()) snapshots_.certified(snapshot()->certified_height(), status.snapshot_attested);
+  watch_snapshots(status);
   if (status.in_view_change != was_in_view_change_) {
     was_in_view_change_ = status.in_view_change;
     log_info(status.in_view_change ? "view change begins" : "view entered", {{"view", status.view}, {"primary", members_[status.primary].id}});
   }
   published_.store(std::make_shared<const Published>(Published{status}));
+}
+
+void ChainDriver::watch_snapshots(const consensus::EngineStatus& status) {
+  if (status.snapshot_liars > known_liars_) {
+    log_warn("a member sent parts of a snapshot that do not hold, and is not asked for snapshots again", {{"members", status.snapshot_liars}});
+  }
+  known_liars_ = status.snapshot_liars;
+  if (status.snapshot_contradicted && status.snapshot_contradicted != known_contradiction_) {
+    log_error("the other members agree on another snapshot than this node's: its triples or its dictionary are damaged; empty the data folder and let it join again",
+              {{"height", *status.snapshot_contradicted}});
+  }
+  known_contradiction_ = status.snapshot_contradicted;
 }
 
 // Blocks come from the apply lane and certificates from the core lane: whoever is late must not take the other's work back.
@@ -300,6 +340,7 @@ void ChainDriver::apply(consensus::CommittedBatch batch) {
   }
   ledger_.apply(executed.apply);
   refresh_snapshot();
+  snapshots_.applied(snapshot());
 
   std::vector<std::pair<Hash, Outcome>> outcomes;
   for (const Receipt& receipt : executed.apply.block.receipts) outcomes.emplace_back(receipt.transaction, Outcome{header.height, header.timestamp, receipt});

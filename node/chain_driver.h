@@ -2,6 +2,7 @@
 //
 // verify lane: decodes peer frames and checks every signature. core lane: the Engine alone lives there; what its outputs promise is written and
 // synced before anything is sent. apply lane: executes batches, writes blocks, tells the listeners. Values move between the lanes.
+// Snapshots and pruning have a lane of their own (node/snapshots.h).
 // A replica that finds itself wrong about the chain (fatal output, a block that does not reproduce its certified header) logs why and aborts.
 #pragma once
 
@@ -16,19 +17,23 @@
 #include "node/metrics.h"
 #include "node/node_keys.h"
 #include "node/peer/peer_network.h"
+#include "node/snapshots.h"
 #include "subservices/executor.h"
 
 namespace agiddi::node {
 
 class ChainDriver final : public Chain {
  public:
-  // The ledger, the io_context and the metrics must outlive the driver.
-  ChainDriver(NodeKeys keys, ledger::Ledger& ledger, const ConsensusConfig& config, boost::asio::io_context& io, Metrics& metrics);
+  // The ledger, the io_context and the metrics must outlive the driver. restart: a snapshot was fetched, and a new start installs it; called once,
+  // from an internal lane.
+  ChainDriver(NodeKeys keys, ledger::Ledger& ledger, const NodeConfig& config, boost::asio::io_context& io, Metrics& metrics,
+              std::function<void()> restart);
   ~ChainDriver() override;
 
   Result<void> start(const Endpoint& peer_listen);
   void stop();  // afterwards every waiting submit has been answered with unavailable
 
+  consensus::EngineStatus engine_status() const { return published_.load()->engine; }
   const subservices::Executor& executor() const { return executor_; }
 
   const Genesis& genesis() const override { return keys_.genesis; }
@@ -55,6 +60,7 @@ class ChainDriver final : public Chain {
   void tick();
   void on_applied(const BlockHeader& header, std::vector<std::pair<Hash, Outcome>> outcomes, bool heartbeat);
   void refuse_waiters(const Error& error);
+  void watch_snapshots(const consensus::EngineStatus& status);
 
   // verify lane
   void on_frame(std::size_t member, const Bytes& bytes);
@@ -83,6 +89,8 @@ class ChainDriver final : public Chain {
   std::unique_ptr<consensus::Engine> engine_;                                // core lane only
   std::unordered_map<Hash, std::vector<Done>, HashHasher> waiters_;          // core lane only
   bool was_in_view_change_ = false;                                          // core lane only
+  std::size_t known_liars_ = 0;                                              // core lane only
+  std::optional<std::uint64_t> known_contradiction_;                         // core lane only
 
   std::mutex listeners_mutex_;
   std::map<std::uint64_t, Listener> listeners_;
@@ -92,6 +100,7 @@ class ChainDriver final : public Chain {
   std::unique_ptr<Timer> timer_;
   std::atomic<bool> stopping_{false};
   PeerNetwork network_;
+  Snapshots snapshots_;
   Lane verify_, core_, apply_;  // last: their threads end before anything above goes away
 };
 

@@ -52,6 +52,16 @@ Json block_json(const ledger::LedgerSnapshot& snapshot, const BlockHeader& heade
   return block;
 }
 
+// A node that began with a snapshot, or drops old blocks, says so: another one may have them.
+std::string not_kept(const ledger::LedgerSnapshot& snapshot, const std::string& what) {
+  return what + " is not kept here: this node has blocks from height " + std::to_string(snapshot.first_block()) + " on. Ask a node that keeps the whole chain.";
+}
+
+std::string unknown_transaction(const ledger::LedgerSnapshot& snapshot) {
+  const std::string unknown = "This node knows no such transaction.";
+  return snapshot.first_block() == 1 ? unknown : unknown + " " + not_kept(snapshot, "One of an older block");
+}
+
 // Waits a moment for the certificate (marked by `unavailable` between rounds), then shows the block as it is.
 void get_block(const Core& core, HttpRequest request, Responder responder) {
   const std::string_view which = request.parameter("height");
@@ -60,6 +70,7 @@ void get_block(const Core& core, HttpRequest request, Responder responder) {
   const auto give_up = SteadyClock::now() + kCertificateWait;
   const auto unknown_until = SteadyClock::now() + core->catch_up();
   core->read_until(std::move(responder), [at = *height, give_up, unknown_until](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
+    if (snapshot.pruned(at)) return fail(Status::not_found, not_kept(snapshot, "The block of this height"));
     const auto header = snapshot.header(at);
     if (!header) {
       return fail(SteadyClock::now() < unknown_until ? Status::unavailable : Status::not_found,
@@ -102,7 +113,7 @@ void get_transaction(const Core& core, HttpRequest request, Responder responder)
     core->read(responder, [id, pending](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
       if (const auto record = snapshot.transaction(id)) return json_response(200, transaction_json(*record));
       if (pending) return json_response(200, Json::object({{"transaction", id.hex()}, {"state", "pending"}}));
-      return fail(Status::not_found, "This node knows no such transaction.");
+      return fail(Status::not_found, unknown_transaction(snapshot));
     });
   });
 }
@@ -116,7 +127,7 @@ void get_proof(const Core& core, HttpRequest request, Responder responder) {
   core->chain().is_pending(*id, [core, id = *id, responder, deadline, unknown_until = SteadyClock::now() + core->catch_up()](bool pending) {
     core->read_until(responder, [id, pending, unknown_until](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
       const auto record = snapshot.transaction(id);
-      if (!record && !pending && SteadyClock::now() >= unknown_until) return fail(Status::not_found, "This node knows no such transaction.");
+      if (!record && !pending && SteadyClock::now() >= unknown_until) return fail(Status::not_found, unknown_transaction(snapshot));
       if (!record) return fail(Status::unavailable, "The transaction is in no block yet.");
       const auto certificate = snapshot.certificate(record->height);
       if (!certificate) return fail(Status::unavailable, "Block " + std::to_string(record->height) + " has no certificate yet.");

@@ -340,7 +340,8 @@ TEST_CASE("pruned blocks are gone with all that is theirs; the rest stands") {
     CHECK(ledger->snapshot()->first_block() == 6);
     CHECK(ledger->prune(12, 100) == 7);
     CHECK(ledger->prune(12, 100) == 0);
-    ledger->reclaim();
+    std::atomic<bool> stop{false};
+    ledger->reclaim(stop);
     CHECK(check_store(*test.store) == std::vector<std::string>{});
     ledger = open_ledger(*test.store);
     const auto now = ledger->snapshot();
