@@ -110,6 +110,7 @@ struct Encoder {
       for (const Transaction& transaction : block.transactions) one.add_transactions(encode_transaction(transaction));
     }
   }
+  void operator()(const Notice& m) const { out.mutable_notice()->set_certified(m.certified); }
 };
 
 // Decoding: record -> value. Each reader checks counts first, so that nothing grows past its bound.
@@ -270,6 +271,7 @@ struct Decoder {
   }
   bool frame(const records::PeerFrame& in, PeerFrame& out) {
     using Kind = records::PeerFrame::ContentCase;
+    out.epoch = in.epoch();
     switch (in.content_case()) {
       case Kind::kTransactions: return transactions(in.transactions(), out.content.emplace<Transactions>());
       case Kind::kFetchTransactions: return fetch(in.fetch_transactions(), out.content.emplace<FetchTransactions>());
@@ -287,6 +289,9 @@ struct Decoder {
         out.content = SyncRequest{in.sync_request().from(), in.sync_request().to()};
         return (in.sync_request().from() > 0 && in.sync_request().from() <= in.sync_request().to()) || refuse("a request for no block");
       case Kind::kSyncResponse: return sync_response(in.sync_response(), out.content.emplace<SyncResponse>());
+      case Kind::kNotice:
+        out.content = Notice{in.notice().certified()};
+        return true;
       case Kind::CONTENT_NOT_SET: break;
     }
     return refuse("a frame of no known kind");
@@ -314,8 +319,10 @@ Bytes encode(const Value& value) {
 
 }  // namespace
 
-Bytes encode_frame(const PeerFrame& frame) {
+Bytes encode_frame(const PeerFrame& frame) { return encode_frame(frame, frame.epoch); }
+Bytes encode_frame(const PeerFrame& frame, std::uint64_t epoch) {
   records::PeerFrame record;
+  record.set_epoch(epoch);
   std::visit(Encoder{record}, frame.content);
   return record.SerializeAsString();
 }

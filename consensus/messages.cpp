@@ -37,9 +37,16 @@ struct Describer {
   std::string operator()(const SyncResponse& m) const {
     return "SyncResponse " + std::to_string(m.from) + " x" + std::to_string(m.blocks.size());
   }
+  std::string operator()(const Notice& m) const { return "Notice " + std::to_string(m.certified); }
 };
 
 }  // namespace
+
+bool is_epoch_bound(const PeerFrame& frame) {
+  return !std::holds_alternative<Transactions>(frame.content) && !std::holds_alternative<FetchTransactions>(frame.content) &&
+         !std::holds_alternative<SyncRequest>(frame.content) && !std::holds_alternative<SyncResponse>(frame.content) &&
+         !std::holds_alternative<Notice>(frame.content);
+}
 
 std::string describe(const PeerFrame& frame) { return std::visit(Describer{}, frame.content); }
 

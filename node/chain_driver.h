@@ -23,17 +23,19 @@ namespace agiddi::node {
 class ChainDriver final : public Chain {
  public:
   // The ledger, the io_context and the metrics must outlive the driver.
-  ChainDriver(NodeKeys keys, ledger::Ledger& ledger, const ConsensusConfig& config, boost::asio::io_context& io, Metrics& metrics);
+  // own_id: what governance will call a node that is no member yet.
+  ChainDriver(std::unique_ptr<NodeKeys> keys, const std::string& own_id, ledger::Ledger& ledger, const ConsensusConfig& config, boost::asio::io_context& io,
+              Metrics& metrics);
   ~ChainDriver() override;
 
-  Result<void> start(const Endpoint& peer_listen, const PeerAddresses& peer_addresses);
+  Result<void> start(const Endpoint& peer_listen, PeerAddresses peer_addresses);
   void stop();  // afterwards every waiting submit has been answered with unavailable
 
   const subservices::Executor& executor() const { return executor_; }
 
-  const Genesis& genesis() const override { return keys_.genesis; }
-  MemberSet members() const override { return members_; }
-  const Member& self() const override { return members_[keys_.self]; }
+  const Genesis& genesis() const override { return keys_->genesis(); }
+  MemberSet members() const override { return published_.load()->epoch->context.members; }
+  const Member& self() const override { return self_; }
   TimeMs now() const override;
   ChainStatus status() const override;
   std::shared_ptr<const ledger::LedgerSnapshot> snapshot() const override { return snapshot_.load(); }
@@ -45,20 +47,37 @@ class ChainDriver final : public Chain {
   Result<Bytes> open_sealed_key(BytesView sealed) const override;
 
  private:
+  // Who speaks with whom in an epoch; replaced as a whole by the core lane when the members, their links or what is known of them change.
+  struct EpochView {
+    consensus::SigningContext context;
+    std::shared_ptr<const consensus::Authenticator> authenticator;
+    std::vector<Peer> peers;                    // all whose links are taken, members and guests
+    std::vector<PublicKey> guests;              // by guest number; zero = free
+    std::string name_of(const PublicKey& key) const;
+  };
   struct Published {  // what status() shows, replaced as a whole by the core lane
     consensus::EngineStatus engine;
+    std::shared_ptr<const EpochView> epoch;
   };
 
   // core lane
   void admit(Transaction transaction, Done done);
   void flush();
   void tick();
-  void on_applied(const BlockHeader& header, std::vector<std::pair<Hash, Outcome>> outcomes, bool heartbeat);
+  void on_applied(const BlockHeader& header, std::vector<std::pair<Hash, Outcome>> outcomes, bool heartbeat, const std::optional<MemberEpoch>& next,
+                  bool governance);
+  void take_output();
+  void begin_epoch();
+  void refresh_epoch_view();
+  std::vector<Peer> wanted_peers(const MemberSet& members) const;
+  void send(const consensus::Send& send);
+  std::optional<consensus::MemberIndex> index_of(const PublicKey& peer) const;
+  std::optional<PublicKey> key_at(consensus::MemberIndex peer, std::uint64_t epoch) const;
   void refuse_waiters(const Error& error);
 
   // verify lane
-  std::shared_ptr<void> charge_frame(std::size_t member, std::size_t bytes);   // on an io thread
-  void on_frame(std::size_t member, const Bytes& bytes, const std::shared_ptr<void>& charge);
+  std::shared_ptr<void> charge_frame(const PublicKey& peer, std::size_t bytes);   // on an io thread
+  void on_frame(const PublicKey& peer, const Bytes& bytes, const std::shared_ptr<void>& charge);
   bool verify_transactions(consensus::PeerFrame& frame) const;
 
   void refresh_snapshot();  // apply and core lane
@@ -70,19 +89,23 @@ class ChainDriver final : public Chain {
   class Answer;
   void arm_timer();
   consensus::Restored restored() const;
+  std::vector<MemberEpoch> epochs() const;
+  consensus::EpochIdentity identify(const MemberSet& members) const;
   std::optional<Outcome> recorded(const Hash& transaction) const;
 
-  NodeKeys keys_;
-  MemberSet members_;
+  std::unique_ptr<NodeKeys> keys_;
+  Member self_;
   ledger::Ledger& ledger_;
   Counter& refused_frames_;
   subservices::Executor executor_;
   std::atomic<std::shared_ptr<const ledger::LedgerSnapshot>> snapshot_;
   std::atomic<std::shared_ptr<const Published>> published_;
 
-  consensus::SigningContext context_;
-  std::shared_ptr<const consensus::Authenticator> authenticator_;
   std::unique_ptr<consensus::Engine> engine_;                                // core lane only
+  std::shared_ptr<const EpochView> epoch_, former_epoch_;                    // core lane only; the present one is published
+  PeerAddresses peer_addresses_;                                             // core lane only; instead of those of the members
+  std::mutex frames_mutex_;
+  std::map<PublicKey, std::shared_ptr<std::atomic<std::size_t>>> frames_under_way_;   // bytes, by sender
   std::unordered_map<Hash, std::vector<Done>, HashHasher> waiters_;          // core lane only
   bool was_in_view_change_ = false;                                          // core lane only
 

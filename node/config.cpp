@@ -143,6 +143,9 @@ Result<NodeConfig> load_config(const std::string& path) {
   config.key_file = resolved(top.string("key", true, "node.jwk"));
   config.sealing_key_file = resolved(top.string("sealing_key", true, "sealing.jwk"));
 
+  config.id = top.string("id", false, "node-5");
+  if (!config.id.empty() && !is_member_id(config.id)) return fail(Status::invalid, path + ": id must be made of a to z, 0 to 9 and -");
+
   TableReader http(top.section("http"), path, "http");
   const std::string http_listen = http.string("listen", true, "127.0.0.1:8101");
   config.http.public_url = http.string("public_url", false, "https://node.example.org");

@@ -3,7 +3,8 @@
 //   genesis = "genesis.json"           # relative paths are relative to the configuration file
 //   data = "data"                      # folder, made when missing, locked while the node runs
 //   key = "node.jwk"                   # Ed25519 JWK: votes, node transactions, peer TLS
-//   sealing_key = "sealing.jwk"        # X25519 JWK: opens sealed access
+//   sealing_key = "sealing.jwk"        # X25519 JWK: opens sealed access. Keys that rotation brings: the same names with the ending .next
+//   id = "node-5"                      # only of a node that is no member yet: what governance will call it
 //   [http]   listen = "127.0.0.1:8101" # public_url = "https://…" optional; certificate / private_key for any non-loopback address
 //   [peer]   listen = "127.0.0.1:8201" # address in genesis is what others dial
 //   [peer.addresses] node-2 = "10.0.0.7:8201"    # optional: where this node dials a member instead, as behind NAT or through a proxy
@@ -43,7 +44,7 @@ struct ConsensusConfig {
 };
 
 struct NodeConfig {
-  std::string genesis_file, data_folder, key_file, sealing_key_file;
+  std::string genesis_file, data_folder, key_file, sealing_key_file, id;
   HttpConfig http;
   Endpoint peer_listen;
   PeerAddresses peer_addresses;

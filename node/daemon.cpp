@@ -12,6 +12,7 @@
 #include "node/http/api.h"
 #include "node/http/server.h"
 #include "node/log.h"
+#include "node/rewrap.h"
 #include "node/store_scrub.h"
 #include "ontology/units.h"
 #include "subservices/genesis_state.h"
@@ -25,7 +26,7 @@ constexpr std::size_t kWorkerQueue = 256;
 constexpr auto kStopGrace = std::chrono::milliseconds(500);
 
 struct OpenStore {
-  NodeKeys keys;
+  std::unique_ptr<NodeKeys> keys;
   std::unique_ptr<ledger::KvStore> store;
   std::unique_ptr<ledger::Ledger> ledger;
 };
@@ -33,7 +34,7 @@ struct OpenStore {
 Result<OpenStore> open_store(const NodeConfig& config) {
   auto keys = load_node_keys(config);
   if (!keys) return tl::unexpected(keys.error());
-  if (keys->genesis.units_digest != ontology::units_digest()) {
+  if ((*keys)->genesis().units_digest != ontology::units_digest()) {
     return fail(Status::invalid, config.genesis_file + ": unitsDigest is not that of this program's unit table; all members must run the same table");
   }
   std::error_code failure;
@@ -41,9 +42,9 @@ Result<OpenStore> open_store(const NodeConfig& config) {
   if (failure) return fail(Status::unavailable, config.data_folder + ": cannot be made: " + failure.message());
   auto store = ledger::open_rocks_store(config.data_folder);
   if (!store) return tl::unexpected(store.error());
-  const auto initial = subservices::genesis_state(keys->genesis);
+  const auto initial = subservices::genesis_state((*keys)->genesis());
   if (!initial) return tl::unexpected(initial.error());
-  auto opened = ledger::Ledger::open(**store, keys->genesis, *initial);
+  auto opened = ledger::Ledger::open(**store, (*keys)->genesis(), *initial);
   if (!opened) return fail(opened.error().status, config.data_folder + ": " + opened.error().detail);
   return OpenStore{std::move(*keys), std::move(*store), std::move(*opened)};
 }
@@ -65,6 +66,7 @@ struct Daemon::Parts {
   std::unique_ptr<ChainDriver> chain;
   std::unique_ptr<DeliveryLedger> delivery_ledger;
   std::unique_ptr<DeliveryService> delivery;
+  std::unique_ptr<Rewrap> rewrap;
   std::unique_ptr<Lane> workers;
   std::unique_ptr<HttpServer> http;
   std::unique_ptr<StoreScrub> scrub;
@@ -74,9 +76,8 @@ struct Daemon::Parts {
   explicit Parts(OpenStore opened) : open(std::move(opened)) {}
 
   Result<void> start(const NodeConfig& config) {
-    const Member self = open.keys.genesis.members[open.keys.self];
-    const std::string network = open.keys.genesis.network;
-    chain = std::make_unique<ChainDriver>(std::move(open.keys), *open.ledger, config.consensus, io, metrics);
+    const std::string network = open.keys->genesis().network;
+    chain = std::make_unique<ChainDriver>(std::move(open.keys), config.id, *open.ledger, config.consensus, io, metrics);
     delivery_ledger = make_delivery_ledger(*chain, *open.ledger);
     DeliveryOptions options;
     options.broker_url = config.broker.url;
@@ -94,9 +95,11 @@ struct Daemon::Parts {
     for (std::size_t i = 0; i < kIoThreads; ++i) threads.emplace_back([this] { io.run(); });
     if (auto listening = chain->start(config.peer_listen, config.peer_addresses); !listening) return listening;
     delivery->start();
+    rewrap = std::make_unique<Rewrap>(*chain, io);
+    rewrap->start();
     http->start();
     scrub = std::make_unique<StoreScrub>(*open.store);
-    log_info("node started", {{"node", self.id}, {"network", network}, {"height", chain->snapshot()->height()}, {"http", options.public_url}, {"peer", config.peer_listen.text()}});
+    log_info("node started", {{"node", chain->self().id}, {"network", network}, {"height", chain->snapshot()->height()}, {"http", options.public_url}, {"peer", config.peer_listen.text()}});
     return {};
   }
 
@@ -104,6 +107,7 @@ struct Daemon::Parts {
     metrics.gauge_read("agiddi_block_height", "Height of the last applied block.", [this] { return static_cast<std::int64_t>(chain->snapshot()->height()); });
     metrics.gauge_read("agiddi_certified_height", "Height of the last certified block.", [this] { return static_cast<std::int64_t>(chain->snapshot()->certified_height()); });
     metrics.gauge_read("agiddi_view", "PBFT view.", [this] { return static_cast<std::int64_t>(chain->status().view); });
+    metrics.gauge_read("agiddi_epoch", "Epoch of the member set in force.", [this] { return static_cast<std::int64_t>(chain->status().epoch); });
     metrics.gauge_read("agiddi_mempool_transactions", "Transactions held for a coming block.", [this] { return static_cast<std::int64_t>(chain->status().mempool); });
     metrics.gauge_read("agiddi_syncing", "1 while blocks that others certified are missing here.", [this] { return chain->status().syncing ? 1 : 0; });
     metrics.gauge_read("agiddi_peers_connected", "Other members that this node is connected to.", [this] {
@@ -120,6 +124,7 @@ struct Daemon::Parts {
     scrub.reset();
     if (http) http->stop();
     if (delivery) delivery->stop();
+    if (rewrap) rewrap->stop();
     if (workers) workers->stop();
     if (chain) chain->stop();
     const auto deadline = std::chrono::steady_clock::now() + kStopGrace;
@@ -129,6 +134,7 @@ struct Daemon::Parts {
     for (std::thread& thread : threads) thread.join();
     http.reset();
     delivery.reset();
+    rewrap.reset();
     chain.reset();
     log_info("stopped", {{"height", open.ledger->height()}});
   }

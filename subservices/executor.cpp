@@ -4,6 +4,8 @@
 
 #include "subservices/access/access_rules.h"
 #include "subservices/dispatch.h"
+#include "subservices/governance/governance_rules.h"
+#include "subservices/governance/member_state.h"
 #include "subservices/payment/accounts.h"
 #include "subservices/records.h"
 #include "subservices/state_keys.h"
@@ -69,6 +71,7 @@ void sweep(RuleContext& context) {
         break;
       case keys::ExpiryKind::payment_item: sweep_payment_item(context, entry); break;
       case keys::ExpiryKind::integration: done += sweep_integration(context, entry); break;
+      case keys::ExpiryKind::proposal: sweep_proposal(context, entry); break;
     }
     AGIDDI_CHECK(!context.state.contains(key), "what fell due is dealt with");
   }
@@ -90,14 +93,19 @@ Hash root_of_receipts(const std::vector<Receipt>& receipts) {
 
 }  // namespace
 
-Executor::Executor(Genesis genesis) : genesis_(std::move(genesis)), members_(genesis_.member_set()) {}
+Executor::Executor(Genesis genesis) : genesis_(std::move(genesis)) {}
 
 ExecutedBlock Executor::execute(const Batch& batch, std::vector<Transaction> transactions, const ledger::LedgerSnapshot& parent) const {
   AGIDDI_CHECK(batch.height == parent.height() + 1, "a batch is executed on the block before it");
   AGIDDI_CHECK(transactions.size() == batch.transactions.size(), "every transaction of a batch is there");
   ExecutedBlock executed;
   ledger::StateOverlay state(parent.state());
-  RuleContext context{state, members_, genesis_.network, batch.height, batch.timestamp, executed.apply.triples, executed.events};
+  // Of the block before: what this block decides is in force above it.
+  const MemberSet members = members_at(state, batch.height).members;
+  const auto next = decided_after(state, batch.height);
+  RuleContext context{state, members, genesis_.network, batch.height, batch.timestamp, executed.apply.triples, executed.events,
+                      rules_at(state, batch.height), next ? &next->members : nullptr};
+  AGIDDI_CHECK(context.rules_version <= kRulesVersionMax, "the rules in force are later than this program knows: update agiddi-node");
   sweep(context);
 
   Block& block = executed.apply.block;
@@ -112,6 +120,7 @@ ExecutedBlock Executor::execute(const Batch& batch, std::vector<Transaction> tra
     }
   }
 
+  executed.next_members = decided_after(state, batch.height);
   executed.apply.changes = state.changes();
   check_conservation(executed.apply.changes);
   executed.apply.digest = parent.state_digest();
@@ -127,7 +136,7 @@ ExecutedBlock Executor::execute(const Batch& batch, std::vector<Transaction> tra
   header.transaction_root = root_of_ids(batch.transactions);
   header.receipt_root = root_of_receipts(block.receipts);
   header.state_digest = executed.apply.digest.digest();
-  header.members_digest = members_.digest();
+  header.members_digest = members.digest();
   header.timestamp = batch.timestamp;
   header.view = batch.view;
   return executed;

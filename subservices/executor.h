@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ struct BlockEvent {
 struct ExecutedBlock {
   ledger::BlockToApply apply;        // the block, its state changes, digest and triples: for Ledger::apply
   std::vector<BlockEvent> events;    // in order of execution
+  std::optional<MemberEpoch> next_members;  // after this block: decided and in force only above it
 };
 
 class Executor {
@@ -44,14 +46,12 @@ class Executor {
   explicit Executor(Genesis genesis);
 
   const Genesis& genesis() const { return genesis_; }
-  const MemberSet& members() const { return members_; }
 
   // transactions: the batch's, in its order, signatures verified. parent: the ledger at batch.height - 1.
   ExecutedBlock execute(const Batch& batch, std::vector<Transaction> transactions, const ledger::LedgerSnapshot& parent) const;
 
  private:
   Genesis genesis_;
-  MemberSet members_;
 };
 
 // Open escrows or leases: a block is wanted at least every 5 s, so that what falls due is swept.

@@ -77,6 +77,7 @@ void bind_discovery(Router& router, const Core& core);
 void bind_payments(Router& router, const Core& core);
 void bind_integrations(Router& router, const Core& core);
 void bind_chain(Router& router, const Core& core);
+void bind_governance(Router& router, const Core& core);
 void bind_events(Router& router, const Core& core);
 void bind_operations(Router& router, const Core& core);
 

@@ -21,6 +21,7 @@ void declare_block(Command& program);
 void declare_tx(Command& program);
 void declare_verify(Command& program);
 void declare_cluster(Command& program);
+void declare_member(Command& program);
 
 void declare_program(Command& program);   // all of them
 

@@ -4,12 +4,29 @@
 #include "protocol/check.h"
 #include "protocol/encoding.h"
 #include "protocol/proof.h"
+#include "subservices/governance/member_state.h"
 
 namespace agiddi::node {
 namespace {
 
 constexpr int kProofWait_s = 10;
 constexpr std::chrono::milliseconds kCertificateWait{1'000};   // a block's signatures come a moment after its execution
+
+// What decided each member set from genesis up to the one that certifies a height.
+Result<std::vector<Json>> member_changes(const ledger::LedgerSnapshot& snapshot, std::uint64_t height) {
+  const subservices::StateView state(snapshot.state());
+  std::vector<Json> changes;
+  const std::uint64_t last = subservices::members_at(state, height).members.epoch();
+  for (std::uint64_t epoch = 1; epoch <= last; ++epoch) {
+    const auto entry = subservices::epoch_entry(state, epoch);
+    const auto record = snapshot.transaction(*Hash::from_bytes(entry.transaction()));
+    AGIDDI_CHECK(record.has_value(), "what decided a member set is on the ledger");
+    const auto certificate = snapshot.certificate(record->height);
+    if (!certificate) return fail(Status::unavailable, "Block " + std::to_string(record->height) + ", which decided a change of members, has no certificate here yet.");
+    changes.push_back(make_member_change(*snapshot.block(record->height), *certificate, record->index));
+  }
+  return changes;
+}
 
 void status(const Core& core, HttpRequest, Responder responder) {
   const ChainStatus now = core->chain().status();
@@ -23,22 +40,10 @@ void status(const Core& core, HttpRequest, Responder responder) {
                                                   {"peers", std::move(peers)},
                                                   {"syncing", now.syncing},
                                                   {"hasQuorum", now.has_quorum},
+                                                  {"role", now.is_member ? "member" : "follower"},
+                                                  {"epoch", now.epoch},
                                                   {"mempool", static_cast<std::uint64_t>(now.mempool)},
                                                   {"time", time_text(core->chain().now())}})));
-}
-
-void validators(const Core& core, HttpRequest, Responder responder) {
-  const MemberSet members = core->chain().members();
-  Json list = Json::array();
-  for (const Member& member : members.all()) {
-    const BytesView sealing(reinterpret_cast<const char*>(member.sealing_key.data()), member.sealing_key.size());
-    list.push(Json::object({{"id", member.id},
-                            {"did", member.did()},
-                            {"sealingKey", to_base64url(sealing)},
-                            {"address", member.address},
-                            {"state", "active"}}));
-  }
-  responder.send(json_response(200, Json::object({{"network", core->chain().genesis().network}, {"validators", std::move(list)}})));
 }
 
 Json block_json(const ledger::LedgerSnapshot& snapshot, const BlockHeader& header, const std::optional<QuorumCertificate>& certificate) {
@@ -127,7 +132,9 @@ void get_proof(const Core& core, HttpRequest request, Responder responder) {
       if (!certificate) return fail(Status::unavailable, "Block " + std::to_string(record->height) + " has no certificate yet.");
       const auto block = snapshot.block(record->height);
       AGIDDI_CHECK(block.has_value(), "the block of a recorded transaction is on the ledger");
-      return json_response(200, make_proof(*block, *certificate, record->index));
+      auto changes = member_changes(snapshot, record->height);
+      if (!changes) return tl::unexpected(changes.error());
+      return json_response(200, make_proof(*block, *certificate, record->index, std::move(*changes)));
     }, std::max(deadline, unknown_until), Status::unavailable);
   });
 }
@@ -141,7 +148,6 @@ Handler bind(const Core& core, Function function) {
 
 void bind_chain(Router& router, const Core& core) {
   router.add("GET", "/v1/status", bind(core, status), kJsonOnly);
-  router.add("GET", "/v1/validators", bind(core, validators), kJsonOnly);
   router.add("GET", "/v1/blocks/{height}", bind(core, get_block), kJsonOnly);
   router.add("GET", "/v1/transactions/{id}", bind(core, get_transaction), kJsonOnly);
   router.add("GET", "/v1/transactions/{id}/proof", bind(core, get_proof), with_query({"application/json"}, {"wait"}));

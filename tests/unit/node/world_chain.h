@@ -55,7 +55,7 @@ class WorldChain final : public Chain {
   }
 
   const Genesis& genesis() const override { return world.executor->genesis(); }
-  MemberSet members() const override { return world.executor->members(); }
+  MemberSet members() const override { return world.executor->genesis().member_set(); }
   const Member& self() const override { return genesis().members[0]; }
   TimeMs now() const override {
     const std::lock_guard lock(mutex_);
