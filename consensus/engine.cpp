@@ -18,24 +18,52 @@ ReplicaConfig replica_config(const EngineConfig& config, const SigningContext& c
           config.heartbeat_interval_ms, config.test_faults};
 }
 
+// The epoch of the last applied block, or a later one in which something was promised already.
+EngineConfig in_its_epoch(EngineConfig config, const Identify& identify, const Restored& restored) {
+  if (config.epochs.empty()) config.epochs = {{0, config.members}};
+  const MemberEpoch* start = nullptr;
+  const std::uint64_t logged = logged_epoch(restored.log);
+  for (const MemberEpoch& epoch : config.epochs) {
+    if (epoch.from_height <= std::max<Height>(restored.applied, 1) || epoch.members.epoch() <= logged) start = &epoch;
+  }
+  AGIDDI_CHECK(start != nullptr && start->members.epoch() >= logged, "the epochs reach from the last applied block to what the log holds");
+  config.members = start->members;
+  config.self = identify(config.members).self.value_or(kNoMember);
+  return config;
+}
+
 }  // namespace
 
 Engine::Engine(EngineConfig config, std::shared_ptr<const Authenticator> authenticator, Restored restored, Now now)
-    : config_(std::move(config)),
+    : Engine(config, [self = config.self, authenticator](const MemberSet&) { return EpochIdentity{self, authenticator}; }, std::move(restored), now) {}
+
+Engine::Engine(EngineConfig config, Identify identify, Restored restored, Now now)
+    : identify_(std::move(identify)),
+      config_(in_its_epoch(std::move(config), identify_, restored)),
       context_{config_.network, config_.members, config_.test_faults.quorum_too_small ? 1u : 0u},
-      authenticator_(std::move(authenticator)),
-      restored_log_(restore_log(restored.log, config_.members.size())),
+      authenticator_(identify_(config_.members).authenticator),
+      restored_log_(logged_epoch(restored.log) == config_.members.epoch() ? restore_log(restored.log, limits::kMembersMax) : RestoredLog{}),
       mempool_(config_.mempool),
       replica_(replica_config(config_, context_, mempool_), authenticator_,
                ReplicaStart{restored_log_, restored.applied, std::move(restored.certified), std::move(restored.uncertified)}, now),
       suspicion_(config_.request_timeout_ms, config_.view_change_timeout_ms, config_.timeout_cap_ms),
-      block_sync_(config_.members.size(), config_.self, config_.sync_patience_ms, config_.sync_timeout_ms),
-      snapshot_sync_(config_.snapshots, config_.members.size(), config_.self),
-      connected_(config_.members.size(), false),
-      peers_(config_.members.size()),
+      block_sync_(peer_slots(), config_.self, config_.sync_patience_ms, config_.sync_timeout_ms),
+      snapshot_sync_(config_.snapshots, context_.members.size(), peer_slots(), config_.self),
+      connected_(peer_slots(), false),
+      peers_(peer_slots()),
       next_status_ms_(now.monotonic_ms),
       last_block_ms_(now.monotonic_ms) {
-  connected_[config_.self] = true;
+  if (is_member()) connected_[config_.self] = true;
+  tabulate_epochs();
+  if (logged_epoch(restored.log) != epoch()) {
+    // What was promised in an epoch that is over here binds nobody any more.
+    for (const LogRecord& record : restored.log) output_.persist.push_back({record.key, std::nullopt});
+    output_.persist.push_back(log_view({0, true, std::nullopt, epoch()}));
+  }
+  if (config_.epochs.back().members.epoch() > epoch()) {
+    next_known_at_ = restored.applied;
+    decided(MemberEpoch(config_.epochs.back()));
+  }
   mempool_.commit(restored.recent_transactions);
   for (Peer& peer : peers_) peer.help_after_ms = config_.stuck_help_ms;
   const Height low = std::min(replica_.stable(), replica_.executed_height());
@@ -68,6 +96,7 @@ void Engine::peer_connected(MemberIndex peer, Now now) {
   connected_[peer] = true;
   send_offers(peer);  // before the status, which shows how far ahead we are: so a joiner does not begin with blocks
   send_status(peer);
+  if (!is_member() || peer >= context_.members.size()) send_notice(peer, now);
   if (const ViewChange* pending = replica_.pending_view_change()) send(peer, {*pending});
   work(now);
 }
@@ -75,6 +104,7 @@ void Engine::peer_connected(MemberIndex peer, Now now) {
 void Engine::peer_disconnected(MemberIndex peer, Now now) {
   AGIDDI_CHECK(peer < connected_.size() && peer != config_.self, "connections are to other members");
   connected_[peer] = false;
+  peers_[peer].noticed = 0;
   block_sync_.peer_gone(peer);
   snapshot_sync_.peer_gone(peer);
   work(now);
@@ -82,7 +112,11 @@ void Engine::peer_disconnected(MemberIndex peer, Now now) {
 
 void Engine::tick(Now now) { work(now); }
 
-void Engine::executed(const BlockHeader& header, Now now) {
+void Engine::executed(const BlockHeader& header, Now now, const std::optional<MemberEpoch>& next) {
+  if (next && !next_ && next->members.epoch() > epoch()) {
+    next_known_at_ = header.height;
+    decided(*next);
+  }
   replica_.executed(header, now);
   work(now);
 }
@@ -98,6 +132,7 @@ void Engine::work(Now now) {
   collect(now);
   supply_bodies(now);
   collect(now);
+  if (epoch_is_over()) begin_epoch(now);
   propose(now);
   flush_gossip();
   suspect(now);
@@ -154,7 +189,7 @@ void Engine::propose(Now now) {
   while (replica_.can_propose()) {
     const std::size_t in_flight = replica_.uncommitted_proposals();
     if (mempool_.waiting() == 0) {
-      const bool due = heartbeat_wanted_ && in_flight == 0 && now.monotonic_ms - last_block_ms_ >= config_.heartbeat_interval_ms;
+      const bool due = in_flight == 0 && (hurrying() || (heartbeat_wanted_ && now.monotonic_ms - last_block_ms_ >= config_.heartbeat_interval_ms));
       if (!due || !replica_.heartbeat_allowed(now)) return;
       replica_.propose({}, now);
     } else {
@@ -179,20 +214,23 @@ void Engine::propose(Now now) {
 }
 
 bool Engine::has_quorum() const {
-  return static_cast<std::size_t>(std::count(connected_.begin(), connected_.end(), true)) >= context_.quorum();
+  const auto end = connected_.begin() + static_cast<std::ptrdiff_t>(context_.members.size());
+  return static_cast<std::size_t>(std::count(connected_.begin(), end, true)) >= context_.quorum();
 }
 
 void Engine::suspect(Now now) {
+  if (!is_member()) return;
   SuspicionInput input;
   input.active = replica_.active();
   input.view_change_quorum = replica_.view_change_quorum();
-  input.excused = !has_quorum() || block_sync_.waiting() || snapshot_sync_.active() || replica_.stable() >= replica_.handed() + kBacklogExcused ||
+  input.excused = !has_quorum() || snapshot_sync_.active() || (block_sync_.waiting() && replica_.stable() > replica_.complete()) || replica_.stable() >= replica_.handed() + kBacklogExcused ||
                   replica_.handed() >= replica_.executed_height() + kBacklogExcused || replica_.window_full();
   input.primary_reachable = connected_[replica_.primary()];
   input.held = mempool_.size();
   input.oldest_held_ms = mempool_.oldest_arrival_ms();
   input.oldest_in_flight_ms = replica_.oldest_in_flight_ms();
   if (heartbeat_wanted_) input.heartbeat_due_ms = last_block_ms_ + config_.heartbeat_interval_ms;
+  if (hurrying()) input.heartbeat_due_ms = last_block_ms_;
   if (context_.members.size() == 1 || !suspicion_.evaluate(input, now.monotonic_ms)) return;
   replica_.start_view_change(replica_.view() + 1, now);
   collect(now);
@@ -200,8 +238,10 @@ void Engine::suspect(Now now) {
 
 void Engine::sync(Now now) {
   sync_snapshot(now);
-  if (snapshot_sync_.active() || replica_.handed() >= replica_.executed_height() + kSyncBacklogMax) return;
-  if (auto request = block_sync_.next(replica_.complete(), replica_.stable(), connected_, now.monotonic_ms)) {
+  if (snapshot_sync_.active()) return;
+  if (replica_.handed() >= replica_.executed_height() + kSyncBacklogMax || replica_.executed_height() < resume_sync_at_) return;
+  if (next_ && replica_.complete() + 1 >= next_->from_height) return;   // the next epoch's blocks are for its Replica
+  if (auto request = block_sync_.next(replica_.complete(), std::max(replica_.stable(), noticed()), connected_, now.monotonic_ms)) {
     send(request->first, {request->second});
   }
 }
@@ -209,6 +249,8 @@ void Engine::sync(Now now) {
 void Engine::periodic(Now now) {
   if (now.monotonic_ms < next_status_ms_) return;
   next_status_ms_ = now.monotonic_ms + config_.status_interval_ms;
+  notice_all(now);
+  if (!is_member()) return;
   send_status(std::nullopt);
   if (now.monotonic_ms >= next_offers_ms_) {
     next_offers_ms_ = now.monotonic_ms + kOffersInterval_ms;
@@ -232,6 +274,7 @@ std::int64_t Engine::next_wake(Now now) const {
       consider(*oldest + config_.batch_delay_max_ms);
     }
     if (heartbeat_wanted_) consider(last_block_ms_ + config_.heartbeat_interval_ms);
+    if (hurrying()) consider(now.monotonic_ms + 1);
   }
   return std::max(wake, now.monotonic_ms + 1);
 }
@@ -248,7 +291,7 @@ EngineStatus Engine::status() const {
   out.view = replica_.view();
   out.primary = replica_.primary();
   out.in_view_change = !replica_.active();
-  out.syncing = block_sync_.waiting() || snapshot_sync_.active() || replica_.stable() >= replica_.handed() + kBacklogExcused;
+  out.syncing = snapshot_sync_.active() || (block_sync_.waiting() && replica_.stable() > replica_.complete()) || replica_.stable() >= replica_.handed() + kBacklogExcused || far_behind();
   out.has_quorum = has_quorum();
   out.executed = replica_.executed_height();
   out.certified = std::min(replica_.complete(), replica_.executed_height());
@@ -256,7 +299,10 @@ EngineStatus Engine::status() const {
   out.mempool_transactions = mempool_.size();
   out.mempool_bytes = mempool_.bytes();
   out.in_flight = replica_.uncommitted_proposals();
-  out.connected = connected_;
+  out.connected.assign(connected_.begin(), connected_.begin() + static_cast<std::ptrdiff_t>(context_.members.size()));
+  out.epoch = epoch();
+  out.is_member = is_member();
+  if (next_) out.epoch_ends = next_->from_height - 1;
   out.snapshot = snapshot_sync_.progress();
   out.snapshot_liars = snapshot_sync_.liars();
   for (const SnapshotAttestation& own : own_offers_.attestations) {

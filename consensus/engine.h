@@ -8,6 +8,11 @@
 //   3. only then send `sends`, queue `execute` for the apply lane, store `certified`, start `reads`; call tick() at `wake_at_ms`.
 // The outputs of successive calls must keep their order. While a fsync runs, inputs may go on and later outputs queue behind it.
 //
+// Members change by epochs: executed() says which set is decided and from which height; when everything below it is executed and certified, the
+// Engine begins the epoch by itself (Output::epoch_begun). From then on a MemberIndex means a member of the new set, and the driver announces
+// its connections again. A node that is no member follows: it asks for blocks and votes on nothing. Guests are peers that are no members; their
+// indexes come after the members', and they get blocks and hints alone.
+//
 // Foreign input that is refused comes back as an Error (Status::unauthorized or Status::invalid), is counted and changes nothing.
 #pragma once
 
@@ -24,9 +29,20 @@
 
 namespace agiddi::consensus {
 
+inline constexpr std::size_t kGuestsMax = 32;
+
+// Who this node is among the members of an epoch, and with which keys.
+struct EpochIdentity {
+  std::optional<MemberIndex> self;                  // nothing: no member
+  std::shared_ptr<const Authenticator> authenticator;
+};
+using Identify = std::function<EpochIdentity(const MemberSet&)>;
+
 struct EngineConfig {
   std::string network;
-  MemberSet members;
+  // Every epoch of which a block is here or may still come, ascending, with the decided one that is not in force yet. Empty: `members` for ever.
+  std::vector<MemberEpoch> epochs;
+  MemberSet members;                                // in which the Engine is; taken from `epochs` when they are given
   MemberIndex self = 0;
   TimeMs genesis_timestamp = 0;                     // the previous timestamp of the first block
   std::int64_t request_timeout_ms = 1500;           // a held transaction that is not committed by then starts a view change
@@ -59,8 +75,9 @@ struct Restored {
 };
 
 struct Send {
-  std::optional<MemberIndex> to;                    // nothing = every other member
+  std::optional<MemberIndex> to;                    // nothing = every other member; of the epoch below
   std::shared_ptr<const Bytes> frame;               // encoded PeerFrame
+  std::uint64_t epoch = 0;                          // in whose member set `to` is an index
 };
 
 // A batch to execute: exactly once, in height order, asynchronously; the driver answers with executed().
@@ -92,6 +109,7 @@ struct SnapshotRead {
 
 struct Output {
   std::optional<std::string> fatal;
+  bool epoch_begun = false;                         // announce the connections again, with peer_connected()
   std::vector<LogWrite> persist;
   std::vector<Send> sends;
   std::vector<CommittedBatch> execute;
@@ -116,17 +134,23 @@ struct EngineStatus {
   Height snapshot_attested = 0;                     // the highest own snapshot that f + 1 members attest, this one counted
   std::optional<Height> snapshot_contradicted;      // an own snapshot that f + 1 others attest differently: the state here is wrong
   std::size_t snapshot_liars = 0;                   // members that sent parts that do not hold
+  std::uint64_t epoch = 0;
+  bool is_member = true;
+  std::optional<Height> epoch_ends;                 // the last height of this epoch, when the next set is decided
 };
 
 struct EngineCounters {
   std::uint64_t frames_received = 0, frames_refused = 0, view_changes = 0, views_entered = 0, batches_proposed = 0;
   std::uint64_t batches_committed = 0, transactions_committed = 0, bodies_fetched = 0, blocks_synced = 0, retransmitted = 0;
+  std::uint64_t frames_of_other_epochs = 0;
 };
 
 inline constexpr std::size_t kServedToPeerMax_bytes = 64 * 1024 * 1024;  // in a second
 
 class Engine {
  public:
+  Engine(EngineConfig config, Identify identify, Restored restored, Now now);
+  // For members that never change: config.members and config.self.
   Engine(EngineConfig config, std::shared_ptr<const Authenticator> authenticator, Restored restored, Now now);
 
   Engine(const Engine&) = delete;
@@ -141,7 +165,8 @@ class Engine {
   void peer_disconnected(MemberIndex peer, Now now);
   void tick(Now now);
   // The next height was applied durably and gave this header. Heights come in order, one call each.
-  void executed(const BlockHeader& header, Now now);
+  // next: the members that are decided after this block and in force only above it.
+  void executed(const BlockHeader& header, Now now, const std::optional<MemberEpoch>& next = std::nullopt);
   void blocks_read(MemberIndex peer, Height from, std::vector<SyncBlock> blocks, Now now);
   void heartbeat_wanted(bool wanted, Now now);
   // What this member can serve: its latest snapshots, the highest first (at most kSnapshotOffersMax are of use), and its first block.
@@ -158,7 +183,10 @@ class Engine {
   const Replica& replica() const { return replica_; }
   // Everything the Engine buffers, in bytes, roughly: what the simulator's memory check looks at.
   std::size_t memory_bytes() const;
-  const SigningContext& signing_context() const { return context_; }
+  const SigningContext& signing_context() const { return context_; }          // changes with the epoch, and when the next one is decided
+  std::shared_ptr<const Authenticator> authenticator() const { return authenticator_; }
+  std::uint64_t epoch() const { return context_.members.epoch(); }
+  bool is_member() const { return config_.self != kNoMember; }
 
  private:
   Result<void> on(MemberIndex peer, const Transactions& message, Now now);
@@ -174,6 +202,7 @@ class Engine {
   Result<void> on(MemberIndex peer, const SnapshotOffers& message, Now now);
   Result<void> on(MemberIndex peer, const SnapshotRequest& message, Now now);
   Result<void> on(MemberIndex peer, SnapshotPart& message, Now now);
+  Result<void> on(MemberIndex peer, const Notice& message, Now now);
   Result<void> allowed(MemberIndex peer, const PeerFrame& frame) const;   // what needs no signature to be refused
   bool stale(const PeerFrame& frame) const;
   void help_stuck(const MemberStatus& message, Now now);
@@ -185,6 +214,7 @@ class Engine {
   void suspect(Now now);
   void sync(Now now);
   void sync_snapshot(Now now);              // engine_snapshots.cpp
+  void sign_offers();
   void send_offers(std::optional<MemberIndex> to);
   void periodic(Now now);
   bool has_quorum() const;
@@ -221,6 +251,20 @@ class Engine {
   TransactionPtr find_body(const Hash& id) const;
   void keep_late(const TransactionPtr& body);
 
+  // engine_epochs.cpp
+  bool epoch_is_over() const;
+  void begin_epoch(Now now);
+  void decided(const MemberEpoch& next);
+  void tabulate_epochs();
+  bool hurrying() const;                    // empty batches take the chain to the end of the epoch
+  void frame_of_other_epoch(MemberIndex peer, PeerFrame frame, Now now);
+  void send_notice(MemberIndex peer, Now now);
+  void notice_all(Now now);
+  Height noticed() const;                   // the highest height that a connected peer hints at
+  bool far_behind() const;                  // so many peers hint at blocks above ours that one of them is honest
+  std::size_t peer_slots() const { return context_.members.size() + kGuestsMax; }
+
+  Identify identify_;
   EngineConfig config_;
   SigningContext context_;
   std::shared_ptr<const Authenticator> authenticator_;
@@ -230,7 +274,8 @@ class Engine {
   Suspicion suspicion_;
   BlockSync block_sync_;
   SnapshotSync snapshot_sync_;
-  SnapshotOffers own_offers_;
+  std::vector<std::pair<Height, Hash>> own_snapshots_;
+  SnapshotOffers own_offers_;                                      // the same, signed in this epoch
   std::int64_t next_offers_ms_ = 0;
   std::vector<bool> connected_;
 
@@ -250,6 +295,12 @@ class Engine {
     std::size_t served_bytes = 0;
     std::int64_t stuck_since_ms = -1;       // it waits for a later view than ours
     std::int64_t help_after_ms = 0;
+    Height noticed = 0;                     // its latest hint
+    std::int64_t next_notice_ms = 0;
+  };
+  struct Early {                            // of the next epoch, which has not begun here
+    std::string sender;                     // member id
+    PeerFrame frame;
   };
   std::vector<Peer> peers_;
   bool within_budget(MemberIndex peer, std::size_t bytes, Now now);
@@ -257,6 +308,10 @@ class Engine {
   std::int64_t next_status_ms_ = 0;
   std::int64_t last_block_ms_ = 0;
   bool heartbeat_wanted_ = false;
+  std::optional<MemberEpoch> next_;                                // decided
+  Height next_known_at_ = 0;                                       // the block after which it was
+  std::deque<Early> early_;
+  Height resume_sync_at_ = 0;                                      // blocks of unknown members came: execute up to here first
   Output output_;
   EngineCounters counters_;
 };

@@ -17,8 +17,13 @@ auto refuse(std::string detail) { return fail(Status::invalid, std::move(detail)
 
 }  // namespace
 
-// Own votes come from their sender; PrePrepares and NewViews may be passed on by anyone.
+// Own votes come from their sender; PrePrepares and NewViews may be passed on by anyone. Blocks, snapshots and hints are all that goes from
+// and to nodes that are no members.
 Result<void> Engine::allowed(MemberIndex peer, const PeerFrame& frame) const {
+  const bool for_all = std::holds_alternative<SyncRequest>(frame.content) || std::holds_alternative<SyncResponse>(frame.content) ||
+                       std::holds_alternative<Notice>(frame.content) || std::holds_alternative<SnapshotOffers>(frame.content) ||
+                       std::holds_alternative<SnapshotRequest>(frame.content) || std::holds_alternative<SnapshotPart>(frame.content);
+  if (!for_all && (peer >= context_.members.size() || !is_member())) return refuse("a message between members, from or to a node that is none");
   const auto from_peer = [&](MemberIndex sender) -> Result<void> {
     if (sender == peer) return {};
     return refuse("a message that another member passed on");
@@ -43,9 +48,17 @@ bool Engine::stale(const PeerFrame& frame) const {
 }
 
 Result<void> Engine::receive(MemberIndex peer, PeerFrame frame, Now now, bool verified) {
-  AGIDDI_CHECK(peer < context_.members.size() && peer != config_.self, "frames come from other members");
+  AGIDDI_CHECK(peer < peer_slots() && peer != config_.self, "frames come from other members and from guests");
   ++counters_.frames_received;
+  if (is_epoch_bound(frame) && frame.epoch != epoch()) {
+    frame_of_other_epoch(peer, std::move(frame), now);
+    work(now);
+    return {};
+  }
   Result<void> outcome = allowed(peer, frame);
+  if (auto* answer = std::get_if<SyncResponse>(&frame.content)) {
+    if (!verified) drop_unknown_epochs(*answer, context_);
+  }
   if (outcome && !stale(frame)) {
     if (!verified) outcome = verify_frame(frame, context_, *authenticator_);
     if (outcome) outcome = std::visit([&](auto& message) { return on(peer, message, now); }, frame.content);
@@ -174,7 +187,7 @@ Result<void> Engine::on(MemberIndex peer, SyncResponse& message, Now now) {
       collect(now);
       continue;
     }
-    if (height != replica_.handed() + 1) break;
+    if (height != replica_.handed() + 1 || (next_ && height >= next_->from_height)) break;
     for (const Transaction& transaction : block.transactions) {
       if (!is_wanted(transaction.id)) continue;
       const auto body = std::make_shared<const Transaction>(transaction);
@@ -188,13 +201,16 @@ Result<void> Engine::on(MemberIndex peer, SyncResponse& message, Now now) {
     replica_.handed_by_sync(certified, now);
     collect(now);
   }
-  block_sync_.answered(peer, replica_.complete() > before, now.monotonic_ms);
+  // Only our own execution tells who the members of the blocks above were.
+  const bool early = message.cut && replica_.executed_height() < replica_.handed();
+  if (early) resume_sync_at_ = replica_.handed();
+  block_sync_.answered(peer, early || replica_.complete() > before, now.monotonic_ms);
   return {};
 }
 
 void Engine::send(std::optional<MemberIndex> to, const PeerFrame& frame) {
-  if (context_.members.size() == 1 || (to && !connected_[*to])) return;
-  output_.sends.push_back({to, std::make_shared<const Bytes>(encode_frame(frame))});
+  if ((!to && (context_.members.size() == 1 || !is_member())) || (to && !connected_[*to])) return;
+  output_.sends.push_back({to, std::make_shared<const Bytes>(encode_frame(frame, epoch())), epoch()});
 }
 
 void Engine::send_transactions(std::optional<MemberIndex> to, const std::vector<TransactionPtr>& transactions, bool answer) {
@@ -212,7 +228,9 @@ void Engine::send_transactions(std::optional<MemberIndex> to, const std::vector<
   if (!chunk.items.empty()) send(to, {std::move(chunk)});
 }
 
-void Engine::send_status(std::optional<MemberIndex> to) { send(to, {replica_.status()}); }
+void Engine::send_status(std::optional<MemberIndex> to) {
+  if (is_member() && (!to || *to < context_.members.size())) send(to, {replica_.status()});
+}
 
 void Engine::flush_gossip() {
   if (!gossip_.empty()) send_transactions(std::nullopt, std::exchange(gossip_, {}));

@@ -9,7 +9,7 @@ namespace agiddi::consensus {
 // A snapshot is wanted far behind the others: by a member that has hardly any blocks, and by any other when nobody has its next block any more.
 void Engine::sync_snapshot(Now now) {
   const Height complete = replica_.complete();
-  const bool far = replica_.stable() > complete + config_.snapshots.behind_min;
+  const bool far = std::max(replica_.stable(), noticed()) > complete + config_.snapshots.behind_min;
   const bool hardly_begun = complete < config_.snapshots.behind_min && !config_.join_by_blocks;
   const bool wanted = (far && hardly_begun) || block_sync_.gone(complete, connected_);
   for (auto& [peer, request] : snapshot_sync_.next(wanted, complete, connected_, now.monotonic_ms)) send(peer, {request});
@@ -18,16 +18,23 @@ void Engine::sync_snapshot(Now now) {
 
 void Engine::snapshots_here(std::vector<std::pair<Height, Hash>> snapshots, Height first_block, Now now) {
   std::sort(snapshots.rbegin(), snapshots.rend());
-  SnapshotOffers offers{first_block, {}};
-  for (const auto& [height, id] : snapshots) {
-    if (offers.attestations.size() == kSnapshotOffersMax) break;
-    SnapshotAttestation one{height, id, config_.self, {}};
-    one.signature = authenticator_->sign(signing_bytes(context_, one));
-    offers.attestations.push_back(std::move(one));
-  }
-  own_offers_ = std::move(offers);
+  if (snapshots.size() > kSnapshotOffersMax) snapshots.resize(kSnapshotOffersMax);
+  own_snapshots_ = std::move(snapshots);
+  own_offers_.first_block = first_block;
+  sign_offers();
   send_offers(std::nullopt);
   work(now);
+}
+
+// Attestations are signed in the epoch in which they are given. A node that is no member has blocks to offer, and no word to give.
+void Engine::sign_offers() {
+  own_offers_.attestations.clear();
+  if (!is_member()) return;
+  for (const auto& [height, id] : own_snapshots_) {
+    SnapshotAttestation one{height, id, config_.self, {}};
+    one.signature = authenticator_->sign(signing_bytes(context_, one));
+    own_offers_.attestations.push_back(std::move(one));
+  }
 }
 
 void Engine::send_offers(std::optional<MemberIndex> to) {
@@ -42,9 +49,8 @@ Result<void> Engine::on(MemberIndex peer, const SnapshotOffers& message, Now) {
 }
 
 Result<void> Engine::on(MemberIndex peer, const SnapshotRequest& message, Now now) {
-  const auto& own = own_offers_.attestations;
   SnapshotPart answer{message.id, message.part, {}, false, {}};
-  const bool here = std::any_of(own.begin(), own.end(), [&](const SnapshotAttestation& one) { return one.id == message.id; });
+  const bool here = std::any_of(own_snapshots_.begin(), own_snapshots_.end(), [&](const auto& one) { return one.second == message.id; });
   if (here && within_budget(peer, limits::kSnapshotChunk_bytes, now)) {
     output_.snapshot_reads.push_back({peer, message});
     return {};

@@ -6,7 +6,7 @@
 namespace agiddi::consensus {
 namespace {
 
-auto malformed(std::string what) { return fail(Status::invalid, std::move(what)); }
+auto bad_frame(std::string what) { return fail(Status::invalid, std::move(what)); }
 
 // Encoding: value -> record.
 
@@ -133,6 +133,7 @@ struct Encoder {
     record.set_busy(m.busy);
     if (m.part == 0 && !m.data.empty()) record.set_certificate(encode_certificate(m.certificate));
   }
+  void operator()(const Notice& m) const { out.mutable_notice()->set_certified(m.certified); }
 };
 
 // Decoding: record -> value. Each reader checks counts first, so that nothing grows past its bound.
@@ -324,6 +325,7 @@ struct Decoder {
   }
   bool frame(const records::PeerFrame& in, PeerFrame& out) {
     using Kind = records::PeerFrame::ContentCase;
+    out.epoch = in.epoch();
     switch (in.content_case()) {
       case Kind::kTransactions: return transactions(in.transactions(), out.content.emplace<Transactions>());
       case Kind::kFetchTransactions: return fetch(in.fetch_transactions(), out.content.emplace<FetchTransactions>());
@@ -344,6 +346,9 @@ struct Decoder {
       case Kind::kSnapshotOffers: return offers(in.snapshot_offers(), out.content.emplace<SnapshotOffers>());
       case Kind::kSnapshotRequest: return snapshot_request(in.snapshot_request(), out.content.emplace<SnapshotRequest>());
       case Kind::kSnapshotPart: return snapshot_part(in.snapshot_part(), out.content.emplace<SnapshotPart>());
+      case Kind::kNotice:
+        out.content = Notice{in.notice().certified()};
+        return true;
       case Kind::CONTENT_NOT_SET: break;
     }
     return refuse("a frame of no known kind");
@@ -355,10 +360,10 @@ template <class Record, class Value, class Method>
 Result<Value> decode(BytesView bytes, std::size_t members, Method method) {
   if (bytes.size() > limits::kPeerFrameMax_bytes) return fail(Status::too_large, "a frame that is too large");
   Record record;
-  if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return malformed("a frame that cannot be read");
+  if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return bad_frame("a frame that cannot be read");
   Value value;
   Decoder decoder{members};
-  if (!(decoder.*method)(record, value)) return malformed(decoder.problem);
+  if (!(decoder.*method)(record, value)) return bad_frame(decoder.problem);
   return value;
 }
 
@@ -371,8 +376,10 @@ Bytes encode(const Value& value) {
 
 }  // namespace
 
-Bytes encode_frame(const PeerFrame& frame) {
+Bytes encode_frame(const PeerFrame& frame) { return encode_frame(frame, frame.epoch); }
+Bytes encode_frame(const PeerFrame& frame, std::uint64_t epoch) {
   records::PeerFrame record;
+  record.set_epoch(epoch);
   std::visit(Encoder{record}, frame.content);
   return record.SerializeAsString();
 }

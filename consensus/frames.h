@@ -9,6 +9,7 @@
 namespace agiddi::consensus {
 
 Bytes encode_frame(const PeerFrame& frame);
+Bytes encode_frame(const PeerFrame& frame, std::uint64_t epoch);   // of this epoch, whatever the frame says
 Result<PeerFrame> decode_frame(BytesView bytes, std::size_t members);
 
 // Parts that are also kept in the write-ahead log.

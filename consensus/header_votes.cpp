@@ -21,13 +21,14 @@ HeaderVote Replica::own_header_vote(const BlockHeader& header) const {
 void Replica::executed(const BlockHeader& header, Now now) {
   AGIDDI_CHECK(header.height == executed_ + 1 && header.height <= handed_, "blocks are executed in the order in which they were handed over");
   executed_ = header.height;
-  own_header_votes_[header.height] = {own_header_vote(header), now.monotonic_ms};
-  if (own_header_votes_.size() > kOwnHeaderVotesMax) own_header_votes_.erase(own_header_votes_.begin());
-  const HeaderVote& vote = own_header_votes_.at(header.height).vote;
   const auto known = certificates_.find(header.height);
-  if (known != certificates_.end()) {
-    fail_if_different(header, known->second.certified.header);
-  } else if (header.height > complete_) {
+  if (known != certificates_.end()) fail_if_different(header, known->second.certified.header);
+  if (is_voting()) {
+    own_header_votes_[header.height] = {own_header_vote(header), now.monotonic_ms};
+    if (own_header_votes_.size() > kOwnHeaderVotesMax) own_header_votes_.erase(own_header_votes_.begin());
+  }
+  if (is_voting() && known == certificates_.end() && header.height > complete_) {
+    const HeaderVote& vote = own_header_votes_.at(header.height).vote;
     header_votes_[header.height].insert_or_assign(config_.self, vote);
     ready_.messages.push_back({std::nullopt, {vote}});
     count_header_votes(header.height, now);
@@ -71,7 +72,7 @@ void Replica::learn(const CertifiedHeader& certified, Now now) { adopt(certified
 
 void Replica::adopt(const CertifiedHeader& certified, Now now) {
   const Height height = certified.header.height;
-  if (height <= complete_ || certificates_.contains(height)) return;
+  if (height <= complete_ || height > last_ || certificates_.contains(height)) return;
   if (const auto own = own_header_votes_.find(height); own != own_header_votes_.end()) {
     fail_if_different(own->second.vote.header, certified.header);
   }

@@ -29,6 +29,7 @@ ViewRecord read_view(const Bytes& value, std::size_t members) {
   ViewRecord out;
   out.view = record.view();
   out.active = record.active();
+  out.epoch = record.epoch();
   if (record.has_sent()) out.sent = must(decode_view_change(record.sent().SerializeAsString(), members), "the logged ViewChange is damaged");
   return out;
 }
@@ -39,6 +40,7 @@ LogWrite log_view(const ViewRecord& view) {
   records::LogView record;
   record.set_view(view.view);
   record.set_active(view.active);
+  record.set_epoch(view.epoch);
   if (view.sent) AGIDDI_CHECK(record.mutable_sent()->ParseFromString(encode_view_change(*view.sent)), "our own ViewChange cannot be read");
   return {Bytes(kView), record.SerializeAsString()};
 }
@@ -50,9 +52,17 @@ LogWrite log_prepared(const PreparedCertificate& certificate) { return {height_k
 LogWrite log_body(Height height, const Transaction& transaction) {
   return {height_key("c/t", height) + Bytes(transaction.id.view()), encode_transaction(transaction)};
 }
+LogWrite erase_new_view() { return {Bytes(kNewView), std::nullopt}; }
 LogWrite erase_accepted(Height height) { return {height_key("c/a", height), std::nullopt}; }
 LogWrite erase_prepared(Height height) { return {height_key("c/p", height), std::nullopt}; }
 LogWrite erase_body(Height height, const Hash& id) { return {height_key("c/t", height) + Bytes(id.view()), std::nullopt}; }
+
+std::uint64_t logged_epoch(const std::vector<LogRecord>& records) {
+  for (const LogRecord& record : records) {
+    if (record.key == kView) return read_view(record.value, limits::kMembersMax).epoch;
+  }
+  return 0;
+}
 
 RestoredLog restore_log(const std::vector<LogRecord>& records, std::size_t members) {
   RestoredLog out;

@@ -1,6 +1,6 @@
 // The write-ahead records of consensus: what a member has promised and must still know after a crash. Keys live under "c/" in Column::log.
 //
-//   c/view          view, active or not, and the own ViewChange that was sent for it
+//   c/view          epoch, view, active or not, and the own ViewChange that was sent for it
 //   c/new-view      the NewView that the current view stands on (absent in view 0)
 //   c/stable        the highest certified header: written with the erasing of records at or below it, which would be a broken promise without it
 //   c/a<height>     the batch accepted at that height with the primary's vote: the promise not to prepare another one in that view
@@ -28,6 +28,7 @@ struct ViewRecord {
   View view = 0;
   bool active = true;
   std::optional<ViewChange> sent;
+  std::uint64_t epoch = 0;
 };
 
 struct RestoredLog {
@@ -45,9 +46,13 @@ LogWrite log_stable(const CertifiedHeader& certified);
 LogWrite log_accepted(const PrePrepare& message);
 LogWrite log_prepared(const PreparedCertificate& certificate);
 LogWrite log_body(Height height, const Transaction& transaction);
+LogWrite erase_new_view();
 LogWrite erase_accepted(Height height);
 LogWrite erase_prepared(Height height);
 LogWrite erase_body(Height height, const Hash& id);
+
+// The epoch in which the records were written; 0 when there are none.
+std::uint64_t logged_epoch(const std::vector<LogRecord>& records);
 
 // Our own records, so damage is not an error to handle: it aborts, because a member that forgot its promises must not vote.
 RestoredLog restore_log(const std::vector<LogRecord>& records, std::size_t members);

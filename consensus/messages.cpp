@@ -46,9 +46,17 @@ struct Describer {
   std::string operator()(const SnapshotPart& m) const {
     return "SnapshotPart " + short_hash(m.id) + " part " + std::to_string(m.part) + (m.busy ? " busy" : " " + std::to_string(m.data.size()) + " bytes");
   }
+  std::string operator()(const Notice& m) const { return "Notice " + std::to_string(m.certified); }
 };
 
 }  // namespace
+
+bool is_epoch_bound(const PeerFrame& frame) {
+  return !std::holds_alternative<Transactions>(frame.content) && !std::holds_alternative<FetchTransactions>(frame.content) &&
+         !std::holds_alternative<SyncRequest>(frame.content) && !std::holds_alternative<SyncResponse>(frame.content) &&
+         !std::holds_alternative<Notice>(frame.content) && !std::holds_alternative<SnapshotRequest>(frame.content) &&
+         !std::holds_alternative<SnapshotPart>(frame.content);
+}
 
 std::string describe(const PeerFrame& frame) { return std::visit(Describer{}, frame.content); }
 

@@ -18,6 +18,7 @@ namespace agiddi::consensus {
 using Height = std::uint64_t;
 using View = std::uint64_t;
 using MemberIndex = std::uint32_t;
+inline constexpr MemberIndex kNoMember = UINT32_MAX;            // of a node that is no member in an epoch
 // Blocks in one sync answer, and its size (at least one block, whatever its size).
 inline constexpr std::size_t kSyncBlocksMax = 64;
 inline constexpr std::size_t kSyncAnswerMax_bytes = 8 * 1024 * 1024;
@@ -123,7 +124,14 @@ struct SyncBlock {
   Batch batch;
   std::vector<Transaction> transactions;        // in batch order
 };
-struct SyncResponse { Height from = 0; std::vector<SyncBlock> blocks; };  // empty: "I cannot serve that"
+struct SyncResponse {                           // empty: "I cannot serve that"
+  Height from = 0;
+  std::vector<SyncBlock> blocks;
+  bool cut = false;                             // by the receiver: blocks of members that it does not know yet (never on the wire)
+};
+
+// What a node holds, for nodes of another epoch and from nodes that are no members. A hint: what it leads to is proven by certificates.
+struct Notice { Height certified = 0; };
 
 // "My ledger after this height has this snapshot": f + 1 of them include a correct member's.
 struct SnapshotAttestation {
@@ -149,8 +157,12 @@ struct SnapshotPart {
 
 struct PeerFrame {
   std::variant<Transactions, FetchTransactions, PrePrepare, Vote, HeaderVote, ViewChange, NewView, MemberStatus, SyncRequest,
-               SyncResponse, SnapshotOffers, SnapshotRequest, SnapshotPart> content;
+               SyncResponse, Notice, SnapshotOffers, SnapshotRequest, SnapshotPart> content;
+  std::uint64_t epoch = 0;                      // of the sender; set when it is sent
 };
+
+// Whether a frame means something in its own epoch alone. What it says is signed with the epoch; blocks, bodies and hints mean the same in all.
+bool is_epoch_bound(const PeerFrame& frame);
 
 // The primary of a view among n members.
 inline MemberIndex primary_of(View view, std::size_t members) { return static_cast<MemberIndex>(view % members); }

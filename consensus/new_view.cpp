@@ -65,7 +65,7 @@ void Replica::enter(const NewView& message, const NewViewPlan& plan, Now now) {
   new_view_ = message;
   std::erase_if(view_changes_, [&](const auto& one) { return one.second.view <= view_; });
   ready_.persist.push_back(log_new_view(message));
-  ready_.persist.push_back(log_view({view_, true, std::nullopt}));
+  ready_.persist.push_back(log_view({view_, true, std::nullopt, config_.context.members.epoch()}));
   ready_.view_entered = true;
 
   view_transactions_.clear();

@@ -45,15 +45,19 @@ bool Replica::fresh_batch_allowed(const Batch& batch, Now now) const {
 }
 
 // An empty batch is a heartbeat: a primary must not fill the chain with them.
-std::int64_t Replica::heartbeat_gap_ms() const { return std::max<std::int64_t>(config_.heartbeat_interval_ms / 4, 1); }
+// Except before the end of an epoch, which waits for a height and not for a time.
+std::int64_t Replica::heartbeat_gap_ms(Height height) const {
+  const bool hurrying = last_ != UINT64_MAX && height <= last_ && last_ - height < 2 * limits::kWindowHeights;
+  return hurrying ? 1 : std::max<std::int64_t>(config_.heartbeat_interval_ms / 4, 1);
+}
 
 bool Replica::heartbeat_allowed(Now now) const {
-  return can_propose() && now.wall_ms >= *timestamp_of(next_proposal_ - 1) + heartbeat_gap_ms();
+  return can_propose() && now.wall_ms >= *timestamp_of(next_proposal_ - 1) + heartbeat_gap_ms(next_proposal_);
 }
 
 bool Replica::follows_predecessor(const Batch& batch) const {
   const TimeMs previous = *timestamp_of(batch.height - 1);
-  const TimeMs least = previous + (batch.transactions.empty() ? heartbeat_gap_ms() : 1);
+  const TimeMs least = previous + (batch.transactions.empty() ? heartbeat_gap_ms(batch.height) : 1);
   if (batch.timestamp < least) return false;
   return std::none_of(batch.transactions.begin(), batch.transactions.end(), [&](const Hash& id) { return view_transactions_.contains(id); });
 }
@@ -178,6 +182,16 @@ void Replica::hand_over() {
     final_timestamps_[handed_] = slot.pre_prepare->batch.timestamp;
     ready_.committed.push_back(slot.pre_prepare->batch);
     publish_certificates();
+  }
+}
+
+void Replica::end_at(Height last) {
+  last_ = last;
+  for (auto slot = slots_.upper_bound(last); slot != slots_.end(); slot = slots_.erase(slot)) {
+    std::erase_if(view_transactions_, [&](const auto& one) { return one.second == slot->first; });
+    ready_.persist.push_back(erase_accepted(slot->first));
+    ready_.persist.push_back(erase_prepared(slot->first));
+    ready_.forgotten.push_back(slot->first);
   }
 }
 

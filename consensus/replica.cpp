@@ -14,7 +14,7 @@ std::size_t batch_bytes(const Batch& batch) { return 128 + batch.transactions.si
 
 Replica::Replica(ReplicaConfig config, std::shared_ptr<const Authenticator> authenticator, ReplicaStart start, Now now)
     : config_(std::move(config)), authenticator_(std::move(authenticator)) {
-  AGIDDI_CHECK(config_.self < size(), "a replica must be a member");
+  AGIDDI_CHECK(config_.self < size() || config_.self == kNoMember, "a replica is a member, or follows as none");
   if (config_.test_faults.quorum_too_small) config_.context.votes_short = 1;
   restore(std::move(start), now);
 }
@@ -35,6 +35,7 @@ void Replica::restore(ReplicaStart start, Now now) {
   }
   for (const BlockHeader& header : start.uncertified) {
     final_timestamps_[header.height] = header.timestamp;
+    if (!is_voting() || header.members_digest != config_.context.members.digest()) continue;  // members of that epoch certify it
     own_header_votes_[header.height] = {own_header_vote(header), now.monotonic_ms};
     header_votes_[header.height][config_.self] = own_header_votes_[header.height].vote;
   }
@@ -87,7 +88,7 @@ void Replica::restore(ReplicaStart start, Now now) {
 }
 
 bool Replica::inside_buffer(Height height) const {
-  return height > std::min(stable(), handed_) && height <= stable() + 2 * limits::kWindowHeights;
+  return height > std::min(stable(), handed_) && height <= std::min(stable() + 2 * limits::kWindowHeights, last_);
 }
 
 void Replica::keep_for_later(MemberIndex sender, std::variant<PrePrepare, Vote> message, std::size_t bytes) {

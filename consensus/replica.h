@@ -8,6 +8,7 @@
 // A message of a later view or beyond the window is kept in bounded space and looked at again when its time comes.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <map>
@@ -81,6 +82,8 @@ class Replica {
   Batch propose(std::vector<Hash> transactions, Now now);
   void bodies_held(Height height, const Hash& digest, Now now);
   void executed(const BlockHeader& header, Now now);         // the next height in order
+  // The epoch ends with this height: nothing above it is voted on any more, and empty batches up to it need no pause between them.
+  void end_at(Height last);
   void handed_by_sync(const CertifiedHeader& certified, Now now);  // the block handed() + 1 went to execution from block sync
   void start_view_change(View view, Now now);                // view > this->view()
 
@@ -95,6 +98,8 @@ class Replica {
   bool active() const { return active_; }
   MemberIndex primary() const { return primary_of(view_, size()); }
   bool is_primary() const { return primary() == config_.self; }
+  bool is_voting() const { return config_.self != kNoMember; }  // false: this node is no member and only follows
+  const std::optional<CertifiedHeader>& stable_certificate() const { return stable_; }
   Height stable() const { return stable_ ? stable_->header.height : 0; }
   Height handed() const { return handed_; }
   Height executed_height() const { return executed_; }
@@ -145,7 +150,7 @@ class Replica {
   std::size_t size() const { return config_.context.members.size(); }
   std::size_t quorum() const { return config_.context.quorum(); }
   std::size_t faults() const { return config_.context.members.faults(); }
-  Height window_end() const { return stable() + limits::kWindowHeights; }
+  Height window_end() const { return std::min(stable() + limits::kWindowHeights, last_); }
   bool inside_buffer(Height height) const;
 
   void keep_for_later(MemberIndex sender, std::variant<PrePrepare, Vote> message, std::size_t bytes);
@@ -154,7 +159,7 @@ class Replica {
   // normal_case.cpp
   void place(const PrePrepare& message, Now now);
   bool fresh_batch_allowed(const Batch& batch, Now now) const;     // what needs no predecessor: clock, form
-  std::int64_t heartbeat_gap_ms() const;
+  std::int64_t heartbeat_gap_ms(Height height) const;
   bool follows_predecessor(const Batch& batch) const;              // timestamp and no repeated transaction
   void advance(Now now);                                           // everything that has become possible, over all slots
   void advance_slot(Height height, Slot& slot, Now now);
@@ -182,6 +187,7 @@ class Replica {
   ReplicaConfig config_;
   std::shared_ptr<const Authenticator> authenticator_;
 
+  Height last_ = UINT64_MAX;                                 // of this epoch, once it is decided
   View view_ = 0;
   bool active_ = true;
   std::optional<ViewChange> sent_;                           // our ViewChange for view_, while it is not active

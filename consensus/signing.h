@@ -18,11 +18,21 @@ class Authenticator {
 // Ed25519 with the member's own key: the daemon.
 std::shared_ptr<const Authenticator> make_ed25519_authenticator(std::shared_ptr<const KeyPair> key, MemberSet members);
 
+// The members from a height on, and who checks their signatures.
+struct EpochKeys {
+  Height from = 0;
+  MemberSet members;
+  std::shared_ptr<const Authenticator> authenticator;
+};
+using EpochTable = std::vector<EpochKeys>;   // ascending
+
 // What every signature is bound to.
 struct SigningContext {
   std::string network;
-  MemberSet members;
+  MemberSet members;             // of the epoch in which this node is
   std::size_t votes_short = 0;   // tests only: a quorum that is too small by so many votes
+  // For certificates of blocks of other epochs, past and decided. Nothing: `members` at every height.
+  std::shared_ptr<const EpochTable> epochs{};
   std::size_t quorum() const { return members.quorum() - votes_short; }
 };
 

@@ -15,8 +15,8 @@ auto refuse(std::string what) { return fail(Status::invalid, std::move(what)); }
 
 }  // namespace
 
-SnapshotSync::SnapshotSync(SnapshotSyncConfig config, std::size_t members, MemberIndex self)
-    : config_(config), faults_((members - 1) / 3), self_(self), peers_(members), last_peer_(self) {}
+SnapshotSync::SnapshotSync(SnapshotSyncConfig config, std::size_t members, std::size_t peer_slots, MemberIndex self)
+    : config_(config), members_(members), faults_((members - 1) / 3), self_(self), peers_(peer_slots), last_peer_(0) {}
 
 void SnapshotSync::offered(MemberIndex peer, const SnapshotOffers& offers) { peers_[peer].offers = offers; }
 
@@ -32,7 +32,7 @@ bool SnapshotSync::has(MemberIndex peer, const Hash& id) const {
 
 bool SnapshotSync::attested(Height height, const Hash& id, bool by_self) const {
   std::size_t count = by_self ? 1 : 0;
-  for (MemberIndex peer = 0; peer < peers_.size(); ++peer) {
+  for (MemberIndex peer = 0; peer < members_; ++peer) {
     const auto& attestations = peers_[peer].offers.attestations;
     count += peer != self_ && std::any_of(attestations.begin(), attestations.end(),
                                           [&](const auto& one) { return one.height == height && one.id == id; });
@@ -42,7 +42,7 @@ bool SnapshotSync::attested(Height height, const Hash& id, bool by_self) const {
 
 bool SnapshotSync::contradicted(Height height, const Hash& own_id) const {
   std::map<Hash, std::size_t> others;
-  for (MemberIndex peer = 0; peer < peers_.size(); ++peer) {
+  for (MemberIndex peer = 0; peer < members_; ++peer) {
     if (peer == self_) continue;
     for (const SnapshotAttestation& one : peers_[peer].offers.attestations) {
       if (one.height == height && one.id != own_id && ++others[one.id] > faults_) return true;
@@ -54,7 +54,7 @@ bool SnapshotSync::contradicted(Height height, const Hash& own_id) const {
 // The highest snapshot that f + 1 members attest.
 std::optional<SnapshotSync::Download> SnapshotSync::choose(Height above) const {
   std::map<std::pair<Height, Hash>, std::size_t> counts;
-  for (MemberIndex peer = 0; peer < peers_.size(); ++peer) {
+  for (MemberIndex peer = 0; peer < members_; ++peer) {
     if (peer == self_) continue;
     for (const SnapshotAttestation& one : peers_[peer].offers.attestations) ++counts[{one.height, one.id}];
   }

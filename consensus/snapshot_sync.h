@@ -47,7 +47,8 @@ class SnapshotSync {
  public:
   static constexpr std::size_t kPartsMax = 8, kPartsOfPeerMax = 2;
 
-  SnapshotSync(SnapshotSyncConfig config, std::size_t members, MemberIndex self);
+  // peer_slots: members and guests; only what members attest counts.
+  SnapshotSync(SnapshotSyncConfig config, std::size_t members, std::size_t peer_slots, MemberIndex self);
 
   // What a member can serve (verified). Replaces what it said before.
   void offered(MemberIndex peer, const SnapshotOffers& offers);
@@ -105,7 +106,7 @@ class SnapshotSync {
   std::optional<MemberIndex> pick(const std::vector<bool>& connected, std::int64_t now_ms);
 
   SnapshotSyncConfig config_;
-  std::size_t faults_;
+  std::size_t members_, faults_;
   MemberIndex self_;
   std::vector<Peer> peers_;
   std::optional<Download> current_;

@@ -1,5 +1,6 @@
 #include "consensus/verify.h"
 
+#include <algorithm>
 #include <set>
 
 namespace agiddi::consensus {
@@ -7,6 +8,15 @@ namespace {
 
 auto bad_signature(std::string what) { return fail(Status::unauthorized, "the signature of " + std::move(what) + " is not valid"); }
 auto malformed(std::string what) { return fail(Status::invalid, std::move(what)); }
+
+const EpochKeys* epoch_at(const SigningContext& context, Height height) {
+  if (!context.epochs) return nullptr;
+  const EpochKeys* found = nullptr;
+  for (const EpochKeys& epoch : *context.epochs) {
+    if (epoch.from <= height) found = &epoch;
+  }
+  return found;
+}
 
 struct Verifier {
   const SigningContext& context;
@@ -19,23 +29,28 @@ struct Verifier {
     return {};
   }
 
-  Result<void> header_fits(const BlockHeader& header) const {
+  Result<void> header_fits(const BlockHeader& header, const MemberSet& members) const {
     if (header.network != context.network) return malformed("a header of another network");
-    if (header.members_digest != context.members.digest()) return malformed("a header of other members");
+    if (header.members_digest != members.digest()) return malformed("a header of other members");
     if (header.height == 0) return malformed("a header of height 0");
     return {};
   }
 
+  // A block is certified by the members that were in force at its height.
   Result<void> certified(const CertifiedHeader& certified) const {
-    if (auto ok = header_fits(certified.header); !ok) return ok;
+    const EpochKeys* epoch = epoch_at(context, certified.header.height);
+    if (context.epochs && epoch == nullptr) return malformed("a certificate of members before those that are known here");
+    const MemberSet& members = epoch ? epoch->members : context.members;
+    const Authenticator& signers = epoch ? *epoch->authenticator : authenticator;
+    if (auto ok = header_fits(certified.header, members); !ok) return ok;
     const auto& signatures = certified.certificate.signatures;
-    if (signatures.size() < context.quorum()) return malformed("a certificate without a quorum");
-    if (signatures.size() > context.members.size()) return malformed("a certificate with too many signatures");
+    if (signatures.size() < members.quorum() - context.votes_short) return malformed("a certificate without a quorum");
+    if (signatures.size() > members.size()) return malformed("a certificate with too many signatures");
     for (std::size_t i = 0; i < signatures.size(); ++i) {
       if (i > 0 && signatures[i].validator <= signatures[i - 1].validator) return malformed("a certificate that is not in order");
-      const int member = context.members.index_of(signatures[i].validator);
+      const int member = members.index_of(signatures[i].validator);
       if (member < 0) return malformed("a certificate signed by a stranger");
-      if (!authenticator.verify(static_cast<MemberIndex>(member), header_vote_bytes(certified.header, signatures[i].validator),
+      if (!signers.verify(static_cast<MemberIndex>(member), header_vote_bytes(certified.header, signatures[i].validator),
                                 signatures[i].signature)) {
         return bad_signature("a certificate");
       }
@@ -79,6 +94,7 @@ struct Verifier {
   Result<void> operator()(const Transactions&) const { return {}; }
   Result<void> operator()(const FetchTransactions&) const { return {}; }
   Result<void> operator()(const SyncRequest&) const { return {}; }
+  Result<void> operator()(const Notice&) const { return {}; }
   Result<void> operator()(const Vote& vote) const { return signature(vote, "a vote"); }
 
   Result<void> operator()(const PrePrepare& message) const {
@@ -92,7 +108,7 @@ struct Verifier {
   }
 
   Result<void> operator()(const HeaderVote& message) const {
-    if (auto ok = header_fits(message.header); !ok) return ok;
+    if (auto ok = header_fits(message.header, context.members); !ok) return ok;
     return signature(message, "a header vote");
   }
 
@@ -179,6 +195,17 @@ Result<void> verify_certified(const CertifiedHeader& certified, const SigningCon
 }
 Result<void> verify_prepared(const PreparedCertificate& certificate, const SigningContext& context, const Authenticator& authenticator) {
   return Verifier{context, authenticator}.prepared(certificate);
+}
+
+void drop_unknown_epochs(SyncResponse& message, const SigningContext& context) {
+  if (!context.epochs) return;
+  const auto unknown = std::find_if(message.blocks.begin(), message.blocks.end(), [&](const SyncBlock& block) {
+    const EpochKeys* epoch = epoch_at(context, block.header.height);
+    return epoch == nullptr || block.header.members_digest != epoch->members.digest();
+  });
+  if (unknown == message.blocks.end()) return;
+  message.blocks.erase(unknown, message.blocks.end());
+  message.cut = true;
 }
 
 bool for_each_transaction(const PeerFrame& frame, const std::function<bool(const Transaction&)>& visit) {

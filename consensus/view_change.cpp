@@ -25,7 +25,7 @@ ViewChange Replica::make_view_change(View view) const {
 }
 
 void Replica::start_view_change(View view, Now now) {
-  AGIDDI_CHECK(view > view_, "views only grow");
+  AGIDDI_CHECK(view > view_ && is_voting(), "views only grow, and only members ask for them");
   view_ = view;
   active_ = false;
   new_view_.reset();
@@ -33,7 +33,7 @@ void Replica::start_view_change(View view, Now now) {
   plan_last_ = 0;
   sent_ = make_view_change(view);
   view_changes_.insert_or_assign(config_.self, *sent_);
-  ready_.persist.push_back(log_view({view_, false, sent_}));
+  ready_.persist.push_back(log_view({view_, false, sent_, config_.context.members.epoch()}));
   ready_.messages.push_back({std::nullopt, {*sent_}});
   ready_.view_change_started = true;
   consider_joining(now);

@@ -55,6 +55,12 @@ class KvStore : public KvReader {
   virtual void erase_range(Column column, BytesView from, BytesView to);
   // Gives the disk space of erased keys back, until stop is set. Slow; other threads go on reading and writing.
   virtual void reclaim(Column, BytesView /*from*/, BytesView /*to*/, std::atomic<bool>& /*stop*/) {}
+  // Reads the files that no one may have read for long, at a gentle rate, and compares their checksums; one sentence that names the first
+  // damaged one, nothing when there is none or `stopping` became true. A store in memory has no files.
+  virtual std::optional<std::string> find_damage(const std::atomic<bool>& stopping) const {
+    (void)stopping;
+    return std::nullopt;
+  }
 };
 
 // The smallest key above every key that begins with prefix; empty when there is none.

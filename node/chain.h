@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,9 @@ struct ChainStatus {
   bool syncing = false;            // behind the certified blocks of others
   bool has_quorum = false;         // enough members connected to commit
   std::size_t mempool = 0;         // transactions held
+  std::uint64_t epoch = 0;         // of the member set in force here
+  bool is_member = true;           // false: the node follows the chain, votes on nothing and takes no writes
+  std::optional<std::uint64_t> epoch_ends;  // the last height of this epoch, when the next member set is decided
 };
 
 // What happened in one applied block, for /v1/events, standing streams and the data plane. kind: "block", "device", "payment", "integration".
@@ -52,7 +56,7 @@ class Chain {
   virtual ~Chain() = default;
   virtual const Genesis& genesis() const = 0;
   virtual MemberSet members() const = 0;                       // in force
-  virtual const Member& self() const = 0;
+  virtual const Member& self() const = 0;                      // its id is for ever; keys and address as at start
   virtual TimeMs now() const = 0;                              // wall clock, ms
   virtual ChainStatus status() const = 0;
   virtual std::shared_ptr<const ledger::LedgerSnapshot> snapshot() const = 0;   // latest applied
@@ -64,8 +68,8 @@ class Chain {
   // Signs and submits a transaction of this member (integration.claim, usage.report).
   virtual void submit_own(std::string action, Json body, Done done) = 0;
 
-  // Whether this node holds the transaction for a coming block (state "pending").
-  virtual void is_pending(const Hash& transaction, std::function<void(bool)> done) = 0;
+  // Whether this node holds the transaction for a coming block (state "pending"). Nothing: too busy to look.
+  virtual void is_pending(const Hash& transaction, std::function<void(std::optional<bool>)> done) = 0;
 
   virtual std::uint64_t subscribe(Listener listener) = 0;      // returns a handle
   virtual void unsubscribe(std::uint64_t handle) = 0;          // no call of the listener after it returns

@@ -9,7 +9,9 @@
 #include "consensus/frames.h"
 #include "consensus/verify.h"
 #include "node/log.h"
+#include "protocol/limits.h"
 #include "subservices/door.h"
+#include "subservices/governance/member_state.h"
 
 namespace agiddi::node {
 namespace {
@@ -17,6 +19,8 @@ namespace {
 constexpr std::size_t kCoreQueue = 16'384;
 constexpr std::size_t kVerifyQueue = 4'096;
 constexpr std::size_t kApplyQueue = 256;
+constexpr std::size_t kFormerMembersMax = 16;                            // whose links are still taken
+constexpr std::size_t kFramesOfMemberMax_bytes = 2 * limits::kPeerFrameMax_bytes;   // between a link and the core lane
 constexpr auto kTick = std::chrono::milliseconds(5);
 constexpr std::uint64_t kRecentBlocksMax = 10'000;                        // read at start for the ids of recent transactions
 
@@ -41,32 +45,53 @@ Json block_event(const BlockHeader& header, const Hash& hash, std::size_t transa
 
 }  // namespace
 
+// The answer to a submit on its way through the lanes: work that a stopping lane drops still gives one.
+class ChainDriver::Answer {
+ public:
+  explicit Answer(Done done) : done_(std::move(done)) {}
+  Answer(const Answer&) = delete;
+  Answer& operator=(const Answer&) = delete;
+  ~Answer() {
+    if (done_) done_(fail(Status::unavailable, "The node is stopping; ask another node."));
+  }
+  void give(Result<Outcome> outcome) { take()(std::move(outcome)); }
+  Done take() { return std::exchange(done_, {}); }
+
+ private:
+  Done done_;
+};
+
 struct ChainDriver::Timer {
   explicit Timer(boost::asio::io_context& io) : timer(io) {}
   boost::asio::steady_timer timer;
 };
 
-ChainDriver::ChainDriver(NodeKeys keys, ledger::Ledger& ledger, const NodeConfig& config, boost::asio::io_context& io, Metrics& metrics,
-                         std::function<void()> restart)
+std::string ChainDriver::EpochView::name_of(const PublicKey& key) const {
+  const auto found = std::find_if(peers.begin(), peers.end(), [&](const Peer& peer) { return peer.key == key; });
+  return found == peers.end() ? did_from_key(key) : found->name;
+}
+
+ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger, const NodeConfig& config, boost::asio::io_context& io,
+                         Metrics& metrics, std::function<void()> restart)
     : keys_(std::move(keys)),
-      members_(keys_.genesis.member_set()),
       ledger_(ledger),
       refused_frames_(metrics.counter("agiddi_peer_frames_refused_total", "Frames from peers that were malformed or not authentic.")),
-      executor_(keys_.genesis),
+      executor_(keys_->genesis()),
       snapshot_(ledger.snapshot()),
-      context_{keys_.genesis.network, members_},
       timer_(std::make_unique<Timer>(io)),
-      network_(io, keys_.key, members_, keys_.self,
-               PeerNetwork::Handlers{
-                   [this](std::size_t member, Bytes frame) {
-                     return verify_.post([this, member, bytes = std::move(frame)] { on_frame(member, bytes); });
-                   },
-                   [this](std::size_t member, bool connected) {
-                     core_.post_always([this, member, connected] {
-                       const auto peer = static_cast<consensus::MemberIndex>(member);
-                       connected ? engine_->peer_connected(peer, clocks()) : engine_->peer_disconnected(peer, clocks());
-                     });
-                   }}),
+      network_(io, PeerNetwork::Handlers{
+                       [this](const PublicKey& peer, Bytes& frame) {
+                         auto charge = charge_frame(peer, frame.size());
+                         if (!charge || verify_.depth() >= kVerifyQueue) return false;
+                         return verify_.post_always([this, peer, bytes = std::move(frame), charge = std::move(charge)] { on_frame(peer, bytes, charge); });
+                       },
+                       [this](const PublicKey& peer, bool connected) {
+                         core_.post_always([this, peer, connected] {
+                           const auto index = index_of(peer);
+                           if (!index) return;
+                           connected ? engine_->peer_connected(*index, clocks()) : engine_->peer_disconnected(*index, clocks());
+                         });
+                       }}),
       snapshots_(ledger, snapshot_folder_of(config.data_folder), config.ledger, metrics,
                  Snapshots::Hooks{
                      [this](std::vector<std::pair<std::uint64_t, Hash>> list, std::uint64_t first_block) {
@@ -83,23 +108,51 @@ ChainDriver::ChainDriver(NodeKeys keys, ledger::Ledger& ledger, const NodeConfig
       verify_("verify", kVerifyQueue, 2),
       core_("core", kCoreQueue, 1, [this] { flush(); }),
       apply_("apply", kApplyQueue) {
-  auto key = KeyPair::from_seed(keys_.key.seed());
-  authenticator_ = consensus::make_ed25519_authenticator(std::make_shared<const KeyPair>(std::move(*key)), members_);
   consensus::EngineConfig engine;
-  engine.network = keys_.genesis.network;
-  engine.members = members_;
-  engine.self = static_cast<consensus::MemberIndex>(keys_.self);
-  engine.genesis_timestamp = keys_.genesis.created;
+  engine.network = keys_->genesis().network;
+  engine.epochs = epochs();
+  engine.genesis_timestamp = keys_->genesis().created;
   engine.request_timeout_ms = config.consensus.request_timeout_ms;
   engine.heartbeat_interval_ms = config.consensus.heartbeat_ms;
   engine.snapshots.behind_min = config.ledger.snapshot_behind;
   engine.join_by_blocks = config.ledger.join_by_blocks;
-  engine_ = std::make_unique<consensus::Engine>(std::move(engine), authenticator_, restored(), clocks());
+  engine_ = std::make_unique<consensus::Engine>(std::move(engine), [this](const MemberSet& members) { return identify(members); }, restored(), clocks());
   engine_->heartbeat_wanted(subservices::heartbeat_wanted(*snapshot()), clocks());
-  published_.store(std::make_shared<const Published>(Published{engine_->status()}));
+
+  const MemberSet& members = engine_->signing_context().members;
+  const std::string& own_id = config.id;
+  self_ = Member{own_id, keys_->key()->public_key(), {}, ""};
+  if (const auto place = keys_->place(members)) {
+    self_ = members[place->index];
+    keys_->use(*place);
+    if (!own_id.empty() && own_id != self_.id) log_warn("the configuration's id is not this member's", {{"id", own_id}, {"member", self_.id}});
+  } else {
+    if (self_.id.empty()) self_.id = "observer";
+    log_warn("this node is no member: it follows the chain, votes on nothing and takes no writes until governance adds its key",
+             {{"id", self_.id}, {"did", self_.did()}, {"epoch", members.epoch()}});
+  }
+  refresh_epoch_view();
+  published_.store(std::make_shared<const Published>(Published{engine_->status(), epoch_}));
 }
 
 ChainDriver::~ChainDriver() { stop(); }
+
+// Of every block that may lack its certificate here, and the decided one.
+std::vector<MemberEpoch> ChainDriver::epochs() const {
+  const auto view = snapshot();
+  const subservices::StateView state(view->state());
+  std::vector<MemberEpoch> epochs;
+  for (std::uint64_t epoch = subservices::members_at(state, view->certified_height()).members.epoch(); epoch <= subservices::latest_epoch(state); ++epoch) {
+    epochs.push_back(subservices::epoch_record(state, epoch));
+  }
+  return epochs;
+}
+
+consensus::EpochIdentity ChainDriver::identify(const MemberSet& members) const {
+  const auto place = keys_->place(members);
+  if (!place) return {std::nullopt, consensus::make_ed25519_authenticator(keys_->key(), members)};
+  return {static_cast<consensus::MemberIndex>(place->index), consensus::make_ed25519_authenticator(place->key, members)};
+}
 
 // What the Engine needs to know of its former life. Certificates are not synced one by one, so the latest few may be missing.
 consensus::Restored ChainDriver::restored() const {
@@ -119,7 +172,13 @@ consensus::Restored ChainDriver::restored() const {
   return restored;
 }
 
-Result<void> ChainDriver::start(const Endpoint& peer_listen) {
+Result<void> ChainDriver::start(const Endpoint& peer_listen, PeerAddresses peer_addresses) {
+  const MemberSet members = this->members();
+  for (const auto& [id, address] : peer_addresses) {
+    if (members.index_of(id) < 0) log_warn("peer.addresses names nobody", {{"member", id}, {"address", address.text()}});
+  }
+  peer_addresses_ = std::move(peer_addresses);
+  refresh_epoch_view();   // the core lane has nothing to do yet
   if (auto listening = network_.start(peer_listen); !listening) return listening;
   core_.post_always([] {});  // the first flush: what the restored Engine has to say
   snapshots_.start();
@@ -156,14 +215,18 @@ ChainStatus ChainDriver::status() const {
   const auto published = published_.load();
   const auto view = snapshot();
   ChainStatus status;
-  status.network = keys_.genesis.network;
-  status.node = self().id;
+  const MemberSet& members = published->epoch->context.members;
+  status.network = keys_->genesis().network;
+  status.node = self_.id;
   status.height = view->height();
   status.view = published->engine.view;
-  status.primary = members_[published->engine.primary].id;
-  for (std::size_t i = 0; i < members_.size(); ++i) {
-    if (i != keys_.self) status.peers.push_back({members_[i].id, network_.connected(i)});
+  status.primary = members[published->engine.primary].id;
+  for (const Member& member : members.all()) {
+    if (member.id != self_.id) status.peers.push_back({member.id, network_.connected(member.key)});
   }
+  status.epoch = published->engine.epoch;
+  status.is_member = published->engine.is_member;
+  status.epoch_ends = published->engine.epoch_ends;
   status.syncing = published->engine.syncing;
   status.has_quorum = published->engine.has_quorum;
   status.mempool = published->engine.mempool_transactions;
@@ -178,27 +241,30 @@ std::optional<Outcome> ChainDriver::recorded(const Hash& transaction) const {
 
 void ChainDriver::submit(Transaction transaction, Done done) {
   if (stopping_) return done(fail(Status::unavailable, "The node is stopping; ask another node."));
-  auto shared = std::make_shared<Done>(std::move(done));
-  const bool queued = verify_.post([this, transaction = std::move(transaction), shared]() mutable {
-    if (!verify_signature(transaction)) return (*shared)(fail(Status::unauthorized, "The signature does not verify with the key that kid names."));
-    const bool admitted = core_.post([this, transaction = std::move(transaction), shared]() mutable { admit(std::move(transaction), std::move(*shared)); });
-    if (!admitted) (*shared)(fail(Status::overloaded, "This node is overloaded; try again shortly or ask another node."));
+  auto answer = std::make_shared<Answer>(std::move(done));
+  const bool queued = verify_.post([this, transaction = std::move(transaction), answer]() mutable {
+    if (!verify_signature(transaction)) return answer->give(fail(Status::unauthorized, "The signature does not verify with the key that kid names."));
+    const bool admitted = core_.post([this, transaction = std::move(transaction), answer]() mutable {
+      admit(std::move(transaction), answer->take());
+    });
+    if (!admitted) answer->give(fail(Status::overloaded, "This node is overloaded; try again shortly or ask another node."));
   });
-  if (!queued) (*shared)(fail(Status::overloaded, "This node is overloaded; try again shortly or ask another node."));
+  if (!queued) answer->give(fail(Status::overloaded, "This node is overloaded; try again shortly or ask another node."));
 }
 
 void ChainDriver::submit_own(std::string action, Json body, Done done) {
-  submit(make_transaction(keys_.key, keys_.genesis.network, action, wall_ms() / 1000, body.dump()), std::move(done));
+  submit(make_transaction(*keys_->key(), keys_->genesis().network, action, wall_ms() / 1000, body.dump()), std::move(done));
 }
 
-void ChainDriver::is_pending(const Hash& transaction, std::function<void(bool)> done) {
+void ChainDriver::is_pending(const Hash& transaction, std::function<void(std::optional<bool>)> done) {
   const bool queued = core_.post([this, transaction, done] { done(engine_->holds(transaction) || waiters_.contains(transaction)); });
-  if (!queued) done(false);
+  if (!queued) done(std::nullopt);
 }
 
 void ChainDriver::admit(Transaction transaction, Done done) {
   const Hash id = transaction.id;
   if (auto outcome = recorded(id)) return done(std::move(*outcome));
+  if (!engine_->is_member()) return done(fail(Status::unavailable, "This node is no member of the network now and only reads; ask a member."));
   if (!engine_->status().has_quorum) {
     return done(fail(Status::unavailable, "This node sees no quorum of members now; try again shortly or ask another node."));
   }
@@ -220,24 +286,41 @@ void ChainDriver::refuse_waiters(const Error& error) {
   }
 }
 
+// Counts a frame against its sender until the core lane has taken it; nothing when the sender has too much under way already.
+std::shared_ptr<void> ChainDriver::charge_frame(const PublicKey& peer, std::size_t bytes) {
+  std::shared_ptr<std::atomic<std::size_t>> under_way;
+  {
+    const std::lock_guard lock(frames_mutex_);
+    auto& entry = frames_under_way_[peer];
+    if (!entry) entry = std::make_shared<std::atomic<std::size_t>>(0);
+    under_way = entry;
+  }
+  if (under_way->load() + bytes > kFramesOfMemberMax_bytes) return nullptr;
+  *under_way += bytes;
+  return {under_way.get(), [under_way, bytes](std::atomic<std::size_t>*) { *under_way -= bytes; }};
+}
+
 // What a frame says is checked here, off the core lane; the Engine gets it as verified.
-void ChainDriver::on_frame(std::size_t member, const Bytes& bytes) {
-  auto frame = consensus::decode_frame(bytes, members_.size());
-  if (!frame) {
+void ChainDriver::on_frame(const PublicKey& peer, const Bytes& bytes, const std::shared_ptr<void>& charge) {
+  const std::shared_ptr<const EpochView> epoch = published_.load()->epoch;
+  const auto refuse = [&](const std::string& reason) {
     refused_frames_.add();
-    return log_warn("peer frame refused", {{"peer", members_[member].id}, {"reason", frame.error().detail}});
+    log_warn("peer frame refused", {{"peer", epoch->name_of(peer)}, {"reason", reason}});
+  };
+  auto frame = consensus::decode_frame(bytes, limits::kMembersMax);
+  if (!frame) return refuse(frame.error().detail);
+  if (!verify_transactions(*frame)) return refuse("a transaction in it is not authentic");
+  if (auto* answer = std::get_if<consensus::SyncResponse>(&frame->content)) consensus::drop_unknown_epochs(*answer, epoch->context);
+  // The Engine checks itself what becomes of its epoch on the way.
+  const bool verifiable = !consensus::is_epoch_bound(*frame) || frame->epoch == epoch->context.members.epoch();
+  if (verifiable) {
+    if (auto verified = consensus::verify_frame(*frame, epoch->context, *epoch->authenticator); !verified) return refuse(verified.error().detail);
   }
-  if (!verify_transactions(*frame)) {
-    refused_frames_.add();
-    return log_warn("peer frame refused", {{"peer", members_[member].id}, {"reason", "a transaction in it is not authentic"}});
-  }
-  if (auto verified = consensus::verify_frame(*frame, context_, *authenticator_); !verified) {
-    refused_frames_.add();
-    return log_warn("peer frame refused", {{"peer", members_[member].id}, {"reason", verified.error().detail}});
-  }
-  core_.post_always([this, member, frame = std::move(*frame)]() mutable {
-    const auto taken = engine_->receive(static_cast<consensus::MemberIndex>(member), std::move(frame), clocks(), true);
-    if (!taken) log_debug("peer frame not taken", {{"peer", members_[member].id}, {"reason", taken.error().detail}});
+  core_.post_always([this, peer, verifiable, frame = std::move(*frame), charge]() mutable {
+    const auto index = index_of(peer);
+    if (!index) return;
+    const auto taken = engine_->receive(*index, std::move(frame), clocks(), verifiable);
+    if (!taken) log_debug("peer frame not taken", {{"peer", epoch_->name_of(peer)}, {"reason", taken.error().detail}});
   });
 }
 
@@ -250,11 +333,26 @@ bool ChainDriver::verify_transactions(consensus::PeerFrame& frame) const {
     });
   }
   return consensus::for_each_transaction(frame, [&](const Transaction& t) {
-    return t.header.network == keys_.genesis.network && subservices::is_known_action(t.header.action) && verify_signature(t);
+    return t.header.network == keys_->genesis().network && subservices::is_known_action(t.header.action) && verify_signature(t);
   });
 }
 
 void ChainDriver::flush() {
+  take_output();
+  const consensus::EngineStatus status = engine_->status();
+  if (const std::uint64_t certified = snapshot()->certified_height(); certified != seen_certified_) {
+    seen_certified_ = certified;
+    snapshots_.certified(certified, status.snapshot_attested);
+  }
+  watch_snapshots(status);
+  if (status.in_view_change != was_in_view_change_) {
+    was_in_view_change_ = status.in_view_change;
+    log_info(status.in_view_change ? "view change begins" : "view entered", {{"view", status.view}, {"primary", epoch_->context.members[status.primary].id}});
+  }
+  published_.store(std::make_shared<const Published>(Published{status, epoch_}));
+}
+
+void ChainDriver::take_output() {
   consensus::Output output = engine_->take_output();
   if (output.fatal) die(*output.fatal);
   if (!output.persist.empty()) {
@@ -263,20 +361,17 @@ void ChainDriver::flush() {
     for (consensus::LogWrite& write : output.persist) writes.push_back({ledger::kLogKept, std::move(write.key), std::move(write.value)});
     ledger_.log_write(writes, true);
   }
-  for (consensus::Send& send : output.sends) {
-    if (send.to) {
-      network_.send(*send.to, send.frame);
-    } else {
-      for (std::size_t i = 0; i < members_.size(); ++i) network_.send(i, send.frame);
-    }
-  }
+  if (output.epoch_begun) begin_epoch();
+  for (const consensus::Send& one : output.sends) send(one);
   for (consensus::CommittedBatch& batch : output.execute) {
     apply_.post_always([this, batch = std::move(batch)]() mutable { apply(std::move(batch)); });
   }
   for (consensus::CertifiedBlock& block : output.certified) ledger_.store_certificate(block.height, block.certified.certificate);
   if (!output.certified.empty()) refresh_snapshot();
   for (const consensus::ReadRequest& request : output.reads) {
-    verify_.post([this, request] {
+    const auto asker = key_at(request.peer, engine_->epoch());
+    if (!asker) continue;
+    verify_.post([this, request, asker = *asker] {
       const auto view = snapshot();
       std::vector<consensus::SyncBlock> blocks;
       const std::uint64_t last = std::min<std::uint64_t>({request.to, request.from + consensus::kSyncBlocksMax - 1, view->height()});
@@ -289,26 +384,130 @@ void ChainDriver::flush() {
         for (const Transaction& transaction : block->transactions) bytes += transaction.body.size();
         blocks.push_back({std::move(block->header), std::move(*certificate), std::move(block->batch), std::move(block->transactions)});
       }
-      core_.post_always([this, request, blocks = std::move(blocks)]() mutable {
-        engine_->blocks_read(request.peer, request.from, std::move(blocks), clocks());
+      core_.post_always([this, request, asker, blocks = std::move(blocks)]() mutable {
+        if (const auto peer = index_of(asker)) engine_->blocks_read(*peer, request.from, std::move(blocks), clocks());
       });
     });
   }
   for (const consensus::SnapshotRead& read : output.snapshot_reads) {
-    const bool queued = verify_.post([this, read] {
-      core_.post_always([this, peer = read.peer, part = snapshots_.read(read.request)]() mutable { engine_->snapshot_read(peer, std::move(part), clocks()); });
+    const auto asker = key_at(read.peer, engine_->epoch());
+    if (!asker) continue;
+    const bool queued = verify_.post([this, request = read.request, asker = *asker] {
+      core_.post_always([this, asker, part = snapshots_.read(request)]() mutable {
+        if (const auto peer = index_of(asker)) engine_->snapshot_read(*peer, std::move(part), clocks());
+      });
     });
     if (!queued) engine_->snapshot_read(read.peer, {read.request.id, read.request.part, {}, true, {}}, clocks());
   }
   for (consensus::SnapshotStep& step : output.snapshot_steps) snapshots_.take(std::move(step));
-  const consensus::EngineStatus status = engine_->status();
-  if (!output.certified.empty()) snapshots_.certified(snapshot()->certified_height(), status.snapshot_attested);
-  watch_snapshots(status);
-  if (status.in_view_change != was_in_view_change_) {
-    was_in_view_change_ = status.in_view_change;
-    log_info(status.in_view_change ? "view change begins" : "view entered", {{"view", status.view}, {"primary", members_[status.primary].id}});
+  if (output.epoch_begun) {
+    for (const Peer& peer : epoch_->peers) {
+      const auto index = index_of(peer.key);
+      if (index && network_.connected(peer.key)) engine_->peer_connected(*index, clocks());
+    }
+    take_output();
   }
-  published_.store(std::make_shared<const Published>(Published{status}));
+}
+
+std::optional<consensus::MemberIndex> ChainDriver::index_of(const PublicKey& peer) const {
+  const MemberSet& members = engine_->signing_context().members;
+  if (const int member = members.index_of(peer); member >= 0) return static_cast<consensus::MemberIndex>(member);
+  const auto guest = std::find(epoch_->guests.begin(), epoch_->guests.end(), peer);
+  if (guest == epoch_->guests.end()) return std::nullopt;
+  return static_cast<consensus::MemberIndex>(members.size() + static_cast<std::size_t>(guest - epoch_->guests.begin()));
+}
+
+std::optional<PublicKey> ChainDriver::key_at(consensus::MemberIndex peer, std::uint64_t epoch) const {
+  for (const auto& view : {epoch_, former_epoch_}) {
+    if (!view || view->context.members.epoch() != epoch) continue;
+    const MemberSet& members = view->context.members;
+    if (peer < members.size()) return members[peer].key;
+    if (peer - members.size() < view->guests.size()) return view->guests[peer - members.size()];
+  }
+  return std::nullopt;
+}
+
+void ChainDriver::send(const consensus::Send& send) {
+  if (send.to) {
+    if (const auto key = key_at(*send.to, send.epoch)) network_.send(*key, send.frame);
+    return;
+  }
+  for (const auto& view : {epoch_, former_epoch_}) {
+    if (!view || view->context.members.epoch() != send.epoch) continue;
+    for (const Member& member : view->context.members.all()) network_.send(member.key, send.frame);
+  }
+}
+
+void ChainDriver::begin_epoch() {
+  former_epoch_ = epoch_;
+  const MemberSet& members = engine_->signing_context().members;
+  const auto place = keys_->place(members);
+  const bool was_member = engine_->signing_context().epochs != nullptr && former_epoch_->context.members.index_of(self_.id) >= 0;
+  if (place) keys_->use(*place);
+  refresh_epoch_view();
+  std::string ids;
+  for (const Member& member : members.all()) ids += (ids.empty() ? "" : " ") + member.id;
+  log_info("epoch begun", {{"epoch", members.epoch()}, {"members", ids}});
+  if (place && members[place->index].id != self_.id) {
+    log_error("governance calls this node otherwise than its configuration does: set id and restart", {{"id", self_.id}, {"member", members[place->index].id}});
+  }
+  if (!place && members.index_of(self_.id) >= 0) {
+    log_error("this member's key was rotated and the new one is not here: put it beside the present key file with the ending .next and restart",
+              {{"member", self_.id}});
+  } else if (!place && was_member) {
+    log_warn("this node is no member any more: it follows the chain, votes on nothing and takes no writes", {{"member", self_.id}, {"epoch", members.epoch()}});
+  }
+  if (!place) refuse_waiters(Error{Status::unavailable, "This node is no member of the network any more; ask a member.", {}});
+}
+
+// The members in force, those that are decided or proposed, and former ones, which still follow.
+std::vector<Peer> ChainDriver::wanted_peers(const MemberSet& members) const {
+  const auto view = snapshot();
+  const subservices::StateView state(view->state());
+  std::vector<Peer> peers;
+  const PublicKey own = keys_->key()->public_key();
+  const auto add = [&](const Member& member) {
+    const bool known = member.key == own || std::any_of(peers.begin(), peers.end(), [&](const Peer& peer) { return peer.key == member.key; });
+    if (!known && peers.size() < members.size() + consensus::kGuestsMax) {
+      const auto instead = peer_addresses_.find(member.id);
+      peers.push_back({member.key, member.id, instead == peer_addresses_.end() ? member.address : instead->second.text()});
+    }
+  };
+  for (const Member& member : members.all()) add(member);
+  if (const auto next = subservices::decided_after(state, view->height())) {
+    for (const Member& member : next->members.all()) add(member);
+  }
+  for (const Member& member : subservices::epoch_record(state, subservices::latest_epoch(state)).members.all()) add(member);
+  for (const Member& member : subservices::proposed_members(state)) add(member);
+  for (const Member& member : subservices::former_members(state, kFormerMembersMax)) add(member);
+  return peers;
+}
+
+void ChainDriver::refresh_epoch_view() {
+  const consensus::SigningContext& context = engine_->signing_context();
+  auto fresh = std::make_shared<EpochView>(EpochView{context, engine_->authenticator(), wanted_peers(context.members), {}});
+  const bool same_epoch = epoch_ && epoch_->context.members.epoch() == context.members.epoch();
+  if (same_epoch) fresh->guests = epoch_->guests;
+  const auto is_wanted_guest = [&](const PublicKey& key) {
+    return context.members.index_of(key) < 0 && std::any_of(fresh->peers.begin(), fresh->peers.end(), [&](const Peer& peer) { return peer.key == key; });
+  };
+  // A guest keeps its number while it is one.
+  for (std::size_t guest = 0; guest < fresh->guests.size(); ++guest) {
+    if (fresh->guests[guest] == PublicKey{} || is_wanted_guest(fresh->guests[guest])) continue;
+    engine_->peer_disconnected(static_cast<consensus::MemberIndex>(context.members.size() + guest), clocks());
+    fresh->guests[guest] = PublicKey{};
+  }
+  for (const Peer& peer : fresh->peers) {
+    if (!is_wanted_guest(peer.key) || std::find(fresh->guests.begin(), fresh->guests.end(), peer.key) != fresh->guests.end()) continue;
+    const auto free = std::find(fresh->guests.begin(), fresh->guests.end(), PublicKey{});
+    if (free != fresh->guests.end()) {
+      *free = peer.key;
+    } else if (fresh->guests.size() < consensus::kGuestsMax) {
+      fresh->guests.push_back(peer.key);
+    }
+  }
+  epoch_ = std::move(fresh);
+  network_.set_peers(*keys_->key(), self_.id, epoch_->peers);
 }
 
 void ChainDriver::watch_snapshots(const consensus::EngineStatus& status) {
@@ -345,12 +544,21 @@ void ChainDriver::apply(consensus::CommittedBatch batch) {
   std::vector<std::pair<Hash, Outcome>> outcomes;
   for (const Receipt& receipt : executed.apply.block.receipts) outcomes.emplace_back(receipt.transaction, Outcome{header.height, header.timestamp, receipt});
   const bool heartbeat = subservices::heartbeat_wanted(*snapshot());
-  core_.post_always([this, header, outcomes = std::move(outcomes), heartbeat]() mutable { on_applied(header, std::move(outcomes), heartbeat); });
+  const auto& transactions = executed.apply.block.transactions;
+  const bool governance = std::any_of(transactions.begin(), transactions.end(), [](const Transaction& t) { return t.header.action.starts_with("governance."); });
+  core_.post_always([this, header, outcomes = std::move(outcomes), heartbeat, next = executed.next_members, governance]() mutable {
+    on_applied(header, std::move(outcomes), heartbeat, next, governance);
+  });
   publish(executed, header);
 }
 
-void ChainDriver::on_applied(const BlockHeader& header, std::vector<std::pair<Hash, Outcome>> outcomes, bool heartbeat) {
-  engine_->executed(header, clocks());
+void ChainDriver::on_applied(const BlockHeader& header, std::vector<std::pair<Hash, Outcome>> outcomes, bool heartbeat,
+                             const std::optional<MemberEpoch>& next, bool governance) {
+  const bool announced = engine_->status().epoch_ends.has_value();
+  engine_->executed(header, clocks(), next);
+  if (next && !announced) log_info("members decided", {{"epoch", next->members.epoch()}, {"fromHeight", next->from_height}, {"decidedHeight", header.height}});
+  // A new epoch that began just now refreshes with its output.
+  if (governance && epoch_->context.members.epoch() == engine_->epoch()) refresh_epoch_view();
   engine_->heartbeat_wanted(heartbeat, clocks());
   for (auto& [id, outcome] : outcomes) {
     const auto found = waiters_.find(id);
@@ -380,6 +588,6 @@ void ChainDriver::unsubscribe(std::uint64_t handle) {
   listeners_.erase(handle);
 }
 
-Result<Bytes> ChainDriver::open_sealed_key(BytesView sealed) const { return agiddi::open_sealed(keys_.sealing_key, sealed); }
+Result<Bytes> ChainDriver::open_sealed_key(BytesView sealed) const { return keys_->open(sealed); }
 
 }  // namespace agiddi::node

@@ -24,46 +24,64 @@ namespace agiddi::node {
 
 class ChainDriver final : public Chain {
  public:
-  // The ledger, the io_context and the metrics must outlive the driver. restart: a snapshot was fetched, and a new start installs it; called once,
-  // from an internal lane.
-  ChainDriver(NodeKeys keys, ledger::Ledger& ledger, const NodeConfig& config, boost::asio::io_context& io, Metrics& metrics,
+  // The ledger, the io_context and the metrics must outlive the driver.
+  // restart: a snapshot was fetched, and a new start installs it; called once, from an internal lane.
+  ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger, const NodeConfig& config, boost::asio::io_context& io, Metrics& metrics,
               std::function<void()> restart);
   ~ChainDriver() override;
 
-  Result<void> start(const Endpoint& peer_listen);
+  Result<void> start(const Endpoint& peer_listen, PeerAddresses peer_addresses);
   void stop();  // afterwards every waiting submit has been answered with unavailable
 
   consensus::EngineStatus engine_status() const { return published_.load()->engine; }
   const subservices::Executor& executor() const { return executor_; }
 
-  const Genesis& genesis() const override { return keys_.genesis; }
-  MemberSet members() const override { return members_; }
-  const Member& self() const override { return members_[keys_.self]; }
+  const Genesis& genesis() const override { return keys_->genesis(); }
+  MemberSet members() const override { return published_.load()->epoch->context.members; }
+  const Member& self() const override { return self_; }
   TimeMs now() const override;
   ChainStatus status() const override;
   std::shared_ptr<const ledger::LedgerSnapshot> snapshot() const override { return snapshot_.load(); }
   void submit(Transaction transaction, Done done) override;
   void submit_own(std::string action, Json body, Done done) override;
-  void is_pending(const Hash& transaction, std::function<void(bool)> done) override;
+  void is_pending(const Hash& transaction, std::function<void(std::optional<bool>)> done) override;
   std::uint64_t subscribe(Listener listener) override;
   void unsubscribe(std::uint64_t handle) override;
   Result<Bytes> open_sealed_key(BytesView sealed) const override;
 
  private:
+  // Who speaks with whom in an epoch; replaced as a whole by the core lane when the members, their links or what is known of them change.
+  struct EpochView {
+    consensus::SigningContext context;
+    std::shared_ptr<const consensus::Authenticator> authenticator;
+    std::vector<Peer> peers;                    // all whose links are taken, members and guests
+    std::vector<PublicKey> guests;              // by guest number; zero = free
+    std::string name_of(const PublicKey& key) const;
+  };
   struct Published {  // what status() shows, replaced as a whole by the core lane
     consensus::EngineStatus engine;
+    std::shared_ptr<const EpochView> epoch;
   };
 
   // core lane
   void admit(Transaction transaction, Done done);
   void flush();
   void tick();
-  void on_applied(const BlockHeader& header, std::vector<std::pair<Hash, Outcome>> outcomes, bool heartbeat);
+  void on_applied(const BlockHeader& header, std::vector<std::pair<Hash, Outcome>> outcomes, bool heartbeat, const std::optional<MemberEpoch>& next,
+                  bool governance);
+  void take_output();
+  void begin_epoch();
+  void refresh_epoch_view();
+  std::vector<Peer> wanted_peers(const MemberSet& members) const;
+  void send(const consensus::Send& send);
+  std::optional<consensus::MemberIndex> index_of(const PublicKey& peer) const;
+  std::optional<PublicKey> key_at(consensus::MemberIndex peer, std::uint64_t epoch) const;
   void refuse_waiters(const Error& error);
   void watch_snapshots(const consensus::EngineStatus& status);
 
   // verify lane
-  void on_frame(std::size_t member, const Bytes& bytes);
+  std::shared_ptr<void> charge_frame(const PublicKey& peer, std::size_t bytes);   // on an io thread
+  void on_frame(const PublicKey& peer, const Bytes& bytes, const std::shared_ptr<void>& charge);
   bool verify_transactions(consensus::PeerFrame& frame) const;
 
   void refresh_snapshot();  // apply and core lane
@@ -72,23 +90,29 @@ class ChainDriver final : public Chain {
   void apply(consensus::CommittedBatch batch);
   void publish(const subservices::ExecutedBlock& executed, const BlockHeader& header);
 
+  class Answer;
   void arm_timer();
   consensus::Restored restored() const;
+  std::vector<MemberEpoch> epochs() const;
+  consensus::EpochIdentity identify(const MemberSet& members) const;
   std::optional<Outcome> recorded(const Hash& transaction) const;
 
-  NodeKeys keys_;
-  MemberSet members_;
+  std::unique_ptr<NodeKeys> keys_;
+  Member self_;
   ledger::Ledger& ledger_;
   Counter& refused_frames_;
   subservices::Executor executor_;
   std::atomic<std::shared_ptr<const ledger::LedgerSnapshot>> snapshot_;
   std::atomic<std::shared_ptr<const Published>> published_;
 
-  consensus::SigningContext context_;
-  std::shared_ptr<const consensus::Authenticator> authenticator_;
   std::unique_ptr<consensus::Engine> engine_;                                // core lane only
+  std::shared_ptr<const EpochView> epoch_, former_epoch_;                    // core lane only; the present one is published
+  PeerAddresses peer_addresses_;                                             // core lane only; instead of those of the members
+  std::mutex frames_mutex_;
+  std::map<PublicKey, std::shared_ptr<std::atomic<std::size_t>>> frames_under_way_;   // bytes, by sender
   std::unordered_map<Hash, std::vector<Done>, HashHasher> waiters_;          // core lane only
   bool was_in_view_change_ = false;                                          // core lane only
+  std::uint64_t seen_certified_ = 0;                                         // core lane only
   std::size_t known_liars_ = 0;                                              // core lane only
   std::optional<std::uint64_t> known_contradiction_;                         // core lane only
 

@@ -15,7 +15,9 @@
 #include "node/http/server.h"
 #include "node/log.h"
 #include "node/node_store.h"
+#include "node/rewrap.h"
 #include "node/snapshots.h"
+#include "node/store_scrub.h"
 #include "subservices/derived_triples.h"
 
 namespace agiddi::node {
@@ -61,8 +63,10 @@ struct Daemon::Parts {
   std::unique_ptr<ChainDriver> chain;
   std::unique_ptr<DeliveryLedger> delivery_ledger;
   std::unique_ptr<DeliveryService> delivery;
+  std::unique_ptr<Rewrap> rewrap;
   std::unique_ptr<Lane> workers;
   std::unique_ptr<HttpServer> http;
+  std::unique_ptr<StoreScrub> scrub;
   std::vector<std::thread> threads;
   bool stopped = false;
   std::mutex restart_mutex;
@@ -72,8 +76,7 @@ struct Daemon::Parts {
   explicit Parts(NodeStore opened) : open(std::move(opened)) {}
 
   Result<void> start(const NodeConfig& config) {
-    const Member self = open.keys.genesis.members[open.keys.self];
-    const std::string network = open.keys.genesis.network;
+    const std::string network = open.keys->genesis().network;
     chain = std::make_unique<ChainDriver>(std::move(open.keys), *open.ledger, config, io, metrics, [this] { restart_wanted(); });
     delivery_ledger = make_delivery_ledger(*chain, *open.ledger);
     DeliveryOptions options;
@@ -90,10 +93,13 @@ struct Daemon::Parts {
     http = std::move(*server);
     register_gauges(config);
     for (std::size_t i = 0; i < kIoThreads; ++i) threads.emplace_back([this] { io.run(); });
-    if (auto listening = chain->start(config.peer_listen); !listening) return listening;
+    if (auto listening = chain->start(config.peer_listen, config.peer_addresses); !listening) return listening;
     delivery->start();
+    rewrap = std::make_unique<Rewrap>(*chain, io);
+    rewrap->start();
     http->start();
-    log_info("node started", {{"node", self.id}, {"network", network}, {"height", chain->snapshot()->height()}, {"http", options.public_url}, {"peer", config.peer_listen.text()}});
+    scrub = std::make_unique<StoreScrub>(*open.store);
+    log_info("node started", {{"node", chain->self().id}, {"network", network}, {"height", chain->snapshot()->height()}, {"http", options.public_url}, {"peer", config.peer_listen.text()}});
     return {};
   }
 
@@ -113,6 +119,7 @@ struct Daemon::Parts {
     metrics.gauge_read("agiddi_block_height", "Height of the last applied block.", [this] { return static_cast<std::int64_t>(chain->snapshot()->height()); });
     metrics.gauge_read("agiddi_certified_height", "Height of the last certified block.", [this] { return static_cast<std::int64_t>(chain->snapshot()->certified_height()); });
     metrics.gauge_read("agiddi_view", "PBFT view.", [this] { return static_cast<std::int64_t>(chain->status().view); });
+    metrics.gauge_read("agiddi_epoch", "Epoch of the member set in force.", [this] { return static_cast<std::int64_t>(chain->status().epoch); });
     metrics.gauge_read("agiddi_mempool_transactions", "Transactions held for a coming block.", [this] { return static_cast<std::int64_t>(chain->status().mempool); });
     metrics.gauge_read("agiddi_syncing", "1 while blocks that others certified are missing here.", [this] { return chain->status().syncing ? 1 : 0; });
     metrics.gauge_read("agiddi_snapshot_members_lying", "Members that sent parts of a snapshot that do not hold.", [this] { return static_cast<std::int64_t>(chain->engine_status().snapshot_liars); });
@@ -136,8 +143,10 @@ struct Daemon::Parts {
   void stop() {
     if (stopped) return;
     stopped = true;
+    scrub.reset();
     if (http) http->stop();
     if (delivery) delivery->stop();
+    if (rewrap) rewrap->stop();
     if (workers) workers->stop();
     if (chain) chain->stop();
     const auto deadline = std::chrono::steady_clock::now() + kStopGrace;
@@ -147,6 +156,7 @@ struct Daemon::Parts {
     for (std::thread& thread : threads) thread.join();
     http.reset();
     delivery.reset();
+    rewrap.reset();
     chain.reset();
     log_info("stopped", {{"height", open.ledger->height()}});
   }
@@ -171,6 +181,8 @@ void Daemon::on_restart_wanted(std::function<void()> wanted) { parts_->on_restar
 int check_node_store(const NodeConfig& config) {
   const auto opened = open_node_store(config);
   if (!opened) return complain(opened.error().detail);
+  // Before anything is compared: a comparison that meets a damaged file can only abort.
+  if (const auto damage = opened->store->find_damage(std::atomic<bool>{false})) return complain(*damage);
   const std::vector<std::string> findings = ledger::check_store(*opened->store, subservices::triple_rules());
   for (const std::string& finding : findings) std::fprintf(stderr, "agiddi-node: %s\n", finding.c_str());
   const auto snapshot = opened->ledger->snapshot();
@@ -204,7 +216,7 @@ int restore_node_snapshot(const NodeConfig& config, const std::string& folder) {
   const auto snapshot = ledger::read_stored_snapshot(folder);
   if (!snapshot) return complain(snapshot.error().detail);
   opened->ledger.reset();
-  const auto done = install_stored(*opened->store, opened->keys.genesis, *snapshot);
+  const auto done = install_stored(*opened->store, opened->keys->genesis(), *snapshot);
   if (!done) return complain(done.error().detail);
   std::printf("height %llu, state digest %s, %llu bytes, %lld ms\n", static_cast<unsigned long long>(done->height),
               snapshot->manifest.header.state_digest.hex().c_str(), static_cast<unsigned long long>(done->bytes), static_cast<long long>(done->install_ms));

@@ -1,10 +1,10 @@
 #include "node/node_keys.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 
-#include "protocol/encoding.h"
-#include "protocol/json.h"
+#include "node/log.h"
 
 namespace agiddi::node {
 namespace {
@@ -17,47 +17,74 @@ Result<Bytes> read_file(const std::string& path, std::size_t max_bytes) {
   return content;
 }
 
-// An X25519 JWK (RFC 8037): {"kty":"OKP","crv":"X25519","x":…,"d":…}.
-Result<SealingKey> load_sealing_key(const std::string& path) {
-  const auto content = read_file(path, 4096);
-  if (!content) return tl::unexpected(content.error());
-  const auto wrong = [&] { return fail(Status::invalid, path + ": not a sealing key file (a JWK with kty OKP, crv X25519, x and d)"); };
-  const auto json = parse_json(*content);
-  if (!json) return wrong();
-  const auto text = [&](std::string_view name) {
-    const Json* member = json->find(name);
-    return member && member->is_string() ? member->as_string() : std::string();
-  };
-  if (text("kty") != "OKP" || text("crv") != "X25519") return wrong();
-  const auto secret = from_base64url(text("d"));
-  if (!secret) return wrong();
-  auto key = SealingKey::from_secret(*secret);
-  if (!key) return wrong();
-  const auto stated = from_base64url(text("x"));
-  if (!stated || *stated != BytesView(reinterpret_cast<const char*>(key->public_key.data()), key->public_key.size())) {
-    return fail(Status::invalid, path + ": x does not belong to d");
-  }
-  return *key;
-}
-
 }  // namespace
 
-Result<NodeKeys> load_node_keys(const NodeConfig& config) {
+NodeKeys::NodeKeys(Genesis genesis, KeyPair key, SealingKey sealing_key, std::string key_file, std::string sealing_key_file)
+    : genesis_(std::move(genesis)), key_file_(std::move(key_file)), sealing_key_file_(std::move(sealing_key_file)),
+      keys_{std::make_shared<const KeyPair>(std::move(key))}, current_(keys_.front()), sealing_keys_{sealing_key} {}
+
+std::shared_ptr<const KeyPair> NodeKeys::key() const {
+  const std::lock_guard lock(mutex_);
+  return current_;
+}
+
+std::optional<OwnPlace> NodeKeys::place(const MemberSet& members) {
+  const std::lock_guard lock(mutex_);
+  const auto find = [&]() -> std::optional<OwnPlace> {
+    for (const auto& key : keys_) {
+      const int index = members.index_of(key->public_key());
+      if (index >= 0) return OwnPlace{static_cast<std::size_t>(index), key};
+    }
+    return std::nullopt;
+  };
+  auto found = find();
+  if (!found && !key_file_.empty()) {
+    if (auto next = load_key_file(key_file_ + ".next")) {
+      keys_.push_back(std::make_shared<const KeyPair>(std::move(*next)));
+      found = find();
+      if (!found) keys_.pop_back();
+    }
+  }
+  return found;
+}
+
+void NodeKeys::use(const OwnPlace& place) {
+  const std::lock_guard lock(mutex_);
+  current_ = place.key;
+}
+
+Result<Bytes> NodeKeys::open(BytesView sealed) {
+  const std::lock_guard lock(mutex_);
+  for (auto key = sealing_keys_.rbegin(); key != sealing_keys_.rend(); ++key) {
+    if (auto clear = open_sealed(*key, sealed)) return clear;
+  }
+  if (!sealing_key_file_.empty()) {
+    if (auto next = load_sealing_key_file(sealing_key_file_ + ".next")) {
+      const bool known = std::any_of(sealing_keys_.begin(), sealing_keys_.end(), [&](const SealingKey& one) { return one.public_key == next->public_key; });
+      if (!known) {
+        sealing_keys_.push_back(*next);
+        return open_sealed(*next, sealed);
+      }
+    }
+  }
+  return fail(Status::forbidden, "none of this node's sealing keys opens it");
+}
+
+Result<std::unique_ptr<NodeKeys>> load_node_keys(const NodeConfig& config) {
   const auto file = read_file(config.genesis_file, 4 * 1024 * 1024);
   if (!file) return tl::unexpected(file.error());
   auto genesis = parse_genesis(*file);
   if (!genesis) return fail(Status::invalid, config.genesis_file + ": " + genesis.error().detail);
   auto key = load_key_file(config.key_file);
   if (!key) return tl::unexpected(key.error());
-  auto sealing_key = load_sealing_key(config.sealing_key_file);
+  auto sealing_key = load_sealing_key_file(config.sealing_key_file);
   if (!sealing_key) return tl::unexpected(sealing_key.error());
   const int self = genesis->member_set().index_of(key->public_key());
-  if (self < 0) return fail(Status::invalid, config.key_file + ": its public key is no member's in " + config.genesis_file);
-  const Member& member = genesis->members[static_cast<std::size_t>(self)];
-  if (member.sealing_key != sealing_key->public_key) {
-    return fail(Status::invalid, config.sealing_key_file + ": not the sealing key that " + config.genesis_file + " names for " + member.id);
+  if (self >= 0 && genesis->members[static_cast<std::size_t>(self)].sealing_key != sealing_key->public_key) {
+    log_warn("the sealing key is not the one that genesis names for this node: it opens nothing unless governance rotated it",
+             {{"file", config.sealing_key_file}});
   }
-  return NodeKeys{std::move(*genesis), std::move(*key), *sealing_key, static_cast<std::size_t>(self)};
+  return std::make_unique<NodeKeys>(std::move(*genesis), std::move(*key), *sealing_key, config.key_file, config.sealing_key_file);
 }
 
 }  // namespace agiddi::node

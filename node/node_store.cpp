@@ -53,7 +53,10 @@ Result<Installed> install_stored(ledger::KvStore& store, const Genesis& genesis,
   if (manifest.header.network != genesis.network) {
     return fail(Status::conflict, snapshot.path + ": is a snapshot of network " + manifest.header.network + ", and genesis is of network " + genesis.network);
   }
-  if (auto certified = verify_certificate(manifest.header, snapshot.certificate, genesis.member_set()); !certified) {
+  const MemberSet members = genesis.member_set();
+  if (manifest.header.members_digest != members.digest()) {
+    log_warn("members changed since genesis, so its keys cannot check the snapshot's certificate", {{"height", manifest.height()}});
+  } else if (auto certified = verify_certificate(manifest.header, snapshot.certificate, members); !certified) {
     return fail(Status::unauthorized, snapshot.path + ": " + certified.error().detail);
   }
   const auto chunks = ledger::chunks_of(snapshot);
@@ -67,7 +70,7 @@ Result<Installed> install_stored(ledger::KvStore& store, const Genesis& genesis,
 Result<NodeStore> open_node_store(const NodeConfig& config) {
   auto keys = load_node_keys(config);
   if (!keys) return tl::unexpected(keys.error());
-  if (keys->genesis.units_digest != ontology::units_digest()) {
+  if ((*keys)->genesis().units_digest != ontology::units_digest()) {
     return fail(Status::invalid, config.genesis_file + ": unitsDigest is not that of this program's unit table; all members must run the same table");
   }
   std::error_code failure;
@@ -75,9 +78,9 @@ Result<NodeStore> open_node_store(const NodeConfig& config) {
   if (failure) return fail(Status::unavailable, config.data_folder + ": cannot be made: " + failure.message());
   auto store = ledger::open_rocks_store(config.data_folder);
   if (!store) return tl::unexpected(store.error());
-  auto installed = install_pending(config, **store, keys->genesis);
+  auto installed = install_pending(config, **store, (*keys)->genesis());
   if (!installed) return tl::unexpected(installed.error());
-  auto opened = open_ledger(config, **store, keys->genesis);
+  auto opened = open_ledger(config, **store, (*keys)->genesis());
   if (!opened) return tl::unexpected(opened.error());
   return NodeStore{std::move(*keys), std::move(*store), std::move(*opened), *installed};
 }

@@ -15,7 +15,7 @@ struct Installed {             // what a snapshot's installation at this start t
 };
 
 struct NodeStore {
-  NodeKeys keys;
+  std::unique_ptr<NodeKeys> keys;
   std::unique_ptr<ledger::KvStore> store;
   std::unique_ptr<ledger::Ledger> ledger;
   std::optional<Installed> installed;
@@ -24,7 +24,8 @@ struct NodeStore {
 // Opens the data folder, finishes an installation that was asked for or interrupted, opens the ledger. The error is one sentence for the operator.
 Result<NodeStore> open_node_store(const NodeConfig& config);
 
-// Checks a stored snapshot against genesis and itself, and installs it. The store was begun with this genesis.
+// Checks a stored snapshot against genesis and itself, and installs it. The store was begun with this genesis. After a change of members genesis
+// cannot vouch for the certificate: that was done when the snapshot was fetched, and a backup is its operator's own.
 Result<Installed> install_stored(ledger::KvStore& store, const Genesis& genesis, const ledger::StoredSnapshot& snapshot);
 
 }  // namespace agiddi::node

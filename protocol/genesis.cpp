@@ -14,26 +14,6 @@ namespace {
 
 constexpr std::size_t kAccountsMax = 10'000;
 
-bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= 32 && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
-}
-
-bool is_address(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == text.npos || colon == 0) return false;
-  const std::string_view port = text.substr(colon + 1);
-  if (port.empty() || port.size() > 5 || port[0] == '0') return false;
-  int value = 0;
-  for (const char c : port) {
-    if (c < '0' || c > '9') return false;
-    value = value * 10 + (c - '0');
-  }
-  const std::string_view host = text.substr(0, colon);
-  return value <= 65535 && std::all_of(host.begin(), host.end(), [](char c) { return c > ' ' && c < '\x7f' && c != '/'; });
-}
-
 // Reads a member's text through a converter and reports the converter's complaint at that member.
 template <class T, class Convert>
 bool read_as(FieldReader& reader, std::string_view name, std::size_t max_length, T& out, Convert convert) {
@@ -70,7 +50,7 @@ void read_members(FieldReader& top, std::vector<FieldError>& errors, Genesis& ge
     Member member;
     if (const auto id = reader.required_string("id", 32)) {
       member.id = *id;
-      if (!is_name(*id)) reader.error("id", "must be made of a to z, 0 to 9 and -");
+      if (!is_member_id(*id)) reader.error("id", "must be made of a to z, 0 to 9 and -");
       refuse_twin(ids, *id, reader, "id");
     }
     if (read_as(reader, "did", 128, member.key, key_from_did)) refuse_twin(keys, member.key, reader, "did");
@@ -84,7 +64,7 @@ void read_members(FieldReader& top, std::vector<FieldError>& errors, Genesis& ge
     }
     if (const auto address = reader.required_string("address", 255)) {
       member.address = *address;
-      if (!is_address(*address)) reader.error("address", "must be host:port");
+      if (!is_member_address(*address)) reader.error("address", "must be host:port");
       refuse_twin(addresses, *address, reader, "address");
     }
     reader.finish();
@@ -144,7 +124,7 @@ Result<Genesis> parse_genesis(BytesView file) {
   Genesis genesis;
   if (const auto name = reader.required_string("name", 32)) {
     genesis.name = *name;
-    if (!is_name(*name)) reader.error("name", "must be made of a to z, 0 to 9 and -");
+    if (!is_member_id(*name)) reader.error("name", "must be made of a to z, 0 to 9 and -");
   }
   read_as(reader, "created", 64, genesis.created, time_from_text);
   read_members(reader, errors, genesis);

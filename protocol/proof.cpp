@@ -53,8 +53,8 @@ std::optional<Bytes> read_base64url(FieldReader& reader, std::string_view name, 
   return std::nullopt;
 }
 
-std::optional<BlockHeader> read_header(const Json& json, std::vector<FieldError>& errors) {
-  FieldReader reader(json, "/header", errors);
+std::optional<BlockHeader> read_header(const Json& json, const std::string& base, std::vector<FieldError>& errors) {
+  FieldReader reader(json, base + "/header", errors);
   const auto version = read_count(reader, "formatVersion");
   const auto network = reader.required_string("network", 64);
   const auto height = read_count(reader, "height");
@@ -78,12 +78,12 @@ std::optional<BlockHeader> read_header(const Json& json, std::vector<FieldError>
   return header;
 }
 
-QuorumCertificate read_certificate(const Json& json, std::vector<FieldError>& errors) {
+QuorumCertificate read_certificate(const Json& json, const std::string& base, std::vector<FieldError>& errors) {
   QuorumCertificate certificate;
-  FieldReader reader(json, "/certificate", errors);
+  FieldReader reader(json, base + "/certificate", errors);
   if (const auto* items = reader.required_array("signatures", 1, limits::kMembersMax)) {
     for (std::size_t i = 0; i < items->size(); ++i) {
-      FieldReader entry((*items)[i], pointer_index("/certificate/signatures", i), errors);
+      FieldReader entry((*items)[i], pointer_index(reader.pointer("signatures"), i), errors);
       const auto validator = entry.required_string("validator", 64);
       const auto raw = read_base64url(entry, "signature", 128);
       entry.finish();
@@ -141,7 +141,13 @@ Json certificate_json(const QuorumCertificate& certificate) {
   return Json::object({{"signatures", std::move(signatures)}});
 }
 
-Json make_proof(const Block& block, const QuorumCertificate& certificate, std::size_t index) {
+Json make_proof(const Block& block, const QuorumCertificate& certificate, std::size_t index, std::vector<Json> member_changes) {
+  Json proof = make_member_change(block, certificate, index);
+  proof.set("memberChanges", Json(std::move(member_changes)));
+  return proof;
+}
+
+Json make_member_change(const Block& block, const QuorumCertificate& certificate, std::size_t index) {
   AGIDDI_CHECK(index < block.transactions.size() && index < block.receipts.size(), "no such transaction in the block");
   std::vector<Bytes> ids, receipts;
   for (const Transaction& transaction : block.transactions) ids.emplace_back(transaction.id.view());
@@ -153,66 +159,114 @@ Json make_proof(const Block& block, const QuorumCertificate& certificate, std::s
        {"transaction", Json::object({{"document", to_base64url(transaction.body)},
                                      {"signature", transaction.protected_text + ".." + to_base64url(view(transaction.signature))},
                                      {"path", path_json(ids, index)}})},
-       {"receipt", Json::object({{"value", to_base64url(receipts[index])}, {"path", path_json(receipts, index)}})},
-       {"memberChanges", Json::array()}});
+       {"receipt", Json::object({{"value", to_base64url(receipts[index])}, {"path", path_json(receipts, index)}})}});
 }
 
-Result<ProofSummary> verify_proof(const Genesis& genesis, const Json& proof) {
-  std::vector<FieldError> errors;
+namespace {
+
+// One transaction and its receipt in a block that these members certified. base: the pointer to it in the proof.
+Result<ProofSummary> verify_inclusion(const Genesis& genesis, const MemberSet& members, FieldReader& top, const std::string& base,
+                                      std::vector<FieldError>& errors) {
   const auto refused = [&] { return tl::unexpected(invalid_fields(std::move(errors))); };
-  FieldReader top(proof, "", errors);
   const Json* header_part = top.required_object("header");
   const Json* certificate_part = top.required_object("certificate");
   const Json* transaction_part = top.required_object("transaction");
   const Json* receipt_part = top.required_object("receipt");
-  if (top.required_array("memberChanges", 0, 0) == nullptr && top.optional("memberChanges") && top.optional("memberChanges")->is_array()) {
-    errors.back().detail = "member changes are not part of a chain of this version";
-  }
   top.finish();
   if (!errors.empty()) return refused();
 
-  const auto header = read_header(*header_part, errors);
+  const auto header = read_header(*header_part, base, errors);
   ProofSummary summary;
-  summary.certificate = read_certificate(*certificate_part, errors);
+  summary.certificate = read_certificate(*certificate_part, base, errors);
 
-  FieldReader transaction_reader(*transaction_part, "/transaction", errors);
+  FieldReader transaction_reader(*transaction_part, base + "/transaction", errors);
   auto document = read_base64url(transaction_reader, "document", limits::kBodyMax_bytes * 2);
   const auto signature = transaction_reader.required_string("signature", limits::kProtectedHeaderMax_bytes + 256);
   const Path transaction_path = read_path(transaction_reader, errors);
   transaction_reader.finish();
 
-  FieldReader receipt_reader(*receipt_part, "/receipt", errors);
+  FieldReader receipt_reader(*receipt_part, base + "/receipt", errors);
   const auto receipt_bytes = read_base64url(receipt_reader, "value", limits::kBatchMax_bytes);
   const Path receipt_path = read_path(receipt_reader, errors);
   receipt_reader.finish();
   if (!errors.empty()) return refused();
 
   summary.header = *header;
+  summary.members = members;
   if (header->network != genesis.network) {
-    return fail_field("/header/network", "the block is of network " + header->network + ", the genesis file makes " + genesis.network);
+    return fail_field(base + "/header/network", "the block is of network " + header->network + ", the genesis file makes " + genesis.network);
   }
-  const MemberSet members = genesis.member_set();
-  if (header->members_digest != members.digest()) return fail_field("/header/membersDigest", "the block's members are not those of the genesis file");
+  if (header->members_digest != members.digest()) {
+    return fail_field(base + "/header/membersDigest", members.epoch() == 0 ? "the block's members are not those of the genesis file"
+                                                                           : "the block's members are not those that the member changes lead to");
+  }
   if (auto certified = verify_certificate(*header, summary.certificate, members); !certified) {
-    return fail_field("/certificate", certified.error().detail);
+    return fail_field(base + "/certificate", certified.error().detail);
   }
 
   auto transaction = parse_transaction(*signature, std::move(*document));
-  if (!transaction) return fail_field("/transaction/signature", transaction.error().detail);
-  if (transaction->header.network != genesis.network) return fail_field("/transaction/signature", "the document was signed for another network");
-  if (!verify_signature(*transaction)) return fail_field("/transaction/signature", "the document's signature is not valid");
+  if (!transaction) return fail_field(base + "/transaction/signature", transaction.error().detail);
+  if (transaction->header.network != genesis.network) return fail_field(base + "/transaction/signature", "the document was signed for another network");
+  if (!verify_signature(*transaction)) return fail_field(base + "/transaction/signature", "the document's signature is not valid");
   if (merkle_fold(transaction->id.view(), transaction_path.sides, transaction_path.hashes) != header->transaction_root) {
-    return fail_field("/transaction/path", "the path does not lead from the transaction to the block's transactionRoot");
+    return fail_field(base + "/transaction/path", "the path does not lead from the transaction to the block's transactionRoot");
   }
   summary.transaction = std::move(*transaction);
 
   auto receipt = decode_receipt(*receipt_bytes);
-  if (!receipt) return fail_field("/receipt/value", receipt.error().detail);
-  if (receipt->transaction != summary.transaction.id) return fail_field("/receipt/value", "the receipt is of another transaction");
+  if (!receipt) return fail_field(base + "/receipt/value", receipt.error().detail);
+  if (receipt->transaction != summary.transaction.id) return fail_field(base + "/receipt/value", "the receipt is of another transaction");
   if (merkle_fold(*receipt_bytes, receipt_path.sides, receipt_path.hashes) != header->receipt_root) {
-    return fail_field("/receipt/path", "the path does not lead from the receipt to the block's receiptRoot");
+    return fail_field(base + "/receipt/path", "the path does not lead from the receipt to the block's receiptRoot");
   }
   summary.receipt = std::move(*receipt);
+  return summary;
+}
+
+// The member set that a transaction decided, as the block's own members certified it.
+Result<MemberEpoch> decided_epoch(const ProofSummary& decision, const MemberEpoch& before, const std::string& base) {
+  const bool done = decision.receipt.status == Status::ok || decision.receipt.status == Status::created;
+  const std::string& action = decision.transaction.header.action;
+  if (!done || (action != "governance.propose" && action != "governance.vote")) {
+    return fail_field(base + "/transaction", "the transaction decides no member set");
+  }
+  const auto result = parse_json(decision.receipt.result);
+  const Json* decided = result ? result->find("decided") : nullptr;
+  if (decided == nullptr) return fail_field(base + "/receipt/value", "the receipt decides no member set");
+  auto epoch = member_epoch_from_json(*decided);
+  if (!epoch) return fail_field(base + "/receipt/value", "the receipt decides no member set: " + epoch.error().detail);
+  if (epoch->members.epoch() != before.members.epoch() + 1) {
+    return fail_field(base + "/receipt/value", "the change decides epoch " + std::to_string(epoch->members.epoch()) + ", which does not follow epoch " +
+                                                   std::to_string(before.members.epoch()) + ": a change is missing, double or out of order");
+  }
+  if (decision.header.height < before.from_height || epoch->from_height <= decision.header.height + limits::kWindowHeights) {
+    return fail_field(base + "/header/height", "the heights of the changes do not fit together");
+  }
+  return epoch;
+}
+
+}  // namespace
+
+Result<ProofSummary> verify_proof(const Genesis& genesis, const Json& proof) {
+  std::vector<FieldError> errors;
+  FieldReader top(proof, "", errors);
+  const auto* changes = top.required_array("memberChanges", 0, kMemberChangesMax);
+  if (changes == nullptr) return tl::unexpected(invalid_fields(std::move(errors)));
+  MemberEpoch epoch{0, genesis.member_set()};
+  for (std::size_t i = 0; i < changes->size(); ++i) {
+    const std::string base = pointer_index("/memberChanges", i);
+    std::vector<FieldError> problems;
+    FieldReader part((*changes)[i], base, problems);
+    const auto decision = verify_inclusion(genesis, epoch.members, part, base, problems);
+    if (!decision) return tl::unexpected(decision.error());
+    auto next = decided_epoch(*decision, epoch, base);
+    if (!next) return tl::unexpected(next.error());
+    epoch = std::move(*next);
+  }
+  auto summary = verify_inclusion(genesis, epoch.members, top, "", errors);
+  if (summary && summary->header.height < epoch.from_height) {
+    return fail_field("/header/height", "the block lies below the height from which the last member change is in force");
+  }
   return summary;
 }
 

@@ -6,7 +6,10 @@
 #include "protocol/check.h"
 #include "protocol/limits.h"
 #include "subservices/access/access_rules.h"
+#include "subservices/access/access_wraps.h"
 #include "subservices/door.h"
+#include "subservices/governance/governance_rules.h"
+#include "subservices/payment/account_keys.h"
 #include "subservices/payment/payment_rules.h"
 #include "subservices/registration/registration_rules.h"
 
@@ -15,14 +18,11 @@ namespace {
 
 using Rule = Result<RuleOutcome> (*)(RuleContext&, const Transaction&, const Json&);
 
-Result<RuleOutcome> not_available(RuleContext&, const Transaction& transaction, const Json&) {
-  return fail(Status::invalid, transaction.header.action + " is not available in this version");
-}
-
 struct Action {
   std::string_view name;
   Rule rule;
   bool member_only = false;
+  std::uint32_t since_rules = 1;   // the rules version that brought the action
 };
 
 constexpr std::array kActions{
@@ -37,8 +37,10 @@ constexpr std::array kActions{
     Action{"credit.mint", credit_mint},
     Action{"credit.transfer", credit_transfer},
     Action{"credit.redeem", credit_redeem},
-    Action{"governance.propose", not_available},
-    Action{"governance.vote", not_available},
+    Action{"access.rewrap", access_rewrap, true},
+    Action{"account.rotate", account_rotate, false, 2},
+    Action{"governance.propose", governance_propose},
+    Action{"governance.vote", governance_vote},
 };
 
 const Action* find_action(std::string_view name) {
@@ -70,7 +72,16 @@ Result<RuleOutcome> run_rule(RuleContext& context, const Transaction& transactio
   if (!body) return tl::unexpected(body.error());
   const Action* action = find_action(transaction.header.action);
   AGIDDI_CHECK(action != nullptr, "the envelope was checked before");
-  return action->rule(context, transaction, *body);
+  if (context.rules_version < action->since_rules) {
+    return fail(Status::invalid, transaction.header.action + " belongs to rules version " + std::to_string(action->since_rules) +
+                                     "; this network runs version " + std::to_string(context.rules_version));
+  }
+  const auto account = account_of_key(context.state, transaction.header.kid);
+  if (!account) return tl::unexpected(account.error());
+  if (*account == transaction.header.kid) return action->rule(context, transaction, *body);
+  Transaction as_account = transaction;
+  as_account.header.kid = *account;
+  return action->rule(context, as_account, *body);
 }
 
 }  // namespace agiddi::subservices

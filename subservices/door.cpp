@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "subservices/dispatch.h"
+#include "subservices/governance/member_state.h"
 
 namespace agiddi::subservices {
 namespace {
@@ -18,8 +19,11 @@ Result<void> check_at_door(const Executor& executor, const Transaction& transact
   ledger::StateOverlay state(snapshot.state());
   ledger::TripleChanges triples;
   std::vector<BlockEvent> events;
-  RuleContext context{state,  executor.members(), executor.genesis().network, snapshot.height() + 1, std::max(now, snapshot.header().timestamp + 1),
-                      triples, events, true};
+  const std::uint64_t height = snapshot.height() + 1;
+  const MemberSet members = members_at(state, height).members;
+  const auto next = decided_after(state, height);
+  RuleContext context{state, members, executor.genesis().network, height, std::max(now, snapshot.header().timestamp + 1), triples, events,
+                      rules_at(state, height), next ? &next->members : nullptr, true};
   const auto outcome = run_rule(context, transaction);
   if (!outcome && refuses_at_door(outcome.error().status)) return tl::unexpected(outcome.error());
   return {};

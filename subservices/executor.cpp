@@ -2,6 +2,8 @@
 
 #include "subservices/access/access_rules.h"
 #include "subservices/dispatch.h"
+#include "subservices/governance/governance_rules.h"
+#include "subservices/governance/member_state.h"
 #include "subservices/payment/accounts.h"
 #include "subservices/records.h"
 #include "subservices/state_keys.h"
@@ -70,16 +72,20 @@ void sweep(RuleContext& context) {
     due.emplace_back(key);
     return due.size() < kSweepMax;
   });
+  std::size_t done = 0;
   for (const Bytes& key : due) {
+    if (done >= kSweepMax) return;
     if (!context.state.contains(key)) continue;   // an entry before it ended this one too
     const auto entry = keys::read_expiry(key);
+    ++done;
     switch (entry.kind) {
       case keys::ExpiryKind::seen:
         context.state.erase(keys::seen_by_hash(entry.id));
         context.state.erase(key);
         break;
       case keys::ExpiryKind::payment_item: sweep_payment_item(context, entry); break;
-      case keys::ExpiryKind::integration: sweep_integration(context, entry); break;
+      case keys::ExpiryKind::integration: done += sweep_integration(context, entry); break;
+      case keys::ExpiryKind::proposal: sweep_proposal(context, entry); break;
     }
     AGIDDI_CHECK(!context.state.contains(key), "what fell due is dealt with");
   }
@@ -101,14 +107,19 @@ Hash root_of_receipts(const std::vector<Receipt>& receipts) {
 
 }  // namespace
 
-Executor::Executor(Genesis genesis) : genesis_(std::move(genesis)), members_(genesis_.member_set()) {}
+Executor::Executor(Genesis genesis) : genesis_(std::move(genesis)) {}
 
 ExecutedBlock Executor::execute(const Batch& batch, std::vector<Transaction> transactions, const ledger::LedgerSnapshot& parent) const {
   AGIDDI_CHECK(batch.height == parent.height() + 1, "a batch is executed on the block before it");
   AGIDDI_CHECK(transactions.size() == batch.transactions.size(), "every transaction of a batch is there");
   ExecutedBlock executed;
   ledger::StateOverlay state(parent.state());
-  RuleContext context{state, members_, genesis_.network, batch.height, batch.timestamp, executed.apply.triples, executed.events};
+  // Of the block before: what this block decides is in force above it.
+  const MemberSet members = members_at(state, batch.height).members;
+  const auto next = decided_after(state, batch.height);
+  RuleContext context{state, members, genesis_.network, batch.height, batch.timestamp, executed.apply.triples, executed.events,
+                      rules_at(state, batch.height), next ? &next->members : nullptr};
+  AGIDDI_CHECK(context.rules_version <= kRulesVersionMax, "the rules in force are later than this program knows: update agiddi-node");
   sweep(context);
 
   Block& block = executed.apply.block;
@@ -118,6 +129,7 @@ ExecutedBlock Executor::execute(const Batch& batch, std::vector<Transaction> tra
     block.receipts.push_back(execute_one(context, transaction));
   }
 
+  executed.next_members = decided_after(state, batch.height);
   executed.apply.changes = state.changes();
   check_conservation(executed.apply.changes);
   executed.apply.digest = parent.state_digest();
@@ -133,7 +145,7 @@ ExecutedBlock Executor::execute(const Batch& batch, std::vector<Transaction> tra
   header.transaction_root = root_of_ids(batch.transactions);
   header.receipt_root = root_of_receipts(block.receipts);
   header.state_digest = executed.apply.digest.digest();
-  header.members_digest = members_.digest();
+  header.members_digest = members.digest();
   header.timestamp = batch.timestamp;
   header.view = batch.view;
   return executed;

@@ -1,13 +1,14 @@
 // Executor: applies an agreed batch to the ledger. Deterministic: the batch, its transactions and the state before it decide every byte of
 // the block, on every validator. No clock, no I/O, no randomness; the only time is the batch's.
 //
-// A block begins with a sweep of what has fallen due (at most kSweepMax entries, in key order), then runs the transactions in order, each in
+// A block begins with a sweep of what has fallen due (kSweepMax bounds the work, in key order), then runs the transactions in order, each in
 // a checkpoint of its own that a rejection rolls back. A rejection is an outcome, not an error: it is written into the receipt for ever.
 //
 // Threads: const and without mutable state; the apply lane uses one. Foreign input: only transactions, all of whose signatures were verified before.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,8 @@
 
 namespace agiddi::subservices {
 
-// Twice what a full block can add, so that a backlog always shrinks.
+// What one block's sweep forgets or settles: documents, payment items and devices of integrations together, and the last integration whole. What is
+// left falls to the next block; while anything is open, heartbeats bring one.
 inline constexpr std::size_t kSweepMax = 2 * limits::kBatchTransactionsMax;
 
 // Something that a block did, for the event stream and the data plane.
@@ -36,6 +38,7 @@ struct BlockEvent {
 struct ExecutedBlock {
   ledger::BlockToApply apply;        // the block, its state changes, digest and triples: for Ledger::apply
   std::vector<BlockEvent> events;    // in order of execution
+  std::optional<MemberEpoch> next_members;  // after this block: decided and in force only above it
 };
 
 class Executor {
@@ -43,14 +46,12 @@ class Executor {
   explicit Executor(Genesis genesis);
 
   const Genesis& genesis() const { return genesis_; }
-  const MemberSet& members() const { return members_; }
 
   // transactions: the batch's, in its order, signatures verified. parent: the ledger at batch.height - 1.
   ExecutedBlock execute(const Batch& batch, std::vector<Transaction> transactions, const ledger::LedgerSnapshot& parent) const;
 
  private:
   Genesis genesis_;
-  MemberSet members_;
 };
 
 // Open escrows or leases: a block is wanted at least every 5 s, so that what falls due is swept.

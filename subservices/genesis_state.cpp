@@ -20,13 +20,15 @@ Result<ledger::GenesisState> genesis_state(const Genesis& genesis) {
   network.set_created_ms(genesis.created);
   store(state, keys::network(), network);
 
+  records::MemberEpoch epoch;
   for (const Member& member : genesis.members) {
-    records::MemberRecord record;
-    record.set_key(Bytes(view(member.key)));
-    record.set_sealing_key(Bytes(reinterpret_cast<const char*>(member.sealing_key.data()), member.sealing_key.size()));
-    record.set_address(member.address);
-    store(state, keys::member(member.id), record);
+    records::MemberEntry& entry = *epoch.add_members();
+    entry.set_id(member.id);
+    entry.set_key(Bytes(view(member.key)));
+    entry.set_sealing_key(Bytes(reinterpret_cast<const char*>(member.sealing_key.data()), member.sealing_key.size()));
+    entry.set_address(member.address);
   }
+  store(state, keys::member_epoch(0), epoch);
   for (const std::string& issuer : genesis.issuers) store(state, keys::issuer(issuer), records::Issuer{});
   for (const GenesisAccount& account : genesis.accounts) {
     if (account.amount < 0 || !mint(state, account.did, account.currency, account.amount)) {

@@ -21,6 +21,8 @@ struct RuleContext {
   TimeMs timestamp = 0;
   ledger::TripleChanges& triples;
   std::vector<BlockEvent>& events;
+  std::uint32_t rules_version = 1;        // in force at height
+  const MemberSet* next_members = nullptr;  // decided, in force above height; nullptr = none
   bool only_checks = false;   // at the door: what a rule would write is thrown away, so it need not make the triples
 };
 

@@ -33,7 +33,18 @@ Bytes with_hash_and_index(char c, const Hash& hash, std::uint32_t index) {
 
 Bytes network() { return letter('N'); }
 Bytes counters() { return letter('O'); }
-Bytes member(std::string_view id) { return with_text('M', id); }
+Bytes member_epoch(std::uint64_t epoch) {
+  Bytes key = letter('M');
+  append_u64_be(key, epoch);
+  return key;
+}
+Bytes account_key(std::string_view did) { return with_text('K', did); }
+Bytes access_wraps_of(const Hash& device, std::uint32_t version) { return with_hash_and_index('W', device, version); }
+Bytes access_wrap(const Hash& device, std::uint32_t version, std::string_view member) { return access_wraps_of(device, version).append(member); }
+Bytes proposals() { return letter('Q'); }
+Bytes proposal(const Hash& proposal) { return with_hash('Q', proposal); }
+Bytes open_proposals() { return letter('q'); }
+Bytes open_proposal(const Hash& proposal) { return with_hash('q', proposal); }
 Bytes issuer(std::string_view did) { return with_text('I', did); }
 Bytes accounts_of(std::string_view did) { return with_closed_text('A', did); }
 Bytes account(std::string_view did, std::string_view currency) { return accounts_of(did).append(currency); }
@@ -53,6 +64,7 @@ Bytes payment(const Hash& payment) { return with_hash('P', payment); }
 Bytes payment_items_of(const Hash& payment) { return with_hash('p', payment); }
 Bytes payment_item(const Hash& payment, std::uint32_t index) { return with_hash_and_index('p', payment, index); }
 Bytes integrations() { return letter('G'); }
+Bytes paid_device(const Hash& payment, const Hash& device) { return with_hash('q', payment).append(device.view()); }
 Bytes integration(const Hash& integration) { return with_hash('G', integration); }
 Bytes integration_devices_of(const Hash& integration) { return with_hash('g', integration); }
 Bytes integration_device(const Hash& integration, std::uint32_t index) { return with_hash_and_index('g', integration, index); }

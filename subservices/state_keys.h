@@ -2,7 +2,11 @@
 // their 32 bytes, integers big-endian, text parts but the last are closed by a zero byte (DIDs, member ids and currencies hold none).
 //
 //   N                                    Network            one record
-//   M member-id                          MemberRecord
+//   M epoch(8)                           MemberEpoch        the member set of each epoch
+//   W device version(4) member-id         AccessWrap
+//   K did                                AccountKey         of keys that were rotated to or away from
+//   Q proposal                           Proposal           open and decided
+//   q proposal                           empty: open proposals
 //   I did                                Issuer
 //   A did 0x00 currency                  Account
 //   T currency                           CurrencyTotal
@@ -13,6 +17,7 @@
 //   C H("agiddi/ciphertext/1", …)        CiphertextOwner
 //   P payment                            Payment
 //   p payment index(4)                   PaymentItem
+//   q payment device                     index(4) of the device's item
 //   G integration                        Integration
 //   g integration index(4)               IntegrationDevice
 //   n member-id 0x00 integration         empty: integrations that this member serves and that have not ended
@@ -29,7 +34,14 @@ namespace agiddi::subservices::keys {
 
 Bytes network();
 Bytes counters();
-Bytes member(std::string_view id);
+Bytes member_epoch(std::uint64_t epoch);
+Bytes account_key(std::string_view did);
+Bytes access_wraps_of(const Hash& device, std::uint32_t version);      // prefix
+Bytes access_wrap(const Hash& device, std::uint32_t version, std::string_view member);
+Bytes proposal(const Hash& proposal);
+Bytes proposals();                                            // prefix
+Bytes open_proposal(const Hash& proposal);
+Bytes open_proposals();                                       // prefix
 Bytes issuer(std::string_view did);
 Bytes account(std::string_view did, std::string_view currency);
 Bytes accounts_of(std::string_view did);                      // prefix
@@ -45,18 +57,19 @@ Bytes payment(const Hash& payment);
 Bytes payment_item(const Hash& payment, std::uint32_t index);
 Bytes payment_items_of(const Hash& payment);                  // prefix
 Bytes integrations();                                         // prefix
+Bytes paid_device(const Hash& payment, const Hash& device);
 Bytes integration(const Hash& integration);
 Bytes integration_device(const Hash& integration, std::uint32_t index);
 Bytes integration_devices_of(const Hash& integration);        // prefix
 Bytes served(std::string_view member, const Hash& integration);
 Bytes served_by(std::string_view member);                     // prefix
 
-enum class ExpiryKind : std::uint8_t { seen = 1, payment_item = 2, integration = 3 };
+enum class ExpiryKind : std::uint8_t { seen = 1, payment_item = 2, integration = 3, proposal = 4 };
 
 struct Expiry {
   TimeMs due = 0;
   ExpiryKind kind = ExpiryKind::seen;
-  Hash id;                   // hash in the Seen key, payment id, integration id
+  Hash id;                   // hash in the Seen key, payment id, integration id, proposal id
   std::uint32_t index = 0;   // of the payment item
 };
 Bytes expiry(const Expiry& entry);

@@ -52,16 +52,16 @@ SSL_CTX* make_peer_tls_context(const KeyPair& key, const std::string& name) {
   return context;
 }
 
-int peer_member(const SSL* tls, const MemberSet& members) {
+std::optional<PublicKey> peer_key(const SSL* tls) {
   X509* certificate = SSL_get1_peer_certificate(tls);
-  if (!certificate) return -1;
+  if (!certificate) return std::nullopt;
   PublicKey key{};
   std::size_t length = key.size();
   EVP_PKEY* peer_key = X509_get0_pubkey(certificate);
   const bool read = peer_key && EVP_PKEY_get_id(peer_key) == EVP_PKEY_ED25519 &&
                     EVP_PKEY_get_raw_public_key(peer_key, key.data(), &length) == 1 && length == key.size();
   X509_free(certificate);
-  return read ? members.index_of(key) : -1;
+  return read ? std::optional(key) : std::nullopt;
 }
 
 }  // namespace agiddi::node

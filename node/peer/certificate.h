@@ -1,8 +1,10 @@
 // The TLS identity of a member: a self-signed X.509 certificate over its Ed25519 node key, and the check that pins a peer's key to
-// the membership. There is no certificate authority: genesis says which keys are members.
+// the membership. There is no certificate authority: genesis and governance say which keys are members.
 #pragma once
 
 #include <openssl/ssl.h>
+
+#include <optional>
 
 #include "protocol/membership.h"
 
@@ -12,7 +14,7 @@ namespace agiddi::node {
 // Aborts when OpenSSL cannot make it (no Ed25519: not the library that we were built with).
 SSL_CTX* make_peer_tls_context(const KeyPair& key, const std::string& name);
 
-// The member whose key the peer's certificate holds, or -1. Call after the handshake (which proves possession).
-int peer_member(const SSL* tls, const MemberSet& members);
+// The Ed25519 key of the peer's certificate; nothing when it has another one. Call after the handshake (which proves possession).
+std::optional<PublicKey> peer_key(const SSL* tls);
 
 }  // namespace agiddi::node

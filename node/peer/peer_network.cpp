@@ -1,5 +1,6 @@
 #include "node/peer/peer_network.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -17,7 +18,9 @@
 #include <boost/asio/write.hpp>
 #include <chrono>
 #include <deque>
-#include <set>
+#include <list>
+#include <map>
+#include <mutex>
 
 #include "node/log.h"
 #include "node/peer/certificate.h"
@@ -39,7 +42,8 @@ constexpr auto kHandshakeTimeout = milliseconds(5'000);
 constexpr auto kDialPauseMin = milliseconds(50);
 constexpr auto kDialPauseMax = milliseconds(1'000);
 constexpr auto kBackPressurePause = milliseconds(2);
-constexpr std::size_t kAcceptedMax = 4 * limits::kMembersMax;
+constexpr std::size_t kHandshakesMax = 128;       // accepted, and no member's yet
+constexpr std::size_t kLinksOfMemberMax = 2;     // an old one that is about to fail, and its successor
 
 auto token(error_code& failure) { return asio::redirect_error(asio::use_awaitable, failure); }
 
@@ -64,10 +68,43 @@ class Deadline {
 
 class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(asio::io_context& io, const KeyPair& key, MemberSet members, std::size_t self, Handlers handlers)
-      : io_(io), tls_(make_peer_tls_context(key, members[self].id)), members_(std::move(members)), self_(self),
-        handlers_(std::move(handlers)), accept_strand_(io.get_executor()), acceptor_(accept_strand_) {
-    for (std::size_t i = 0; i < members_.size(); ++i) links_.push_back(std::make_unique<Link>(io));
+  Impl(asio::io_context& io, Handlers handlers)
+      : io_(io), handlers_(std::move(handlers)), accept_strand_(io.get_executor()), acceptor_(accept_strand_) {}
+
+  void set_peers(const KeyPair& own_key, const std::string& own_name, const std::vector<Peer>& peers) {
+    std::vector<std::shared_ptr<Link>> ended, begun;
+    {
+      const std::lock_guard lock(mutex_);
+      const bool new_identity = !tls_ || own_key.public_key() != own_key_;
+      if (new_identity) {
+        own_key_ = own_key.public_key();
+        tls_ = std::make_shared<ssl::context>(make_peer_tls_context(own_key, own_name));
+      }
+      for (auto entry = links_.begin(); entry != links_.end();) {
+        const bool kept = !new_identity && std::find(peers.begin(), peers.end(), entry->second->peer) != peers.end();
+        if (kept) {
+          ++entry;
+          continue;
+        }
+        ended.push_back(entry->second);
+        entry = links_.erase(entry);
+      }
+      for (const Peer& peer : peers) {
+        if (peer.key == own_key_ || links_.contains(peer.key)) continue;
+        begun.push_back(links_.emplace(peer.key, std::make_shared<Link>(io_, peer)).first->second);
+      }
+    }
+    for (const auto& link : ended) end(link);
+    if (started_) {
+      for (const auto& link : begun) dial_from_now_on(link);
+    }
+    // Accepted links of peers that are none any more end too.
+    asio::post(accept_strand_, [self = shared_from_this(), ended] {
+      for (const auto& link : ended) {
+        error_code ignored;
+        for (TlsStream* stream : link->accepted) stream->lowest_layer().close(ignored);
+      }
+    });
   }
 
   Result<void> start(const Endpoint& listen) {
@@ -81,9 +118,8 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
     if (!failure) acceptor_.listen(64, failure);
     if (failure) return fail(Status::unavailable, "cannot listen for peers on " + listen.text() + ": " + failure.message());
     asio::co_spawn(accept_strand_, accept_loop(shared_from_this()), asio::detached);
-    for (std::size_t i = 0; i < members_.size(); ++i) {
-      if (i != self_) asio::co_spawn(links_[i]->strand, dial_loop(shared_from_this(), i), asio::detached);
-    }
+    started_ = true;
+    for (const auto& link : all_links()) dial_from_now_on(link);
     return {};
   }
 
@@ -92,37 +128,40 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
     asio::post(accept_strand_, [self = shared_from_this()] {
       error_code ignored;
       self->acceptor_.close(ignored);
-      for (TlsStream* stream : self->accepted_) stream->lowest_layer().close(ignored);
+      for (TlsStream* stream : self->handshakes_) stream->lowest_layer().close(ignored);
+      for (const auto& link : self->all_links()) {
+        for (TlsStream* stream : link->accepted) stream->lowest_layer().close(ignored);
+      }
     });
-    for (auto& link : links_) {
-      asio::post(link->strand, [self = shared_from_this(), &link = *link] {
-        error_code ignored;
-        link.wake.cancel();
-        if (link.stream) link.stream->lowest_layer().close(ignored);
-      });
-    }
+    for (const auto& link : all_links()) end(link);
   }
 
-  void send(std::size_t member, std::shared_ptr<const Bytes> frame) {
-    if (member == self_ || member >= links_.size()) return;
-    Link& link = *links_[member];
+  void send(const PublicKey& peer, std::shared_ptr<const Bytes> frame) {
+    const std::shared_ptr<Link> held = link_of(peer);
+    if (!held) return;
+    Link& link = *held;
     if (!link.connected.load(std::memory_order_relaxed) || link.queued_bytes.load(std::memory_order_relaxed) + frame->size() > kQueueMax_bytes) {
       ++counters_.dropped;
       return;
     }
     link.queued_bytes += frame->size();
-    asio::post(link.strand, [self = shared_from_this(), &link, frame = std::move(frame)]() mutable {
-      link.queue.push_back(std::move(frame));
-      if (link.idle) link.wake.cancel();
+    asio::post(link.strand, [held, frame = std::move(frame)]() mutable {
+      held->queue.push_back(std::move(frame));
+      if (held->idle) held->wake.cancel();
     });
   }
 
-  bool connected(std::size_t member) const { return member == self_ || links_[member]->connected.load(std::memory_order_relaxed); }
+  bool connected(const PublicKey& peer) const {
+    const auto link = link_of(peer);
+    return link && link->connected.load(std::memory_order_relaxed);
+  }
   PeerCounters counters_;
 
  private:
   struct Link {
-    explicit Link(asio::io_context& io) : strand(io.get_executor()), wake(strand) {}
+    Link(asio::io_context& io, Peer whom) : peer(std::move(whom)), strand(io.get_executor()), wake(strand) {}
+    const Peer peer;
+    std::atomic<bool> ended{false};                        // no peer any more: its loop ends
     Strand strand;
     asio::steady_timer wake;                               // cancelled to tell the writer that there is work
     std::unique_ptr<TlsStream> stream;
@@ -130,7 +169,45 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
     std::atomic<std::size_t> queued_bytes{0};
     std::atomic<bool> connected{false};
     bool idle = false;
+    std::list<TlsStream*> accepted;                        // accept strand only: what this member dialled
   };
+
+  std::shared_ptr<Link> link_of(const PublicKey& key) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = links_.find(key);
+    return found == links_.end() ? nullptr : found->second;
+  }
+  std::vector<std::shared_ptr<Link>> all_links() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::shared_ptr<Link>> out;
+    for (const auto& [key, link] : links_) out.push_back(link);
+    return out;
+  }
+  std::shared_ptr<ssl::context> tls() const {
+    const std::lock_guard lock(mutex_);
+    return tls_;
+  }
+  void dial_from_now_on(const std::shared_ptr<Link>& link) {
+    if (!link->peer.address.empty()) asio::co_spawn(link->strand, dial_loop(shared_from_this(), link), asio::detached);
+  }
+  void end(const std::shared_ptr<Link>& link) {
+    link->ended = true;
+    asio::post(link->strand, [link] {
+      error_code ignored;
+      link->wake.cancel();
+      if (link->stream) link->stream->lowest_layer().close(ignored);
+    });
+  }
+  bool is_over(const Link& link) const { return stopping_ || link.ended; }
+
+  // Accept strand: adds a stream at the end and closes the oldest when there are more than may be. It leaves the list when its coroutine ends.
+  static void enter(std::list<TlsStream*>& streams, TlsStream& stream, std::size_t most) {
+    streams.push_back(&stream);
+    if (streams.size() <= most) return;
+    error_code ignored;
+    streams.front()->lowest_layer().close(ignored);
+    streams.splice(streams.end(), streams, streams.begin());   // the next oldest comes first
+  }
 
   static asio::awaitable<void> pause(const Strand& strand, milliseconds length) {
     asio::steady_timer timer(strand, length);
@@ -148,7 +225,6 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
         co_await pause(self->accept_strand_, kDialPauseMin);
         continue;
       }
-      if (self->accepted_.size() >= kAcceptedMax) continue;  // more links than members can need: the newcomer is closed
       asio::co_spawn(self->accept_strand_, read_loop(self, std::move(socket)), asio::detached);
     }
   }
@@ -157,23 +233,30 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
   static asio::awaitable<void> read_loop(std::shared_ptr<Impl> self, tcp::socket socket) {
     error_code failure;
     socket.set_option(tcp::no_delay(true), failure);
-    TlsStream stream(std::move(socket), self->tls_);
-    self->accepted_.insert(&stream);
+    const auto tls = self->tls();
+    TlsStream stream(std::move(socket), *tls);
+    enter(self->handshakes_, stream, kHandshakesMax);
     {
       const Deadline deadline(self->accept_strand_, stream.next_layer(), kHandshakeTimeout);
       co_await stream.async_handshake(ssl::stream_base::server, token(failure));
     }
-    const int member = failure ? -1 : peer_member(stream.native_handle(), self->members_);
-    if (member < 0 || static_cast<std::size_t>(member) == self->self_) {
+    self->handshakes_.remove(&stream);
+    std::optional<PublicKey> key;
+    if (!failure) key = peer_key(stream.native_handle());
+    const std::shared_ptr<Link> link = key ? self->link_of(*key) : nullptr;
+    if (!link) {
       ++self->counters_.refused;
       if (!self->stopping_) log_warn("peer link refused", {{"reason", failure ? failure.message() : "its key is no member's"}});
     } else {
-      co_await read_frames(self, stream, static_cast<std::size_t>(member));
+      if (!link->accepted.empty()) log_info("peer dialled again", {{"peer", link->peer.name}});
+      enter(link->accepted, stream, kLinksOfMemberMax);
+      co_await read_frames(self, stream, link);
+      link->accepted.remove(&stream);
     }
-    self->accepted_.erase(&stream);
   }
 
-  static asio::awaitable<void> read_frames(std::shared_ptr<Impl> self, TlsStream& stream, std::size_t member) {
+  static asio::awaitable<void> read_frames(std::shared_ptr<Impl> self, TlsStream& stream, std::shared_ptr<Link> link) {
+    const Peer& peer = link->peer;
     error_code failure;
     while (!self->stopping_) {
       std::array<char, 4> head;
@@ -182,7 +265,7 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
       const std::size_t length = read_u32_be(BytesView(head.data(), head.size()));
       if (length == 0 || length > limits::kPeerFrameMax_bytes) {
         ++self->counters_.refused;
-        log_warn("peer frame refused", {{"peer", self->members_[member].id}, {"bytes", length}});
+        log_warn("peer frame refused", {{"peer", peer.name}, {"bytes", length}});
         co_return;
       }
       Bytes frame(length, '\0');
@@ -190,53 +273,54 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
       if (failure) co_return;
       ++self->counters_.frames_in;
       self->counters_.bytes_in += length;
-      while (!self->stopping_ && !self->handlers_.on_frame(member, frame)) co_await pause(self->accept_strand_, kBackPressurePause);
+      while (!self->stopping_ && !self->handlers_.on_frame(peer.key, frame)) co_await pause(self->accept_strand_, kBackPressurePause);
     }
   }
 
-  static asio::awaitable<void> dial_loop(std::shared_ptr<Impl> self, std::size_t member) {
-    Link& link = *self->links_[member];
+  static asio::awaitable<void> dial_loop(std::shared_ptr<Impl> self, std::shared_ptr<Link> held) {
+    Link& link = *held;
     milliseconds wait = kDialPauseMin;
-    while (!self->stopping_) {
-      if (co_await dial(self, member)) {
+    while (!self->is_over(link)) {
+      if (co_await dial(self, held)) {
         wait = kDialPauseMin;
         link.connected = true;
-        log_info("peer connected", {{"peer", self->members_[member].id}});
-        self->handlers_.on_link(member, true);
-        co_await write_frames(self, link);
+        log_info("peer connected", {{"peer", link.peer.name}});
+        self->handlers_.on_link(link.peer.key, true);
+        co_await write_frames(self, held);
         link.connected = false;
         if (!self->stopping_) {
-          log_warn("peer disconnected", {{"peer", self->members_[member].id}});
-          self->handlers_.on_link(member, false);
+          log_warn("peer disconnected", {{"peer", link.peer.name}});
+          self->handlers_.on_link(link.peer.key, false);
         }
       }
       link.stream.reset();
       for (const auto& frame : link.queue) link.queued_bytes -= frame->size();  // a send() under way may have counted its frame already
       link.queue.clear();
-      if (!self->stopping_) co_await pause(link.strand, wait);
+      if (!self->is_over(link)) co_await pause(link.strand, wait);
       wait = std::min(wait * 2, kDialPauseMax);
     }
   }
 
-  static asio::awaitable<bool> dial(std::shared_ptr<Impl> self, std::size_t member) {
-    Link& link = *self->links_[member];
-    const auto address = parse_endpoint(self->members_[member].address);
+  static asio::awaitable<bool> dial(std::shared_ptr<Impl> self, std::shared_ptr<Link> held) {
+    Link& link = *held;
+    const auto address = parse_endpoint(link.peer.address);
     if (!address) co_return false;
     error_code failure;
     tcp::resolver resolver(link.strand);
     const std::string port = std::to_string(address->port);
     const auto results = co_await resolver.async_resolve(address->host, port, token(failure));
-    if (failure) co_return false;
-    link.stream = std::make_unique<TlsStream>(tcp::socket(link.strand), self->tls_);
+    if (failure || self->is_over(link)) co_return false;
+    const auto tls = self->tls();
+    link.stream = std::make_unique<TlsStream>(tcp::socket(link.strand), *tls);
     const Deadline deadline(link.strand, link.stream->next_layer(), kHandshakeTimeout);
     co_await asio::async_connect(link.stream->next_layer(), results, token(failure));
     if (failure) co_return false;
     link.stream->next_layer().set_option(tcp::no_delay(true), failure);
     co_await link.stream->async_handshake(ssl::stream_base::client, token(failure));
-    if (failure) co_return false;
-    if (peer_member(link.stream->native_handle(), self->members_) != static_cast<int>(member)) {
+    if (failure || self->is_over(link)) co_return false;
+    if (peer_key(link.stream->native_handle()) != link.peer.key) {
       ++self->counters_.refused;
-      log_warn("peer link refused", {{"peer", self->members_[member].id}, {"reason", "the certificate's key is not that member's"}});
+      log_warn("peer link refused", {{"peer", link.peer.name}, {"reason", "the certificate's key is not that member's"}});
       co_return false;
     }
     co_return true;
@@ -244,10 +328,11 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
 
   // Writes what is queued, several frames in one go, until the link ends. The other side never sends on this link, so a read that
   // ends tells that it is gone even while nothing is to be written.
-  static asio::awaitable<void> write_frames(std::shared_ptr<Impl> self, Link& link) {
+  static asio::awaitable<void> write_frames(std::shared_ptr<Impl> self, std::shared_ptr<Link> held) {
+    Link& link = *held;
     auto gone = std::make_shared<bool>(false);
-    asio::co_spawn(link.strand, watch(self, link, gone), asio::detached);
-    while (!self->stopping_ && !*gone) {
+    asio::co_spawn(link.strand, watch(self, held, gone), asio::detached);
+    while (!self->is_over(link) && !*gone) {
       if (link.queue.empty()) {
         link.idle = true;
         link.wake.expires_after(milliseconds(60'000));
@@ -278,7 +363,8 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
     while (!*gone) co_await pause(link.strand, milliseconds(1));  // the watcher still uses the stream
   }
 
-  static asio::awaitable<void> watch(std::shared_ptr<Impl> keep_alive, Link& link, std::shared_ptr<bool> gone) {
+  static asio::awaitable<void> watch(std::shared_ptr<Impl> keep_alive, std::shared_ptr<Link> held, std::shared_ptr<bool> gone) {
+    Link& link = *held;
     std::array<char, 1> byte;
     error_code failure;
     co_await link.stream->async_read_some(asio::buffer(byte), token(failure));
@@ -288,24 +374,26 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   asio::io_context& io_;
-  ssl::context tls_;
-  MemberSet members_;
-  std::size_t self_;
   Handlers handlers_;
   Strand accept_strand_;
   tcp::acceptor acceptor_;
-  std::set<TlsStream*> accepted_;
-  std::vector<std::unique_ptr<Link>> links_;
-  std::atomic<bool> stopping_{false};
+  std::list<TlsStream*> handshakes_;                          // accept strand only
+  mutable std::mutex mutex_;                                  // of the three below
+  PublicKey own_key_{};
+  std::shared_ptr<ssl::context> tls_;
+  std::map<PublicKey, std::shared_ptr<Link>> links_;
+  std::atomic<bool> started_{false}, stopping_{false};
 };
 
-PeerNetwork::PeerNetwork(asio::io_context& io, const KeyPair& key, MemberSet members, std::size_t self, Handlers handlers)
-    : impl_(std::make_shared<Impl>(io, key, std::move(members), self, std::move(handlers))) {}
+PeerNetwork::PeerNetwork(asio::io_context& io, Handlers handlers) : impl_(std::make_shared<Impl>(io, std::move(handlers))) {}
 PeerNetwork::~PeerNetwork() { stop(); }
+void PeerNetwork::set_peers(const KeyPair& own_key, const std::string& own_name, const std::vector<Peer>& peers) {
+  impl_->set_peers(own_key, own_name, peers);
+}
 Result<void> PeerNetwork::start(const Endpoint& listen) { return impl_->start(listen); }
 void PeerNetwork::stop() { impl_->stop(); }
-void PeerNetwork::send(std::size_t member, std::shared_ptr<const Bytes> frame) { impl_->send(member, std::move(frame)); }
-bool PeerNetwork::connected(std::size_t member) const { return impl_->connected(member); }
+void PeerNetwork::send(const PublicKey& peer, std::shared_ptr<const Bytes> frame) { impl_->send(peer, std::move(frame)); }
+bool PeerNetwork::connected(const PublicKey& peer) const { return impl_->connected(peer); }
 const PeerCounters& PeerNetwork::counters() const { return impl_->counters_; }
 
 }  // namespace agiddi::node

@@ -1,6 +1,7 @@
 #include "subservices/access/access_service.h"
 
 #include "ontology/metadata.h"
+#include "subservices/access/access_wraps.h"
 #include "subservices/access/integration_records.h"
 #include "subservices/registration/device_records.h"
 #include "subservices/state_keys.h"
@@ -48,7 +49,7 @@ ServedDevice served_device(const StateView& state, const records::IntegrationDev
   served.device = id;
   served.version = device.version();
   served.provider = record.provider();
-  served.description = std::move(*description);
+  served.description = with_wraps(state, id, device.version(), std::move(*description));
   served.parsed = recorded_description(record);
   served.measurement_template = ontology::measurement_template(served.parsed, recorded_identity(id, record));
   if (device.has_time()) {

@@ -15,6 +15,16 @@ ontology::DeviceContext device_context(const MemberSet& members, const Transacti
   return context;
 }
 
+// Sealed access is for exactly the members in force. While a change is decided and not yet in force, for exactly the coming ones does as well: a
+// registration that is under way when the members change is not lost.
+template <class Parse>
+auto parse_for_members(const RuleContext& context, const Transaction& transaction, const Json& body, Parse parse) {
+  auto parsed = parse(body, device_context(context.members, transaction));
+  if (parsed || context.next_members == nullptr) return parsed;
+  auto for_the_next = parse(body, device_context(*context.next_members, transaction));
+  return for_the_next ? for_the_next : parsed;
+}
+
 // What the ontology's parser cannot know: that credit goes to a DID, and that the sealed access is the provider's own.
 void check_on_ledger(const StateView& state, const ontology::DeviceDescription& description, const std::string& provider,
                      const std::string& pointer, std::vector<FieldError>& errors) {
@@ -108,7 +118,7 @@ Result<records::DeviceHead> head_to_change(const StateView& state, const Hash& d
 }  // namespace
 
 Result<RuleOutcome> device_register(RuleContext& context, const Transaction& transaction, const Json& body) {
-  const auto devices = ontology::parse_registration(body, device_context(context.members, transaction));
+  const auto devices = parse_for_members(context, transaction, body, ontology::parse_registration);
   if (!devices) return tl::unexpected(devices.error());
 
   std::vector<FieldError> errors;
@@ -129,7 +139,7 @@ Result<RuleOutcome> device_register(RuleContext& context, const Transaction& tra
 }
 
 Result<RuleOutcome> device_update(RuleContext& context, const Transaction& transaction, const Json& body) {
-  const auto description = ontology::parse_update(body, device_context(context.members, transaction));
+  const auto description = parse_for_members(context, transaction, body, ontology::parse_update);
   if (!description) return tl::unexpected(description.error());
   std::vector<FieldError> errors;
   check_on_ledger(context.state, *description, transaction.header.kid, "", errors);

@@ -74,7 +74,7 @@ int main(int argc, char** argv) {
 
   const auto config = must(node::load_config(cluster + "/nodes/node-1/node.toml"));
   auto opened = must(node::open_node_store(config));
-  const Genesis& genesis = opened.keys.genesis;
+  const Genesis& genesis = opened.keys->genesis();
   std::vector<KeyPair> keys;
   for (std::size_t i = 0; i < genesis.members.size(); ++i) {
     keys.push_back(must(load_key_file(cluster + "/nodes/node-" + std::to_string(i + 1) + "/node.jwk")));

@@ -4,12 +4,39 @@
 #include "protocol/check.h"
 #include "protocol/encoding.h"
 #include "protocol/proof.h"
+#include "subservices/governance/member_state.h"
 
 namespace agiddi::node {
 namespace {
 
 constexpr int kProofWait_s = 10;
 constexpr std::chrono::milliseconds kCertificateWait{1'000};   // a block's signatures come a moment after its execution
+
+// A node that began with a snapshot, or drops old blocks, says so: another one may have them.
+std::string not_kept(const ledger::LedgerSnapshot& snapshot, const std::string& what) {
+  return what + " is not kept here: this node has blocks from height " + std::to_string(snapshot.first_block()) + " on. Ask a node that keeps the whole chain.";
+}
+
+std::string unknown_transaction(const ledger::LedgerSnapshot& snapshot) {
+  const std::string unknown = "This node knows no such transaction.";
+  return snapshot.first_block() == 1 ? unknown : unknown + " " + not_kept(snapshot, "One of an older block");
+}
+
+// What decided each member set from genesis up to the one that certifies a height.
+Result<std::vector<Json>> member_changes(const ledger::LedgerSnapshot& snapshot, std::uint64_t height) {
+  const subservices::StateView state(snapshot.state());
+  std::vector<Json> changes;
+  const std::uint64_t last = subservices::members_at(state, height).members.epoch();
+  for (std::uint64_t epoch = 1; epoch <= last; ++epoch) {
+    const auto entry = subservices::epoch_entry(state, epoch);
+    const auto record = snapshot.transaction(*Hash::from_bytes(entry.transaction()));
+    if (!record) return fail(Status::not_found, not_kept(snapshot, "A block that decided a change of members and belongs to the proof"));
+    const auto certificate = snapshot.certificate(record->height);
+    if (!certificate) return fail(Status::unavailable, "Block " + std::to_string(record->height) + ", which decided a change of members, has no certificate here yet.");
+    changes.push_back(make_member_change(*snapshot.block(record->height), *certificate, record->index));
+  }
+  return changes;
+}
 
 void status(const Core& core, HttpRequest, Responder responder) {
   const ChainStatus now = core->chain().status();
@@ -23,22 +50,10 @@ void status(const Core& core, HttpRequest, Responder responder) {
                                                   {"peers", std::move(peers)},
                                                   {"syncing", now.syncing},
                                                   {"hasQuorum", now.has_quorum},
+                                                  {"role", now.is_member ? "member" : "follower"},
+                                                  {"epoch", now.epoch},
                                                   {"mempool", static_cast<std::uint64_t>(now.mempool)},
                                                   {"time", time_text(core->chain().now())}})));
-}
-
-void validators(const Core& core, HttpRequest, Responder responder) {
-  const MemberSet members = core->chain().members();
-  Json list = Json::array();
-  for (const Member& member : members.all()) {
-    const BytesView sealing(reinterpret_cast<const char*>(member.sealing_key.data()), member.sealing_key.size());
-    list.push(Json::object({{"id", member.id},
-                            {"did", member.did()},
-                            {"sealingKey", to_base64url(sealing)},
-                            {"address", member.address},
-                            {"state", "active"}}));
-  }
-  responder.send(json_response(200, Json::object({{"network", core->chain().genesis().network}, {"validators", std::move(list)}})));
 }
 
 Json block_json(const ledger::LedgerSnapshot& snapshot, const BlockHeader& header, const std::optional<QuorumCertificate>& certificate) {
@@ -50,16 +65,6 @@ Json block_json(const ledger::LedgerSnapshot& snapshot, const BlockHeader& heade
   block.set("transactions", std::move(transactions));
   block.set("certificate", certificate_json(certificate.value_or(QuorumCertificate{})));
   return block;
-}
-
-// A node that began with a snapshot, or drops old blocks, says so: another one may have them.
-std::string not_kept(const ledger::LedgerSnapshot& snapshot, const std::string& what) {
-  return what + " is not kept here: this node has blocks from height " + std::to_string(snapshot.first_block()) + " on. Ask a node that keeps the whole chain.";
-}
-
-std::string unknown_transaction(const ledger::LedgerSnapshot& snapshot) {
-  const std::string unknown = "This node knows no such transaction.";
-  return snapshot.first_block() == 1 ? unknown : unknown + " " + not_kept(snapshot, "One of an older block");
 }
 
 // Waits a moment for the certificate (marked by `unavailable` between rounds), then shows the block as it is.
@@ -106,13 +111,17 @@ Json transaction_json(const ledger::TransactionRecord& record) {
   return answer;
 }
 
+// The chain could not be asked whether it holds the transaction.
+Error busy() { return {Status::overloaded, "This node is overloaded; try again shortly or ask another node.", {}}; }
+
 void get_transaction(const Core& core, HttpRequest request, Responder responder) {
   const auto id = Hash::from_hex(request.parameter("id"));
   if (!id) return responder.send(problem(Status::not_found, "A transaction id is 64 lower-case hex digits."));
-  core->chain().is_pending(*id, [core, id = *id, responder](bool pending) {
+  core->chain().is_pending(*id, [core, id = *id, responder](std::optional<bool> pending) {
     core->read(responder, [id, pending](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
       if (const auto record = snapshot.transaction(id)) return json_response(200, transaction_json(*record));
-      if (pending) return json_response(200, Json::object({{"transaction", id.hex()}, {"state", "pending"}}));
+      if (!pending) return tl::unexpected(busy());
+      if (*pending) return json_response(200, Json::object({{"transaction", id.hex()}, {"state", "pending"}}));
       return fail(Status::not_found, unknown_transaction(snapshot));
     });
   });
@@ -124,16 +133,19 @@ void get_proof(const Core& core, HttpRequest request, Responder responder) {
   auto wait = parse_prefer(request.header_list("prefer")).wait_s;
   if (const auto text = request.query_value("wait")) wait = parse_prefer("wait=" + std::string(*text)).wait_s;
   const auto deadline = SteadyClock::now() + std::chrono::seconds(wait.value_or(kProofWait_s));
-  core->chain().is_pending(*id, [core, id = *id, responder, deadline, unknown_until = SteadyClock::now() + core->catch_up()](bool pending) {
+  core->chain().is_pending(*id, [core, id = *id, responder, deadline, unknown_until = SteadyClock::now() + core->catch_up()](std::optional<bool> pending) {
     core->read_until(responder, [id, pending, unknown_until](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
       const auto record = snapshot.transaction(id);
-      if (!record && !pending && SteadyClock::now() >= unknown_until) return fail(Status::not_found, unknown_transaction(snapshot));
+      if (!record && !pending) return tl::unexpected(busy());
+      if (!record && !*pending && SteadyClock::now() >= unknown_until) return fail(Status::not_found, unknown_transaction(snapshot));
       if (!record) return fail(Status::unavailable, "The transaction is in no block yet.");
       const auto certificate = snapshot.certificate(record->height);
       if (!certificate) return fail(Status::unavailable, "Block " + std::to_string(record->height) + " has no certificate yet.");
       const auto block = snapshot.block(record->height);
       AGIDDI_CHECK(block.has_value(), "the block of a recorded transaction is on the ledger");
-      return json_response(200, make_proof(*block, *certificate, record->index));
+      auto changes = member_changes(snapshot, record->height);
+      if (!changes) return tl::unexpected(changes.error());
+      return json_response(200, make_proof(*block, *certificate, record->index, std::move(*changes)));
     }, std::max(deadline, unknown_until), Status::unavailable);
   });
 }
@@ -147,10 +159,9 @@ Handler bind(const Core& core, Function function) {
 
 void bind_chain(Router& router, const Core& core) {
   router.add("GET", "/v1/status", bind(core, status), kJsonOnly);
-  router.add("GET", "/v1/validators", bind(core, validators), kJsonOnly);
   router.add("GET", "/v1/blocks/{height}", bind(core, get_block), kJsonOnly);
   router.add("GET", "/v1/transactions/{id}", bind(core, get_transaction), kJsonOnly);
-  router.add("GET", "/v1/transactions/{id}/proof", bind(core, get_proof), kJsonOnly);
+  router.add("GET", "/v1/transactions/{id}/proof", bind(core, get_proof), with_query({"application/json"}, {"wait"}));
 }
 
 }  // namespace agiddi::node

@@ -13,6 +13,10 @@ constexpr const char* kStatic = "public, max-age=300";
 
 void ready(const Core& core, HttpRequest, Responder responder) {
   const ChainStatus now = core->chain().status();
+  if (!now.is_member) {
+    return responder.send(problem(Status::unavailable, "The node is no member of the network: it follows the chain and takes no writes. Height " +
+                                                           std::to_string(now.height) + ", epoch " + std::to_string(now.epoch) + "."));
+  }
   if (now.syncing) return responder.send(problem(Status::unavailable, "The node is catching up with the others' blocks."));
   if (!now.has_quorum) return responder.send(problem(Status::unavailable, "The node sees no quorum of members."));
   responder.send(json_response(200, Json::object({{"status", "ready"}, {"height", now.height}})));

@@ -24,6 +24,7 @@ void quote(const Core& core, HttpRequest request, Responder responder) {
 void bind_payments(Router& router, const Core& core) {
   router.add("POST", "/v1/quotes", [core](HttpRequest request, Responder responder) { quote(core, std::move(request), std::move(responder)); }, kJsonBody);
   router.add("POST", "/v1/payments", write_handler(core, {"payment.create", ""}), kJsonBody);
+  router.add("POST", "/v1/accounts/{id}/key", write_handler(core, {"account.rotate", "account"}), kJsonBody);
   router.add("GET", "/v1/payments/{id}", [core](HttpRequest request, Responder responder) {
     core->read(std::move(responder), [id = std::string(request.parameter("id"))](const ledger::LedgerSnapshot& snapshot) {
       return as_response(subservices::PaymentService(snapshot).payment(id));

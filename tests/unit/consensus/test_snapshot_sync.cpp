@@ -34,7 +34,7 @@ Made make_snapshot(Height height, std::size_t chunks, const std::string& salt = 
 
 // Member 0 joins; 1, 2, 3 … serve as `answer` says.
 struct Join {
-  explicit Join(std::size_t members = 4, SnapshotSyncConfig config = {}) : sync(config, members, 0), connected(members, true), asked(members, 0) {}
+  explicit Join(std::size_t members = 4, SnapshotSyncConfig config = {}) : sync(config, members, members, 0), connected(members, true), asked(members, 0) {}
 
   void offer(MemberIndex peer, const std::vector<const Made*>& snapshots, Height first_block = 1) {
     SnapshotOffers offers{first_block, {}};
@@ -162,7 +162,7 @@ TEST_CASE("a planted bug, chunks that are believed, shows", "[snapshot]") {
   const Made made = make_snapshot(1000, 3);
   SnapshotSyncConfig config;
   config.believe_chunks = true;
-  SnapshotSync sync(config, 4, 0);
+  SnapshotSync sync(config, 4, 4, 0);
   for (MemberIndex peer : {1u, 2u}) sync.offered(peer, {1, {{1000, made.id, peer, {}}}});
   const auto asked = sync.next(true, 0, {true, true, true, true}, 0);
   REQUIRE(asked.size() == 1);

@@ -53,15 +53,24 @@ struct World {
     thread = std::thread([this] { io.run(); });
   }
   void start(std::size_t i, const KeyPair* other_key = nullptr) {
-    networks[i] = std::make_unique<PeerNetwork>(io, other_key ? *other_key : keys[i], MemberSet(members), i,
-                                                PeerNetwork::Handlers{[this, i](std::size_t from, Bytes frame) {
-                                                                        const std::lock_guard lock(mutex);
-                                                                        received[i].emplace_back(from, std::move(frame));
-                                                                        return true;
-                                                                      },
-                                                                      [](std::size_t, bool) {}});
+    networks[i] = std::make_unique<PeerNetwork>(io, PeerNetwork::Handlers{[this, i](const PublicKey& from, Bytes& frame) {
+                                                                            const std::lock_guard lock(mutex);
+                                                                            const int member = MemberSet(members).index_of(from);
+                                                                            received[i].emplace_back(static_cast<std::size_t>(member), std::move(frame));
+                                                                            return true;
+                                                                          },
+                                                                          [](const PublicKey&, bool) {}});
+    networks[i]->set_peers(other_key ? *other_key : keys[i], members[i].id, peers(members.size()));
     REQUIRE(networks[i]->start(*parse_endpoint(members[i].address)));
   }
+  // The first `count` members; a node leaves itself out.
+  std::vector<Peer> peers(std::size_t count) const {
+    std::vector<Peer> out;
+    for (std::size_t i = 0; i < count; ++i) out.push_back({members[i].key, members[i].id, members[i].address});
+    return out;
+  }
+  bool connected(std::size_t from, std::size_t to) const { return networks[from]->connected(members[to].key); }
+  void send(std::size_t from, std::size_t to, Bytes text) { networks[from]->send(members[to].key, std::make_shared<const Bytes>(std::move(text))); }
   std::size_t count(std::size_t i) {
     const std::lock_guard lock(mutex);
     return received[i].size();
@@ -76,17 +85,15 @@ struct World {
   }
 };
 
-std::shared_ptr<const Bytes> frame(Bytes text) { return std::make_shared<const Bytes>(std::move(text)); }
-
 }  // namespace
 
 TEST_CASE("members find each other, and frames arrive whole and in order") {
   World world(3);
   for (std::size_t i = 0; i < 3; ++i) world.start(i);
-  REQUIRE(within(std::chrono::seconds(5), [&] { return world.networks[0]->connected(1) && world.networks[1]->connected(0) && world.networks[2]->connected(1); }));
+  REQUIRE(within(std::chrono::seconds(5), [&] { return world.connected(0, 1) && world.connected(1, 0) && world.connected(2, 1); }));
   const Bytes big(3'000'000, 'x');
-  for (int i = 0; i < 50; ++i) world.networks[0]->send(1, frame("frame " + std::to_string(i)));
-  world.networks[0]->send(1, frame(big));
+  for (int i = 0; i < 50; ++i) world.send(0, 1, "frame " + std::to_string(i));
+  world.send(0, 1, big);
   REQUIRE(within(std::chrono::seconds(5), [&] { return world.count(1) == 51; }));
   for (int i = 0; i < 50; ++i) CHECK(world.received[1][static_cast<std::size_t>(i)].second == "frame " + std::to_string(i));
   CHECK(world.received[1][50].second == big);
@@ -97,14 +104,14 @@ TEST_CASE("a link comes back after its far end was away") {
   World world(2);
   world.start(0);
   world.start(1);
-  REQUIRE(within(std::chrono::seconds(5), [&] { return world.networks[0]->connected(1); }));
+  REQUIRE(within(std::chrono::seconds(5), [&] { return world.connected(0, 1); }));
   world.networks[1]->stop();
-  REQUIRE(within(std::chrono::seconds(5), [&] { return !world.networks[0]->connected(1); }));
-  world.networks[0]->send(1, frame("lost"));
+  REQUIRE(within(std::chrono::seconds(5), [&] { return !world.connected(0, 1); }));
+  world.send(0, 1, "lost");
   CHECK(world.networks[0]->counters().dropped == 1);
   world.start(1);
-  REQUIRE(within(std::chrono::seconds(5), [&] { return world.networks[0]->connected(1); }));
-  world.networks[0]->send(1, frame("arrives"));
+  REQUIRE(within(std::chrono::seconds(5), [&] { return world.connected(0, 1); }));
+  world.send(0, 1, "arrives");
   REQUIRE(within(std::chrono::seconds(5), [&] { return world.count(1) == 1; }));
   CHECK(world.received[1][0].second == "arrives");
 }
@@ -115,7 +122,7 @@ TEST_CASE("who has another key than the membership says is no peer") {
   world.start(0);
   world.start(1, &foreign);
   REQUIRE(within(std::chrono::seconds(5), [&] { return world.networks[0]->counters().refused > 0; }));
-  CHECK(!world.networks[0]->connected(1));
+  CHECK(!world.connected(0, 1));
   CHECK(world.count(0) == 0);
 }
 
@@ -129,5 +136,47 @@ TEST_CASE("plain bytes on the peer port are refused and harm nobody") {
   asio::write(socket, asio::buffer(std::string("GET / HTTP/1.1\r\n\r\n")));
   REQUIRE(within(std::chrono::seconds(5), [&] { return world.networks[0]->counters().refused == 1; }));
   world.start(1);
-  REQUIRE(within(std::chrono::seconds(5), [&] { return world.networks[0]->connected(1) && world.networks[1]->connected(0); }));
+  REQUIRE(within(std::chrono::seconds(5), [&] { return world.connected(0, 1) && world.connected(1, 0); }));
+}
+
+TEST_CASE("peers come and go while the others' links stay, and a node may change its own key") {
+  World world(3);
+  for (std::size_t i = 0; i < 3; ++i) world.start(i);
+  REQUIRE(within(std::chrono::seconds(5), [&] { return world.connected(0, 1) && world.connected(0, 2) && world.connected(2, 0); }));
+  world.networks[0]->set_peers(world.keys[0], "node-1", world.peers(2));
+  REQUIRE(within(std::chrono::seconds(5), [&] { return !world.connected(2, 0) || world.networks[0]->counters().refused > 0; }));
+  CHECK(world.connected(0, 1));
+  CHECK(!world.connected(0, 2));
+  world.networks[0]->set_peers(world.keys[0], "node-1", world.peers(3));
+  REQUIRE(within(std::chrono::seconds(5), [&] { return world.connected(0, 2) && world.connected(2, 0); }));
+
+  const KeyPair rotated = KeyPair::generate();
+  world.members[2].key = rotated.public_key();
+  world.networks[2]->set_peers(rotated, "node-3", world.peers(3));
+  for (std::size_t i = 0; i < 2; ++i) world.networks[i]->set_peers(world.keys[i], world.members[i].id, world.peers(3));
+  REQUIRE(within(std::chrono::seconds(5), [&] { return world.connected(0, 2) && world.connected(2, 0) && world.connected(2, 1); }));
+  world.send(2, 0, "with the new key");
+  REQUIRE(within(std::chrono::seconds(5), [&] { return world.count(0) == 1; }));
+  CHECK(world.received[0][0].first == 2);
+}
+
+TEST_CASE("strangers who connect and say nothing keep no member out") {
+  World world(2);
+  world.start(0);
+  asio::io_context io;
+  const auto address = *parse_endpoint(world.members[0].address);
+  std::vector<asio::ip::tcp::socket> strangers;
+  for (int i = 0; i < 300; ++i) strangers.emplace_back(io).connect({asio::ip::make_address(address.host), address.port});
+  world.start(1);
+  REQUIRE(within(std::chrono::seconds(10), [&] { return world.connected(1, 0); }));
+  world.send(1, 0, "arrives");
+  REQUIRE(within(std::chrono::seconds(5), [&] { return world.count(0) == 1; }));
+  // The oldest strangers had to go.
+  strangers.front().non_blocking(true);
+  REQUIRE(within(std::chrono::seconds(5), [&] {
+    char byte;
+    boost::system::error_code failure;
+    strangers.front().read_some(asio::buffer(&byte, 1), failure);
+    return failure && failure != asio::error::would_block;
+  }));
 }

@@ -55,7 +55,7 @@ class WorldChain final : public Chain {
   }
 
   const Genesis& genesis() const override { return world.executor->genesis(); }
-  MemberSet members() const override { return world.executor->members(); }
+  MemberSet members() const override { return world.executor->genesis().member_set(); }
   const Member& self() const override { return genesis().members[0]; }
   TimeMs now() const override {
     const std::lock_guard lock(mutex_);
@@ -105,7 +105,7 @@ class WorldChain final : public Chain {
     const KeyPair& key = world.members[0].key;
     submit(make_transaction(key, genesis().network, action, now() / 1000, body.dump()), std::move(done));
   }
-  void is_pending(const Hash& transaction, std::function<void(bool)> done) override {
+  void is_pending(const Hash& transaction, std::function<void(std::optional<bool>)> done) override {
     bool pending = false;
     {
       const std::lock_guard lock(mutex_);

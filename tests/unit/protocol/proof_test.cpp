@@ -84,7 +84,7 @@ TEST_CASE("each part is refused for its own reason") {
   CHECK(f.refusal("\"validator\":\"node-3\"", "\"validator\":\"node-2\"") == "/certificate");
   CHECK(f.refusal("\"document\":\"", "\"document\":\"eyJ4") == "/transaction/signature");
   CHECK(f.refusal("\"document\":\"", "\"document\":\"=") == "/transaction/document");
-  CHECK(f.refusal("\"memberChanges\":[]", "\"memberChanges\":[{}]") == "/memberChanges");
+  CHECK(f.refusal("\"memberChanges\":[]", "\"memberChanges\":[{}]") == "/memberChanges/0/header");
   CHECK(f.refusal("\"memberChanges\":[]", "\"memberChanges\":[],\"note\":1") == "/note");
   CHECK(f.refusal("\"memberChanges\":[]", "\"memberchanges\":[]") == "/memberChanges");
 }
@@ -152,4 +152,131 @@ TEST_CASE("a proof of another network, or certified by too few, is refused") {
   foreign.header.transaction_root = transaction_root({foreign.transactions[0].id});
   foreign.header.receipt_root = receipt_root(foreign.receipts);
   CHECK(f.refusal_of(make_proof(foreign, f.chain.certificate(foreign.header), 0).dump()) == "/transaction/signature");
+}
+
+namespace {
+
+// A chain whose members changed twice: node-5 joined (epoch 1, from height 100), node-1 left (epoch 2, from height 200).
+struct ChangedChain {
+  SmallChain chain{5};
+  Genesis genesis;
+  std::vector<MemberEpoch> epochs;
+  std::vector<Json> changes;
+  Block block;
+
+  ChangedChain() {
+    Genesis draft = chain.genesis;
+    draft.members.pop_back();
+    genesis = parse_genesis(write_genesis(draft)).value();
+    const std::vector<Member>& all = chain.genesis.members;
+    epochs = {{0, genesis.member_set()},
+              {100, MemberSet(all, 1)},
+              {200, MemberSet({all[1], all[2], all[3], all[4]}, 2)}};
+    changes = {change(0, 50, epochs[1]), change(1, 150, epochs[2])};
+    block = at(2, 250, "governance.vote", Json::object({{"state", "open"}}));
+  }
+
+  // A block of one transaction, with the members of an epoch.
+  Block at(std::size_t epoch, std::uint64_t height, const std::string& action, const Json& result, Status status = Status::created) const {
+    Block out = chain.block(0);
+    out.transactions = {make_transaction(chain.keys[0], genesis.network, action, 1'769'846'400, "{}")};
+    out.batch.transactions = {out.transactions[0].id};
+    out.receipts = {{out.transactions[0].id, status, result.dump()}};
+    out.header.network = genesis.network;
+    out.header.height = height;
+    out.header.members_digest = epochs[epoch].members.digest();
+    out.header.transaction_root = transaction_root(out.batch.transactions);
+    out.header.receipt_root = receipt_root(out.receipts);
+    return out;
+  }
+  QuorumCertificate certified(const Block& what, std::size_t epoch) const {
+    QuorumCertificate out;
+    const MemberSet& members = epochs[epoch].members;
+    for (std::size_t i = 0; i < members.quorum(); ++i) {
+      const auto key = static_cast<std::size_t>(members[i].id.back() - '1');
+      out.signatures.push_back({members[i].id, chain.keys[key].sign(header_vote_bytes(what.header, members[i].id))});
+    }
+    return out;
+  }
+  Json change(std::size_t epoch, std::uint64_t height, const MemberEpoch& next, const std::string& action = "governance.vote", Status status = Status::ok) const {
+    const Block decided = at(epoch, height, action, Json::object({{"decided", member_epoch_json(next)}}), status);
+    return make_member_change(decided, certified(decided, epoch), 0);
+  }
+  std::string refusal(const std::vector<Json>& with) const { return refusal_of(make_proof(block, certified(block, 2), 0, with)); }
+  std::string refusal_of(const Json& proof) const {
+    const auto summary = verify_proof(genesis, proof);
+    if (summary) return "accepted";
+    REQUIRE_FALSE(summary.error().fields.empty());
+    return summary.error().fields[0].pointer;
+  }
+  std::string refusal_with(const Json& second) const { return refusal({changes[0], second}); }
+};
+
+}  // namespace
+
+TEST_CASE("a proof across two changes of members is checked from genesis alone") {
+  const ChangedChain c;
+  const auto summary = verify_proof(c.genesis, parse_json(make_proof(c.block, c.certified(c.block, 2), 0, c.changes).dump()).value());
+  REQUIRE(summary);
+  CHECK(summary->members.epoch() == 2);
+  CHECK(summary->members.size() == 4);
+  // A block of an earlier epoch with the changes up to it.
+  const Block middle = c.at(1, 120, "device.register", Json::object());
+  CHECK(c.refusal_of(make_proof(middle, c.certified(middle, 1), 0, {c.changes[0]})) == "accepted");
+}
+
+TEST_CASE("changes of members that are missing, out of order, forged or not in force are refused, each for its reason") {
+  const ChangedChain c;
+  CHECK(c.refusal({}) == "/header/membersDigest");
+  CHECK(c.refusal({c.changes[0]}) == "/header/membersDigest");
+  CHECK(c.refusal({c.changes[1]}) == "/memberChanges/0/header/membersDigest");
+  CHECK(c.refusal({c.changes[1], c.changes[0]}) == "/memberChanges/0/header/membersDigest");
+  CHECK(c.refusal({c.changes[0], c.changes[0]}) == "/memberChanges/1/header/membersDigest");
+  CHECK(c.refusal({c.changes[0], c.changes[1], c.changes[1]}) == "/memberChanges/2/header/membersDigest");
+  // Epoch 2 twice, decided by the right members.
+  CHECK(c.refusal_with(c.change(1, 150, {200, MemberSet(c.epochs[2].members.all(), 1)})) == "/memberChanges/1/receipt/value");
+  // Members of an epoch do not choose who comes without the others: too few signatures, or those of the members to come.
+  const Block alone = c.at(1, 150, "governance.vote", Json::object({{"decided", member_epoch_json(c.epochs[2])}}));
+  QuorumCertificate few = c.certified(alone, 1);
+  few.signatures.pop_back();
+  CHECK(c.refusal_with(make_member_change(alone, few, 0)) == "/memberChanges/1/certificate");
+  QuorumCertificate foreign = c.certified(alone, 1);
+  foreign.signatures[0].signature = c.chain.keys[4].sign(header_vote_bytes(alone.header, foreign.signatures[0].validator));
+  CHECK(c.refusal_with(make_member_change(alone, foreign, 0)) == "/memberChanges/1/certificate");
+  // A certified block whose transaction was rejected, is of another kind, or decides nothing.
+  CHECK(c.refusal_with(c.change(1, 150, c.epochs[2], "governance.vote", Status::conflict)) == "/memberChanges/1/transaction");
+  CHECK(c.refusal_with(c.change(1, 150, c.epochs[2], "device.register")) == "/memberChanges/1/transaction");
+  const Block open = c.at(1, 150, "governance.vote", Json::object({{"state", "open"}}));
+  CHECK(c.refusal_with(make_member_change(open, c.certified(open, 1), 0)) == "/memberChanges/1/receipt/value");
+  // Another set than the certified receipt says.
+  Json forged = c.changes[1];
+  Json receipt = *forged.find("receipt");
+  Receipt other{c.at(1, 150, "governance.vote", Json::object()).transactions[0].id, Status::ok,
+                Json::object({{"decided", member_epoch_json({200, MemberSet({c.chain.genesis.members[0]}, 2)})}}).dump()};
+  receipt.set("value", to_base64url(encode_receipt(other)));
+  forged.set("receipt", receipt);
+  CHECK(c.refusal_with(forged) == "/memberChanges/1/receipt/value");
+  // Heights: decided before the members who decided were in force, in force too early, and a block below its epoch.
+  CHECK(c.refusal_with(c.change(1, 90, c.epochs[2])) == "/memberChanges/1/header/height");
+  CHECK(c.refusal_with(c.change(1, 190, c.epochs[2])) == "/memberChanges/1/header/height");
+  const Block early = c.at(2, 199, "device.register", Json::object());
+  CHECK(c.refusal_of(make_proof(early, c.certified(early, 2), 0, c.changes)) == "/header/height");
+  CHECK(c.refusal(std::vector<Json>(kMemberChangesMax + 1, c.changes[0])) == "/memberChanges");
+}
+
+TEST_CASE("every changed byte of a member change is refused") {
+  const ChangedChain c;
+  const std::string text = make_proof(c.block, c.certified(c.block, 2), 0, c.changes).dump();
+  const std::size_t begin = text.find("\"memberChanges\"");
+  REQUIRE(begin != std::string::npos);
+  for (std::size_t at = begin; at < text.size(); at += 3) {
+    for (const char with : {'0', 'A', '}'}) {
+      if (text[at] == with) continue;
+      std::string changed = text;
+      changed[at] = with;
+      CAPTURE(at, with, text.substr(at - 20, 40));
+      const auto json = parse_json(changed);
+      REQUIRE((!json || !verify_proof(c.genesis, *json)));
+    }
+  }
 }

@@ -102,7 +102,8 @@ Status World::at_door(const Person& signer, const std::string& action, const Jso
 Json World::device(const std::string& cost, const std::string& name) {
   const int number = ++documents_;
   Json recipients = Json::array();
-  for (const auto& member : executor->members().all()) {
+  const MemberSet genesis_members = executor->genesis().member_set();
+  for (const auto& member : genesis_members.all()) {
     recipients.push(Json::object({{"member", member.id}, {"key", to_base64url(Bytes(80, static_cast<char>(number)))}}));
   }
   const Json sealed = Json::object({{"ciphertext", to_base64url("sealed access data, number " + std::to_string(number))},

@@ -7,12 +7,6 @@
 namespace agiddi::tools {
 namespace {
 
-std::string shown(const Json& object, std::string_view name) {
-  const Json* value = object.find(name);
-  if (!value) return "-";
-  return value->is_string() ? value->as_string() : value->dump();
-}
-
 // The value of a metric without labels; nothing when the text does not have it.
 std::optional<std::uint64_t> metric(std::string_view text, const std::string& name) {
   const std::size_t line = ("\n" + std::string(text)).find("\n" + name + " ");

@@ -37,11 +37,13 @@ void declare_verify(Command& program) {
                                   {"height", summary->header.height},
                                   {"block", summary->header.hash().hex()},
                                   {"timestamp", time},
+                                  {"epoch", summary->members.epoch()},
                                   {"signatures", static_cast<std::uint64_t>(summary->certificate.signatures.size())}});
     if (auto result = parse_json(summary->receipt.result)) document.set("result", std::move(*result));
     std::string text = "the proof holds: transaction " + id + " (" + summary->transaction.header.action + ") stands in block " +
                        std::to_string(summary->header.height) + " of " + time + ", " + (done ? "committed" : "REJECTED there") + " (" + std::to_string(status) +
-                       "), certified by " + std::to_string(summary->certificate.signatures.size()) + " of " + std::to_string(genesis->members.size()) + " members\n";
+                       "), certified by " + std::to_string(summary->certificate.signatures.size()) + " of " + std::to_string(summary->members.size()) + " members" +
+                       (summary->members.epoch() > 0 ? ", after " + std::to_string(summary->members.epoch()) + " changes of members" : "") + "\n";
     return Answer{std::move(document), std::move(text)};
   });
 }
