@@ -15,6 +15,18 @@ BlockSync::BlockSync(std::size_t members, MemberIndex self, std::int64_t patienc
 
 void BlockSync::peer_certified(MemberIndex peer, Height height) { peers_[peer].certified = height; }
 
+void BlockSync::peer_first(MemberIndex peer, Height height) { peers_[peer].first = height; }
+
+bool BlockSync::gone(Height complete, const std::vector<bool>& connected) const {
+  bool ahead = false;
+  for (MemberIndex peer = 0; peer < peers_.size(); ++peer) {
+    if (peer == self_ || !connected[peer] || peers_[peer].certified <= complete) continue;
+    if (peers_[peer].first <= complete + 1) return false;
+    ahead = true;
+  }
+  return ahead;
+}
+
 void BlockSync::peer_gone(MemberIndex peer) {
   if (asked_ && asked_->peer == peer) asked_.reset();
 }
@@ -50,7 +62,8 @@ std::optional<std::pair<MemberIndex, SyncRequest>> BlockSync::next(Height comple
   const auto count = static_cast<MemberIndex>(peers_.size());
   for (MemberIndex step = 1; step <= count; ++step) {
     const MemberIndex peer = (last_peer_ + step) % count;
-    if (peer == self_ || !connected[peer] || peers_[peer].certified <= complete || peers_[peer].avoid_until_ms > now_ms) continue;
+    if (peer == self_ || !connected[peer] || peers_[peer].certified <= complete || peers_[peer].first > complete + 1 ||
+        peers_[peer].avoid_until_ms > now_ms) continue;
     last_peer_ = peer;
     asked_ = Asked{peer, complete + 1, now_ms + timeout_ms_};
     wake_at_ms_ = asked_->deadline_ms;

@@ -13,6 +13,7 @@ class BlockSync {
   BlockSync(std::size_t members, MemberIndex self, std::int64_t patience_ms, std::int64_t timeout_ms);
 
   void peer_certified(MemberIndex peer, Height height);   // proven by a certificate
+  void peer_first(MemberIndex peer, Height height);       // it says that it has no blocks below this one
   void peer_gone(MemberIndex peer);
 
   // complete: all heights up to it are handed to execution and certified. target: the highest certified height known.
@@ -22,12 +23,15 @@ class BlockSync {
   bool expects(MemberIndex peer, Height from) const;
   void answered(MemberIndex peer, bool useful, std::int64_t now_ms);
 
+  // Connected peers are ahead, and none of them has the next block any more.
+  bool gone(Height complete, const std::vector<bool>& connected) const;
+
   bool waiting() const { return asked_.has_value(); }
   std::int64_t wake_at_ms() const { return wake_at_ms_; }  // 0: nothing to wait for
 
  private:
   struct Peer {
-    Height certified = 0;
+    Height certified = 0, first = 1;
     std::int64_t avoid_until_ms = 0;
   };
   struct Asked {

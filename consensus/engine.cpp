@@ -11,6 +11,7 @@ constexpr Height kBacklogExcused = limits::kWindowHeights / 2;  // so far behind
 constexpr Height kSyncBacklogMax = 4 * kSyncBlocksMax;          // synced blocks that wait for the apply lane
 constexpr std::size_t kForwardMax = 256;                        // overdue transactions handed to the primary again at a time
 constexpr std::size_t kRipeBatch_bytes = 512 * 1024;
+constexpr std::int64_t kOffersInterval_ms = 10'000;
 
 ReplicaConfig replica_config(const EngineConfig& config, const SigningContext& context, const Mempool& mempool) {
   return {context, config.self, config.genesis_timestamp, [&mempool](const Hash& id) { return mempool.recently_committed(id); },
@@ -47,6 +48,7 @@ Engine::Engine(EngineConfig config, Identify identify, Restored restored, Now no
                ReplicaStart{restored_log_, restored.applied, std::move(restored.certified), std::move(restored.uncertified)}, now),
       suspicion_(config_.request_timeout_ms, config_.view_change_timeout_ms, config_.timeout_cap_ms),
       block_sync_(peer_slots(), config_.self, config_.sync_patience_ms, config_.sync_timeout_ms),
+      snapshot_sync_(config_.snapshots, context_.members.size(), peer_slots(), config_.self),
       connected_(peer_slots(), false),
       peers_(peer_slots()),
       next_status_ms_(now.monotonic_ms),
@@ -92,6 +94,7 @@ Admission Engine::submit(Transaction transaction, Now now) {
 void Engine::peer_connected(MemberIndex peer, Now now) {
   AGIDDI_CHECK(peer < connected_.size() && peer != config_.self, "connections are to other members");
   connected_[peer] = true;
+  send_offers(peer);  // before the status, which shows how far ahead we are: so a joiner does not begin with blocks
   send_status(peer);
   if (!is_member() || peer >= context_.members.size()) send_notice(peer, now);
   if (const ViewChange* pending = replica_.pending_view_change()) send(peer, {*pending});
@@ -103,6 +106,7 @@ void Engine::peer_disconnected(MemberIndex peer, Now now) {
   connected_[peer] = false;
   peers_[peer].noticed = 0;
   block_sync_.peer_gone(peer);
+  snapshot_sync_.peer_gone(peer);
   work(now);
 }
 
@@ -219,7 +223,7 @@ void Engine::suspect(Now now) {
   SuspicionInput input;
   input.active = replica_.active();
   input.view_change_quorum = replica_.view_change_quorum();
-  input.excused = !has_quorum() || (block_sync_.waiting() && replica_.stable() > replica_.complete()) || replica_.stable() >= replica_.handed() + kBacklogExcused ||
+  input.excused = !has_quorum() || snapshot_sync_.active() || (block_sync_.waiting() && replica_.stable() > replica_.complete()) || replica_.stable() >= replica_.handed() + kBacklogExcused ||
                   replica_.handed() >= replica_.executed_height() + kBacklogExcused || replica_.window_full();
   input.primary_reachable = connected_[replica_.primary()];
   input.held = mempool_.size();
@@ -233,6 +237,8 @@ void Engine::suspect(Now now) {
 }
 
 void Engine::sync(Now now) {
+  sync_snapshot(now);
+  if (snapshot_sync_.active()) return;
   if (replica_.handed() >= replica_.executed_height() + kSyncBacklogMax || replica_.executed_height() < resume_sync_at_) return;
   if (next_ && replica_.complete() + 1 >= next_->from_height) return;   // the next epoch's blocks are for its Replica
   if (auto request = block_sync_.next(replica_.complete(), std::max(replica_.stable(), noticed()), connected_, now.monotonic_ms)) {
@@ -246,6 +252,10 @@ void Engine::periodic(Now now) {
   notice_all(now);
   if (!is_member()) return;
   send_status(std::nullopt);
+  if (now.monotonic_ms >= next_offers_ms_) {
+    next_offers_ms_ = now.monotonic_ms + kOffersInterval_ms;
+    send_offers(std::nullopt);
+  }
   if (const ViewChange* pending = replica_.pending_view_change()) send(std::nullopt, {*pending});
   if (replica_.active() && !replica_.is_primary()) {
     send_transactions(replica_.primary(), mempool_.take_overdue(now.monotonic_ms - config_.request_timeout_ms / 3, kForwardMax));
@@ -257,6 +267,7 @@ std::int64_t Engine::next_wake(Now now) const {
   const auto consider = [&](std::int64_t at) { wake = at > 0 ? std::min(wake, at) : wake; };
   consider(suspicion_.wake_at_ms());
   consider(block_sync_.wake_at_ms());
+  consider(snapshot_sync_.wake_at_ms());
   for (const auto& [height, wanted] : wanted_) consider(wanted.next_fetch_ms);
   if (replica_.is_primary() && replica_.active()) {
     if (const auto oldest = mempool_.oldest_waiting_ms(); oldest && replica_.uncommitted_proposals() < config_.pipeline_max) {
@@ -280,7 +291,7 @@ EngineStatus Engine::status() const {
   out.view = replica_.view();
   out.primary = replica_.primary();
   out.in_view_change = !replica_.active();
-  out.syncing = (block_sync_.waiting() && replica_.stable() > replica_.complete()) || replica_.stable() >= replica_.handed() + kBacklogExcused || far_behind();
+  out.syncing = snapshot_sync_.active() || (block_sync_.waiting() && replica_.stable() > replica_.complete()) || replica_.stable() >= replica_.handed() + kBacklogExcused || far_behind();
   out.has_quorum = has_quorum();
   out.executed = replica_.executed_height();
   out.certified = std::min(replica_.complete(), replica_.executed_height());
@@ -292,11 +303,17 @@ EngineStatus Engine::status() const {
   out.epoch = epoch();
   out.is_member = is_member();
   if (next_) out.epoch_ends = next_->from_height - 1;
+  out.snapshot = snapshot_sync_.progress();
+  out.snapshot_liars = snapshot_sync_.liars();
+  for (const SnapshotAttestation& own : own_offers_.attestations) {
+    if (snapshot_sync_.attested(own.height, own.id, true)) out.snapshot_attested = std::max(out.snapshot_attested, own.height);
+    if (snapshot_sync_.contradicted(own.height, own.id)) out.snapshot_contradicted = own.height;
+  }
   return out;
 }
 
 std::size_t Engine::memory_bytes() const {
-  std::size_t bytes = replica_.memory_bytes() + mempool_.bytes() + late_bytes_;
+  std::size_t bytes = replica_.memory_bytes() + mempool_.bytes() + late_bytes_ + snapshot_sync_.memory_bytes();
   for (const auto& [id, body] : body_index_) bytes += weight(*body.transaction);
   for (const auto& [id, body] : spare_bodies_) bytes += weight(*body);
   for (const auto& [height, wanted] : wanted_) bytes += (wanted.batch.transactions.size() + 2 * wanted.missing.size()) * sizeof(Hash);

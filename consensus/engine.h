@@ -24,6 +24,7 @@
 #include "consensus/mempool.h"
 #include "consensus/replica.h"
 #include "consensus/signing.h"
+#include "consensus/snapshot_sync.h"
 #include "consensus/suspicion.h"
 
 namespace agiddi::consensus {
@@ -55,6 +56,8 @@ struct EngineConfig {
   std::int64_t sync_patience_ms = 300;              // behind a certified height for so long: ask for blocks
   std::int64_t sync_timeout_ms = 2000;
   std::int64_t stuck_help_ms = 10'000;              // a member that waits alone for a view is followed after this
+  SnapshotSyncConfig snapshots;
+  bool join_by_blocks = false;                      // however far behind: a snapshot only when nobody has the next block any more
   MempoolLimits mempool;
   TestFaults test_faults;                           // planted bugs that prove the simulator's checkers; never set by the daemon
 };
@@ -98,6 +101,12 @@ struct ReadRequest {
   Height from = 0, to = 0;
 };
 
+// A peer asks for a part of a snapshot: answer with snapshot_read() (data empty when it is not here).
+struct SnapshotRead {
+  MemberIndex peer = 0;
+  SnapshotRequest request;
+};
+
 struct Output {
   std::optional<std::string> fatal;
   bool epoch_begun = false;                         // announce the connections again, with peer_connected()
@@ -106,6 +115,8 @@ struct Output {
   std::vector<CommittedBatch> execute;
   std::vector<CertifiedBlock> certified;
   std::vector<ReadRequest> reads;
+  std::vector<SnapshotRead> snapshot_reads;
+  std::vector<SnapshotStep> snapshot_steps;         // of a download, in this order; see SnapshotSync
   std::int64_t wake_at_ms = 0;                      // monotonic: call tick() then, or earlier
 };
 
@@ -119,6 +130,10 @@ struct EngineStatus {
   std::size_t mempool_transactions = 0, mempool_bytes = 0;
   std::size_t in_flight = 0;                        // heights above the last committed that have a batch
   std::vector<bool> connected;                      // by member; itself true
+  std::optional<SnapshotProgress> snapshot;         // a download under way, or whole and not installed yet
+  Height snapshot_attested = 0;                     // the highest own snapshot that f + 1 members attest, this one counted
+  std::optional<Height> snapshot_contradicted;      // an own snapshot that f + 1 others attest differently: the state here is wrong
+  std::size_t snapshot_liars = 0;                   // members that sent parts that do not hold
   std::uint64_t epoch = 0;
   bool is_member = true;
   std::optional<Height> epoch_ends;                 // the last height of this epoch, when the next set is decided
@@ -129,6 +144,8 @@ struct EngineCounters {
   std::uint64_t batches_committed = 0, transactions_committed = 0, bodies_fetched = 0, blocks_synced = 0, retransmitted = 0;
   std::uint64_t frames_of_other_epochs = 0;
 };
+
+inline constexpr std::size_t kServedToPeerMax_bytes = 64 * 1024 * 1024;  // in a second
 
 class Engine {
  public:
@@ -152,6 +169,12 @@ class Engine {
   void executed(const BlockHeader& header, Now now, const std::optional<MemberEpoch>& next = std::nullopt);
   void blocks_read(MemberIndex peer, Height from, std::vector<SyncBlock> blocks, Now now);
   void heartbeat_wanted(bool wanted, Now now);
+  // What this member can serve: its latest snapshots, the highest first (at most kSnapshotOffersMax are of use), and its first block.
+  void snapshots_here(std::vector<std::pair<Height, Hash>> snapshots, Height first_block, Now now);
+  void snapshot_read(MemberIndex peer, SnapshotPart part, Now now);
+  // Answers to Output::snapshot_steps: the chunks that are here already; and that a finished one does not hold. One that holds is installed by a restart.
+  void snapshot_begun(const Hash& id, const std::set<Hash>& here, Now now);
+  void snapshot_failed(const Hash& id, Now now);
 
   Output take_output();
   EngineStatus status() const;
@@ -176,6 +199,9 @@ class Engine {
   Result<void> on(MemberIndex peer, const MemberStatus& message, Now now);
   Result<void> on(MemberIndex peer, const SyncRequest& message, Now now);
   Result<void> on(MemberIndex peer, SyncResponse& message, Now now);
+  Result<void> on(MemberIndex peer, const SnapshotOffers& message, Now now);
+  Result<void> on(MemberIndex peer, const SnapshotRequest& message, Now now);
+  Result<void> on(MemberIndex peer, SnapshotPart& message, Now now);
   Result<void> on(MemberIndex peer, const Notice& message, Now now);
   Result<void> allowed(MemberIndex peer, const PeerFrame& frame) const;   // what needs no signature to be refused
   bool stale(const PeerFrame& frame) const;
@@ -187,6 +213,9 @@ class Engine {
   bool batch_is_ripe(Now now, std::size_t in_flight) const;
   void suspect(Now now);
   void sync(Now now);
+  void sync_snapshot(Now now);              // engine_snapshots.cpp
+  void sign_offers();
+  void send_offers(std::optional<MemberIndex> to);
   void periodic(Now now);
   bool has_quorum() const;
   std::int64_t next_wake(Now now) const;
@@ -244,6 +273,10 @@ class Engine {
   Replica replica_;
   Suspicion suspicion_;
   BlockSync block_sync_;
+  SnapshotSync snapshot_sync_;
+  std::vector<std::pair<Height, Hash>> own_snapshots_;
+  SnapshotOffers own_offers_;                                      // the same, signed in this epoch
+  std::int64_t next_offers_ms_ = 0;
   std::vector<bool> connected_;
 
   std::map<Height, Wanted> wanted_;

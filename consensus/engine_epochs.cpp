@@ -73,6 +73,8 @@ void Engine::begin_epoch(Now now) {
   suspicion_ = Suspicion(config_.request_timeout_ms, config_.view_change_timeout_ms, config_.timeout_cap_ms);
   suspicion_.view_entered(now.monotonic_ms);
   block_sync_ = BlockSync(peer_slots(), config_.self, config_.sync_patience_ms, config_.sync_timeout_ms);
+  snapshot_sync_ = SnapshotSync(config_.snapshots, context_.members.size(), peer_slots(), config_.self);
+  sign_offers();
   connected_.assign(peer_slots(), false);
   if (is_member()) connected_[config_.self] = true;
   peers_.assign(peer_slots(), Peer{});

@@ -10,7 +10,6 @@ namespace agiddi::consensus {
 namespace {
 
 constexpr std::size_t kFrameChunk_bytes = 4 * 1024 * 1024;
-constexpr std::size_t kServedMax_bytes = 64 * 1024 * 1024;   // to one peer in a second
 constexpr std::int64_t kResendAge_ms = 250;                  // younger votes are probably under way
 constexpr std::int64_t kHelpMax_ms = 600'000;
 
@@ -18,11 +17,12 @@ auto refuse(std::string detail) { return fail(Status::invalid, std::move(detail)
 
 }  // namespace
 
-// Own votes come from their sender; PrePrepares and NewViews may be passed on by anyone. Blocks and hints are all that goes from and to nodes
-// that are no members.
+// Own votes come from their sender; PrePrepares and NewViews may be passed on by anyone. Blocks, snapshots and hints are all that goes from
+// and to nodes that are no members.
 Result<void> Engine::allowed(MemberIndex peer, const PeerFrame& frame) const {
   const bool for_all = std::holds_alternative<SyncRequest>(frame.content) || std::holds_alternative<SyncResponse>(frame.content) ||
-                       std::holds_alternative<Notice>(frame.content);
+                       std::holds_alternative<Notice>(frame.content) || std::holds_alternative<SnapshotOffers>(frame.content) ||
+                       std::holds_alternative<SnapshotRequest>(frame.content) || std::holds_alternative<SnapshotPart>(frame.content);
   if (!for_all && (peer >= context_.members.size() || !is_member())) return refuse("a message between members, from or to a node that is none");
   const auto from_peer = [&](MemberIndex sender) -> Result<void> {
     if (sender == peer) return {};
@@ -32,6 +32,9 @@ Result<void> Engine::allowed(MemberIndex peer, const PeerFrame& frame) const {
   if (const auto* vote = std::get_if<HeaderVote>(&frame.content)) return from_peer(vote->sender);
   if (const auto* message = std::get_if<ViewChange>(&frame.content)) return from_peer(message->sender);
   if (const auto* message = std::get_if<MemberStatus>(&frame.content)) return from_peer(message->sender);
+  if (const auto* message = std::get_if<SnapshotOffers>(&frame.content); message != nullptr && !message->attestations.empty()) {
+    return from_peer(message->attestations.front().sender);
+  }
   if (const auto* answer = std::get_if<SyncResponse>(&frame.content); answer != nullptr && !block_sync_.expects(peer, answer->from)) {
     return refuse("blocks that nobody asked for");
   }
@@ -84,7 +87,7 @@ bool Engine::within_budget(MemberIndex peer, std::size_t bytes, Now now) {
     account.budget_since_ms = now.monotonic_ms;
     account.served_bytes = 0;
   }
-  if (account.served_bytes > kServedMax_bytes) return false;
+  if (account.served_bytes > kServedToPeerMax_bytes) return false;
   account.served_bytes += bytes;
   return true;
 }
@@ -152,7 +155,8 @@ void Engine::help_stuck(const MemberStatus& message, Now now) {
 
 Result<void> Engine::on(MemberIndex peer, const SyncRequest& message, Now now) {
   if (!within_budget(peer, kSyncAnswerMax_bytes / 2, now)) return refuse("a peer asks for more than it may in a second");
-  if (message.from > replica_.executed_height()) {
+  if (message.from < own_offers_.first_block) send_offers(peer);  // it cannot know that these blocks were pruned here
+  if (message.from > replica_.executed_height() || message.from < own_offers_.first_block) {
     send(peer, {SyncResponse{message.from, {}}});
     return {};
   }

@@ -110,6 +110,29 @@ struct Encoder {
       for (const Transaction& transaction : block.transactions) one.add_transactions(encode_transaction(transaction));
     }
   }
+  void operator()(const SnapshotOffers& m) const {
+    auto& record = *out.mutable_snapshot_offers();
+    record.set_first_block(m.first_block);
+    for (const SnapshotAttestation& attestation : m.attestations) {
+      auto& one = *record.add_attestations();
+      one.set_height(attestation.height);
+      one.set_id(Bytes(attestation.id.view()));
+      one.set_sender(attestation.sender);
+      one.set_signature(Bytes(view(attestation.signature)));
+    }
+  }
+  void operator()(const SnapshotRequest& m) const {
+    out.mutable_snapshot_request()->set_id(Bytes(m.id.view()));
+    out.mutable_snapshot_request()->set_part(m.part);
+  }
+  void operator()(const SnapshotPart& m) const {
+    auto& record = *out.mutable_snapshot_part();
+    record.set_id(Bytes(m.id.view()));
+    record.set_part(m.part);
+    record.set_data(m.data);
+    record.set_busy(m.busy);
+    if (m.part == 0 && !m.data.empty()) record.set_certificate(encode_certificate(m.certificate));
+  }
   void operator()(const Notice& m) const { out.mutable_notice()->set_certified(m.certified); }
 };
 
@@ -269,6 +292,37 @@ struct Decoder {
     }
     return true;
   }
+  bool offers(const records::PeerSnapshotOffers& in, SnapshotOffers& out) {
+    if (static_cast<std::size_t>(in.attestations_size()) > kSnapshotOffersMax) return refuse("too many snapshots in a frame");
+    if (in.first_block() == 0) return refuse("a first block of height 0");
+    out.first_block = in.first_block();
+    for (const auto& one : in.attestations()) {
+      SnapshotAttestation& added = out.attestations.emplace_back();
+      added.height = one.height();
+      if (added.height == 0) return refuse("a snapshot of height 0");
+      if (!hash(one.id(), added.id) || !sender(one.sender(), added.sender) || !signature(one.signature(), added.signature)) return false;
+    }
+    return true;
+  }
+  bool snapshot_request(const records::PeerSnapshotRequest& in, SnapshotRequest& out) {
+    if (in.part() > limits::kSnapshotChunksMax) return refuse("a request for a part that no snapshot has");
+    out.part = in.part();
+    return hash(in.id(), out.id);
+  }
+  bool snapshot_part(const records::PeerSnapshotPart& in, SnapshotPart& out) {
+    if (in.part() > limits::kSnapshotChunksMax) return refuse("a part that no snapshot has");
+    if (in.data().size() > limits::kSnapshotChunkMax_bytes) return refuse("a part of a snapshot that is too large");
+    if (in.busy() && !in.data().empty()) return refuse("a part of a snapshot that says two things");
+    out.part = in.part();
+    out.data = in.data();
+    out.busy = in.busy();
+    if (out.part == 0 && !out.data.empty()) {
+      auto certificate = decode_certificate(in.certificate());
+      if (!certificate || certificate->signatures.size() > members) return refuse("a certificate that cannot be read");
+      out.certificate = std::move(*certificate);
+    }
+    return hash(in.id(), out.id);
+  }
   bool frame(const records::PeerFrame& in, PeerFrame& out) {
     using Kind = records::PeerFrame::ContentCase;
     out.epoch = in.epoch();
@@ -289,6 +343,9 @@ struct Decoder {
         out.content = SyncRequest{in.sync_request().from(), in.sync_request().to()};
         return (in.sync_request().from() > 0 && in.sync_request().from() <= in.sync_request().to()) || refuse("a request for no block");
       case Kind::kSyncResponse: return sync_response(in.sync_response(), out.content.emplace<SyncResponse>());
+      case Kind::kSnapshotOffers: return offers(in.snapshot_offers(), out.content.emplace<SnapshotOffers>());
+      case Kind::kSnapshotRequest: return snapshot_request(in.snapshot_request(), out.content.emplace<SnapshotRequest>());
+      case Kind::kSnapshotPart: return snapshot_part(in.snapshot_part(), out.content.emplace<SnapshotPart>());
       case Kind::kNotice:
         out.content = Notice{in.notice().certified()};
         return true;

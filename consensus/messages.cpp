@@ -37,6 +37,15 @@ struct Describer {
   std::string operator()(const SyncResponse& m) const {
     return "SyncResponse " + std::to_string(m.from) + " x" + std::to_string(m.blocks.size());
   }
+  std::string operator()(const SnapshotOffers& m) const {
+    std::string text = "SnapshotOffers from block " + std::to_string(m.first_block);
+    for (const SnapshotAttestation& one : m.attestations) text += " h" + std::to_string(one.height) + " " + short_hash(one.id) + by(one.sender);
+    return text;
+  }
+  std::string operator()(const SnapshotRequest& m) const { return "SnapshotRequest " + short_hash(m.id) + " part " + std::to_string(m.part); }
+  std::string operator()(const SnapshotPart& m) const {
+    return "SnapshotPart " + short_hash(m.id) + " part " + std::to_string(m.part) + (m.busy ? " busy" : " " + std::to_string(m.data.size()) + " bytes");
+  }
   std::string operator()(const Notice& m) const { return "Notice " + std::to_string(m.certified); }
 };
 
@@ -45,7 +54,8 @@ struct Describer {
 bool is_epoch_bound(const PeerFrame& frame) {
   return !std::holds_alternative<Transactions>(frame.content) && !std::holds_alternative<FetchTransactions>(frame.content) &&
          !std::holds_alternative<SyncRequest>(frame.content) && !std::holds_alternative<SyncResponse>(frame.content) &&
-         !std::holds_alternative<Notice>(frame.content);
+         !std::holds_alternative<Notice>(frame.content) && !std::holds_alternative<SnapshotRequest>(frame.content) &&
+         !std::holds_alternative<SnapshotPart>(frame.content);
 }
 
 std::string describe(const PeerFrame& frame) { return std::visit(Describer{}, frame.content); }

@@ -11,6 +11,7 @@
 
 #include "protocol/block.h"
 #include "protocol/limits.h"
+#include "protocol/snapshot.h"
 
 namespace agiddi::consensus {
 
@@ -132,9 +133,31 @@ struct SyncResponse {                           // empty: "I cannot serve that"
 // What a node holds, for nodes of another epoch and from nodes that are no members. A hint: what it leads to is proven by certificates.
 struct Notice { Height certified = 0; };
 
+// "My ledger after this height has this snapshot": f + 1 of them include a correct member's.
+struct SnapshotAttestation {
+  Height height = 0;
+  Hash id;
+  MemberIndex sender = 0;
+  Signature signature{};
+};
+inline constexpr std::size_t kSnapshotOffersMax = 2;
+// What a member can serve: its latest snapshots, and the lowest height above 0 whose block it has. On connect, with each new snapshot, and every so often.
+struct SnapshotOffers {
+  Height first_block = 1;
+  std::vector<SnapshotAttestation> attestations;  // the sender's own, the highest first
+};
+struct SnapshotRequest { Hash id; std::uint32_t part = 0; };      // part 0 is the manifest, part k the chunk k - 1
+struct SnapshotPart {
+  Hash id;
+  std::uint32_t part = 0;
+  Bytes data;                                   // empty: "I do not have that", or with busy "ask again in a moment"
+  bool busy = false;
+  QuorumCertificate certificate;                // beside a manifest: of its header
+};
+
 struct PeerFrame {
   std::variant<Transactions, FetchTransactions, PrePrepare, Vote, HeaderVote, ViewChange, NewView, MemberStatus, SyncRequest,
-               SyncResponse, Notice> content;
+               SyncResponse, Notice, SnapshotOffers, SnapshotRequest, SnapshotPart> content;
   std::uint64_t epoch = 0;                      // of the sender; set when it is sent
 };
 

@@ -94,6 +94,12 @@ Bytes signing_bytes(const SigningContext& context, const MemberStatus& message) 
   return out;
 }
 
+Bytes signing_bytes(const SigningContext& context, const SnapshotAttestation& message) {
+  Bytes out = begin("agiddi/snapshot-attestation/1", context, 0, message.height, message.sender);
+  out += message.id.view();
+  return out;
+}
+
 Bytes signing_bytes(const SigningContext& context, const HeaderVote& message) {
   return header_vote_bytes(message.header, message.sender < context.members.size() ? context.members[message.sender].id : std::string());
 }

@@ -40,6 +40,7 @@ Bytes signing_bytes(const SigningContext& context, const Vote& vote);
 Bytes signing_bytes(const SigningContext& context, const ViewChange& message);    // covers heights, views and digests, not the batches beside them
 Bytes signing_bytes(const SigningContext& context, const NewView& message);
 Bytes signing_bytes(const SigningContext& context, const MemberStatus& message);
+Bytes signing_bytes(const SigningContext& context, const SnapshotAttestation& message);
 Bytes signing_bytes(const SigningContext& context, const HeaderVote& message);    // header_vote_bytes of the protocol floor
 
 }  // namespace agiddi::consensus

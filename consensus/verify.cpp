@@ -149,6 +149,27 @@ struct Verifier {
     return message.stable ? certified(*message.stable) : Result<void>{};
   }
 
+  Result<void> operator()(const SnapshotRequest&) const { return {}; }
+
+  Result<void> operator()(const SnapshotOffers& message) const {
+    for (std::size_t i = 0; i < message.attestations.size(); ++i) {
+      const SnapshotAttestation& one = message.attestations[i];
+      if (i > 0 && (one.height >= message.attestations[i - 1].height || one.sender != message.attestations[i - 1].sender)) {
+        return malformed("snapshots that are not in order");
+      }
+      if (auto ok = signature(one, "a snapshot's attestation"); !ok) return ok;
+    }
+    return {};
+  }
+
+  // Whether a part is what was asked for is SnapshotSync's to say: it knows the hashes.
+  Result<void> operator()(const SnapshotPart& message) const {
+    if (message.part != 0 || message.data.empty()) return {};
+    const auto manifest = decode_manifest(message.data);
+    if (!manifest) return malformed(manifest.error().detail);
+    return certified({manifest->header, message.certificate});
+  }
+
   Result<void> operator()(const SyncResponse& message) const {
     Height expected = message.from;
     for (const SyncBlock& block : message.blocks) {

@@ -1,8 +1,13 @@
+#include "ledger/check_store.h"
+
+#include <algorithm>
+#include <array>
 #include <map>
 
 #include "ledger/dictionary.h"
 #include "ledger/layout.h"
-#include "ledger/ledger.h"
+#include "ledger/state_digest.h"
+#include "protocol/block.h"
 
 namespace agiddi::ledger {
 namespace {
@@ -11,14 +16,20 @@ constexpr std::size_t kFindingsMax = 100;
 
 class Checker {
  public:
-  explicit Checker(const KvReader& reader) : reader_(reader) {}
+  Checker(const KvReader& reader, const TripleRules& rules) : reader_(reader), rules_(rules) {}
 
   std::vector<std::string> run() {
     height_ = layout::meta_number(reader_, layout::kHeight);
+    first_ = layout::first_block(reader_);
+    if (reader_.get(Column::meta, layout::kInstalling)) {
+      found("the installation of a snapshot is not finished: start the node, which finishes it");
+      return std::move(findings_);
+    }
     check_chain();
     check_state();
     check_triples();
     check_dictionary();
+    if (rules_.derive) check_derived();
     return std::move(findings_);
   }
 
@@ -28,28 +39,47 @@ class Checker {
     return findings_.size() < kFindingsMax;
   }
 
+  std::optional<BlockHeader> read_header(std::uint64_t height) {
+    const auto raw = reader_.get(Column::blocks, layout::key(layout::kHeader, height));
+    const std::string name = "block " + std::to_string(height);
+    if (!raw) {
+      found(name + " has no header");
+      return std::nullopt;
+    }
+    auto header = decode_header(*raw);
+    if (header && header->height == height) return std::move(*header);
+    found(name + " has a header that cannot be read");
+    return std::nullopt;
+  }
+
   void check_chain() {
+    if (const auto genesis = read_header(0)) check_body("block 0", *genesis);
     std::optional<BlockHeader> previous;
-    for (std::uint64_t h = 0; h <= height_; ++h) {
+    // Where the chain does not begin with block 1, the header below its first block is there only after a snapshot was installed.
+    const bool has_base = first_ == 1 || first_ == height_ + 1 || reader_.get(Column::blocks, layout::key(layout::kHeader, first_ - 1)).has_value();
+    if (has_base) previous = read_header(first_ - 1);
+    if (previous) last_ = previous;
+    for (std::uint64_t h = first_; h <= height_ && findings_.size() < kFindingsMax; ++h) {
       const std::string name = "block " + std::to_string(h);
-      const auto raw = reader_.get(Column::blocks, layout::key(layout::kHeader, h));
-      if (!raw) {
-        if (!found(name + " has no header")) return;
-        previous.reset();
-        continue;
+      auto header = read_header(h);
+      if (header) {
+        if (previous && header->previous_hash != previous->hash()) found(name + " does not continue block " + std::to_string(h - 1));
+        check_body(name, *header);
+        last_ = header;
       }
-      const auto header = decode_header(*raw);
-      if (!header || header->height != h) {
-        if (!found(name + " has a header that cannot be read")) return;
-        previous.reset();
-        continue;
-      }
-      if (previous && header->previous_hash != previous->hash()) found(name + " does not continue block " + std::to_string(h - 1));
-      check_body(name, *header);
-      previous = *header;
+      previous = std::move(header);
     }
     if (reader_.get(Column::blocks, layout::key(layout::kHeader, height_ + 1))) found("there is a block above the applied height");
-    if (previous) last_ = previous;
+    if (first_ > 2) {
+      std::size_t left = 0;
+      for (const char kind : {layout::kHeader, layout::kBatch, layout::kCertificate, layout::kReceipt, layout::kRepeated}) {
+        reader_.scan(Column::blocks, layout::key(kind, std::uint64_t{1}), layout::key(kind, first_ - 1), [&](BytesView, BytesView) {
+          ++left;
+          return true;
+        });
+      }
+      if (left > 0) found(std::to_string(left) + " records of blocks below the first block, " + std::to_string(first_) + ", were left behind");
+    }
   }
 
   void check_body(const std::string& name, const BlockHeader& header) {
@@ -61,9 +91,12 @@ class Checker {
     }
     std::vector<Bytes> ids, receipts;
     for (const Hash& id : batch->transactions) {
+      const auto repeated = reader_.get(Column::blocks, layout::repeated(header.height, static_cast<std::uint32_t>(ids.size())));
       ids.emplace_back(id.view());
       const auto stored = reader_.get(Column::transactions, layout::key(layout::kApplied, id.view()));
-      const auto transaction = stored && stored->size() > 12 ? decode_transaction(BytesView(*stored).substr(12)) : fail(Status::internal, "missing");
+      const auto transaction = repeated                         ? decode_transaction(*repeated)
+                               : stored && stored->size() > 12 ? decode_transaction(BytesView(*stored).substr(12))
+                                                               : fail(Status::internal, "missing");
       if (!transaction || transaction->id != id) found(name + " lacks the body of transaction " + id.hex());
     }
     const Bytes prefix = layout::key(layout::kReceipt, header.height);
@@ -150,14 +183,48 @@ class Checker {
     });
   }
 
+  // Every triple that the rules derive from the world state must be there, and every other one must belong to a record of the past.
+  void check_derived() {
+    std::vector<std::array<TermId, 3>> derived;
+    std::size_t missing = 0;
+    rules_.derive(reader_, [&](const Triple& triple) {
+      const std::array<TermId, 3> ids{lookup_term(reader_, nullptr, triple.subject), lookup_term(reader_, nullptr, triple.predicate),
+                                      lookup_term(reader_, nullptr, triple.object)};
+      if (std::find(ids.begin(), ids.end(), kNoTerm) != ids.end() || !reader_.get(Column::spo, layout::triple(ids[0], ids[1], ids[2]))) {
+        if (++missing == 1) found("a triple that the world state implies is not there, of subject " + triple.subject.value);
+      } else {
+        derived.push_back(ids);
+      }
+    });
+    if (missing > 1) found(std::to_string(missing) + " triples that the world state implies are not there");
+    std::sort(derived.begin(), derived.end());
+    TermId subject = kNoTerm;
+    bool record = false;
+    std::size_t surplus = 0;
+    reader_.scan(Column::spo, {}, {}, [&](BytesView key, BytesView) {
+      if (key.size() != 24) return true;  // a finding already
+      const std::array<TermId, 3> ids{read_u64_be(key), read_u64_be(key.substr(8)), read_u64_be(key.substr(16))};
+      if (std::binary_search(derived.begin(), derived.end(), ids)) return true;
+      if (ids[0] != subject) {
+        subject = ids[0];
+        const auto raw = reader_.get(Column::terms, layout::key(layout::kTermOfId, subject));
+        record = raw && rules_.is_record(decode_term(*raw));
+      }
+      if (!record && ++surplus == 1) found("there is a triple that nothing on the ledger implies");
+      return true;
+    });
+    if (surplus > 1) found(std::to_string(surplus) + " triples are there that nothing on the ledger implies");
+  }
+
   const KvReader& reader_;
-  std::uint64_t height_ = 0;
+  const TripleRules& rules_;
+  std::uint64_t height_ = 0, first_ = 1;
   std::optional<BlockHeader> last_;
   std::vector<std::string> findings_;
 };
 
 }  // namespace
 
-std::vector<std::string> check_store(const KvReader& reader) { return Checker(reader).run(); }
+std::vector<std::string> check_store(const KvReader& reader, const TripleRules& rules) { return Checker(reader, rules).run(); }
 
 }  // namespace agiddi::ledger

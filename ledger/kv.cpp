@@ -15,4 +15,17 @@ Bytes prefix_end(BytesView prefix) {
   return end;
 }
 
+void KvStore::erase_range(Column column, BytesView from, BytesView to) {
+  constexpr std::size_t kStep = 4096;
+  for (;;) {
+    KvBatch batch;
+    scan(column, from, to, [&](BytesView key, BytesView) {
+      batch.push_back({column, Bytes(key), std::nullopt});
+      return batch.size() < kStep;
+    });
+    if (batch.empty()) return;
+    write(batch, false);
+  }
+}
+
 }  // namespace agiddi::ledger

@@ -51,6 +51,10 @@ class KvStore : public KvReader {
  public:
   virtual void write(const KvBatch& batch, bool sync) = 0;  // with sync all earlier batches are on disk too, when it returns
   virtual std::shared_ptr<const KvReader> snapshot() const = 0;
+  // Erases keys in [from, to) (to empty: to the column's end). Not synced, and not atomic: a crash may leave some of them.
+  virtual void erase_range(Column column, BytesView from, BytesView to);
+  // Gives the disk space of erased keys back, until stop is set. Slow; other threads go on reading and writing.
+  virtual void reclaim(Column, BytesView /*from*/, BytesView /*to*/, std::atomic<bool>& /*stop*/) {}
   // Reads the files that no one may have read for long, at a gentle rate, and compares their checksums; one sentence that names the first
   // damaged one, nothing when there is none or `stopping` became true. A store in memory has no files.
   virtual std::optional<std::string> find_damage(const std::atomic<bool>& stopping) const {

@@ -1,6 +1,8 @@
 // Keys of every column, in one place; docs/FORMATS.md says the same in words. Internal to the ledger.
 #pragma once
 
+#include <algorithm>
+
 #include "ledger/kv.h"
 #include "ledger/term_id.h"
 
@@ -11,6 +13,8 @@ inline constexpr std::uint32_t kFormatVersion = 1;
 // meta
 inline constexpr BytesView kFormat = "format", kNetwork = "network", kHeight = "height", kCertified = "certified";
 inline constexpr BytesView kAccumulator = "accumulator", kNextTerm = "next-term", kTriples = "triples";
+inline constexpr BytesView kFirstBlock = "first-block";   // lowest height above 0 whose block is here; absent = 1
+inline constexpr BytesView kInstalling = "installing";     // id of the snapshot whose installation is under way
 inline constexpr BytesView kPredicatePrefix = "predicate/";  // then the id: number of triples with it
 
 inline Bytes u32(std::uint32_t value) {
@@ -45,13 +49,16 @@ inline Bytes triple(TermId a, TermId b, TermId c) {
 
 // blocks
 inline constexpr char kHeader = 'h', kBatch = 'b', kCertificate = 'c', kReceipt = 'r';
-inline Bytes receipt(std::uint64_t height, std::uint32_t index) {
-  Bytes raw = key(kReceipt, height);
+inline constexpr char kRepeated = 'x';  // the body of a transaction that an earlier block had already: so blocks do not need each other
+inline Bytes indexed(char kind, std::uint64_t height, std::uint32_t index) {
+  Bytes raw = key(kind, height);
   append_u32_be(raw, index);
   return raw;
 }
+inline Bytes receipt(std::uint64_t height, std::uint32_t index) { return indexed(kReceipt, height, index); }
+inline Bytes repeated(std::uint64_t height, std::uint32_t index) { return indexed(kRepeated, height, index); }
 // transactions
-inline constexpr char kApplied = 't', kPending = 'p';
+inline constexpr char kApplied = 't';
 // terms
 inline constexpr char kTermOfId = 'i', kIdOfTerm = 't';
 inline constexpr std::size_t kTermHash_bytes = 20;
@@ -61,5 +68,7 @@ inline std::uint64_t meta_number(const KvReader& reader, BytesView name) {
   const auto raw = reader.get(Column::meta, name);
   return raw && raw->size() == 8 ? read_u64_be(*raw) : 0;
 }
+
+inline std::uint64_t first_block(const KvReader& reader) { return std::max<std::uint64_t>(1, meta_number(reader, kFirstBlock)); }
 
 }  // namespace agiddi::ledger::layout

@@ -53,7 +53,8 @@ LedgerSnapshot::LedgerSnapshot(std::shared_ptr<const KvReader> reader, std::shar
     : reader_(std::move(reader)),
       triples_(make_triple_source(*reader_, std::move(cache))),
       height_(layout::meta_number(*reader_, layout::kHeight)),
-      certified_(layout::meta_number(*reader_, layout::kCertified)) {
+      certified_(layout::meta_number(*reader_, layout::kCertified)),
+      first_(layout::first_block(*reader_)) {
   auto header = read_header(*reader_, height_);
   AGIDDI_CHECK(header.has_value(), "the applied height has a header");
   header_ = *std::move(header);
@@ -73,6 +74,7 @@ std::optional<Batch> LedgerSnapshot::batch(std::uint64_t height) const {
 }
 
 std::optional<Block> LedgerSnapshot::block(std::uint64_t height) const {
+  if (pruned(height)) return std::nullopt;
   auto header = this->header(height);
   if (!header) return std::nullopt;
   Block block;
@@ -81,9 +83,14 @@ std::optional<Block> LedgerSnapshot::block(std::uint64_t height) const {
   AGIDDI_CHECK(batch.has_value(), "a block has a batch");
   block.batch = *std::move(batch);
   for (const Hash& id : block.batch.transactions) {
-    auto stored = read_transaction(*reader_, id);
-    AGIDDI_CHECK(stored.has_value(), "a block's transaction is stored");
-    block.transactions.push_back(std::move(stored->transaction));
+    const auto index = static_cast<std::uint32_t>(block.transactions.size());
+    if (auto stored = read_transaction(*reader_, id)) {
+      block.transactions.push_back(std::move(stored->transaction));
+      continue;
+    }
+    const auto repeated = reader_->get(Column::blocks, layout::repeated(height, index));
+    AGIDDI_CHECK(repeated.has_value(), "a block's transaction is stored");
+    block.transactions.push_back(must(decode_transaction(*repeated), "a stored transaction decodes"));
   }
   const Bytes prefix = layout::key(layout::kReceipt, height);
   reader_->scan(Column::blocks, prefix, prefix_end(prefix), [&](BytesView, BytesView value) {
@@ -154,6 +161,9 @@ Result<std::unique_ptr<Ledger>> Ledger::open(KvStore& store, const Genesis& gene
     return fail(Status::conflict, "the data folder belongs to network " + network.value_or("(none)") + ", and the genesis file is of network " +
                                       genesis.network + ": use this network's own data folder, or the other genesis file");
   }
+  if (store.get(Column::meta, layout::kInstalling)) {
+    return fail(Status::internal, "the installation of a snapshot into the data folder was interrupted: it must be finished or the folder emptied");
+  }
   const LedgerSnapshot snapshot(store.snapshot(), ledger->cache_);
   const auto stored_first = snapshot.header(0);
   if (!stored_first || stored_first->hash() != first.hash()) {
@@ -204,8 +214,9 @@ void Ledger::write(const BlockToApply& to_apply) {
     const Bytes key = layout::key(layout::kApplied, id.view());
     if (!store_.get(Column::transactions, key)) {
       batch.push_back({Column::transactions, key, layout::u64(height) + layout::u32(index) + encode_transaction(block.transactions[i])});
+    } else {
+      batch.push_back({Column::blocks, layout::repeated(height, index), encode_transaction(block.transactions[i])});
     }
-    batch.push_back({Column::transactions, layout::key(layout::kPending, id.view()), std::nullopt});
   }
   for (const auto& change : to_apply.changes) batch.push_back({Column::state, change.key, change.after});
   triples_.encode(to_apply.triples, batch);
@@ -230,34 +241,43 @@ void Ledger::store_certificate(std::uint64_t height, const QuorumCertificate& ce
   store_.write(batch, false);
 }
 
-void Ledger::store_pending(const std::vector<Transaction>& transactions, bool sync) {
+std::size_t Ledger::prune(std::uint64_t up_to, std::size_t blocks_max) {
+  const std::uint64_t first = layout::first_block(store_);
+  AGIDDI_CHECK(up_to < std::max<std::uint64_t>(1, layout::meta_number(store_, layout::kCertified)), "only certified blocks below the last one are pruned");
+  std::size_t count = 0;
   KvBatch batch;
-  for (const auto& transaction : transactions) {
-    batch.push_back({Column::transactions, layout::key(layout::kPending, transaction.id.view()), encode_transaction(transaction)});
+  for (std::uint64_t height = first; height <= up_to && count < blocks_max; ++height, ++count) {
+    const auto raw = store_.get(Column::blocks, layout::key(layout::kBatch, height));
+    AGIDDI_CHECK(raw.has_value(), "a block that was not pruned is here");
+    const auto ids = must(decode_batch(*raw), "a stored batch decodes").transactions;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const auto index = static_cast<std::uint32_t>(i);
+      const Bytes key = layout::key(layout::kApplied, ids[i].view());
+      const auto stored = store_.get(Column::transactions, key);
+      const bool here = stored && read_u64_be(*stored) == height && read_u32_be(BytesView(*stored).substr(8)) == index;
+      batch.push_back({here ? Column::transactions : Column::blocks, here ? key : layout::repeated(height, index), std::nullopt});
+      batch.push_back({Column::blocks, layout::receipt(height, index), std::nullopt});
+    }
+    for (const char kind : {layout::kHeader, layout::kBatch, layout::kCertificate}) {
+      batch.push_back({Column::blocks, layout::key(kind, height), std::nullopt});
+    }
   }
-  if (!batch.empty()) store_.write(batch, sync);
+  // After a snapshot was installed, the header and certificate that it stands on are of no more use when the blocks above them go.
+  if (count > 0 && first > 1) {
+    for (const char kind : {layout::kHeader, layout::kCertificate}) batch.push_back({Column::blocks, layout::key(kind, first - 1), std::nullopt});
+  }
+  if (count == 0) return 0;
+  batch.push_back({Column::meta, Bytes(layout::kFirstBlock), layout::u64(first + count)});
+  store_.write(batch, false);
+  return count;
 }
 
-std::optional<Transaction> Ledger::pending(const Hash& id) const {
-  const auto raw = store_.get(Column::transactions, layout::key(layout::kPending, id.view()));
-  if (!raw) return std::nullopt;
-  return must(decode_transaction(*raw), "a pending transaction decodes");
-}
-
-std::vector<Hash> Ledger::pending_ids() const {
-  std::vector<Hash> ids;
-  const Bytes prefix(1, layout::kPending);
-  store_.scan(Column::transactions, prefix, prefix_end(prefix), [&](BytesView key, BytesView) {
-    ids.push_back(must(Hash::from_bytes(key.substr(1)), "a pending key holds an id"));
-    return true;
-  });
-  return ids;
-}
-
-void Ledger::drop_pending(const std::vector<Hash>& ids) {
-  KvBatch batch;
-  for (const Hash& id : ids) batch.push_back({Column::transactions, layout::key(layout::kPending, id.view()), std::nullopt});
-  if (!batch.empty()) store_.write(batch, false);
+void Ledger::reclaim(std::atomic<bool>& stop) {
+  const std::uint64_t first = layout::first_block(store_);
+  for (const char kind : {layout::kHeader, layout::kBatch, layout::kCertificate, layout::kReceipt, layout::kRepeated}) {
+    store_.reclaim(Column::blocks, layout::key(kind, std::uint64_t{1}), layout::key(kind, first), stop);
+  }
+  store_.reclaim(Column::transactions, {}, {}, stop);
 }
 
 void Ledger::log_write(const std::vector<LogWrite>& writes, bool sync) {
@@ -275,15 +295,6 @@ std::vector<LogRecord> Ledger::log_read_all() const {
     return true;
   });
   return records;
-}
-
-void Ledger::log_truncate(std::uint64_t below_height) {
-  KvBatch batch;
-  store_.scan(Column::log, {}, layout::u64(below_height), [&](BytesView key, BytesView) {
-    batch.push_back({Column::log, Bytes(key), std::nullopt});
-    return true;
-  });
-  if (!batch.empty()) store_.write(batch, false);
 }
 
 std::optional<Bytes> Ledger::local_get(BytesView key) const { return store_.get(Column::local, key); }

@@ -6,6 +6,9 @@
 // Threads: apply() belongs to one thread (the apply lane). snapshot() and every other function may be called from any thread. A snapshot is
 // immutable, may be read by many threads, and must not outlive the store. A broken invariant (a gap in heights, a header that does
 // not continue the chain) aborts; damaged data found while reading aborts; a failed write or fsync aborts.
+//
+// A ledger need not hold all blocks: it may have begun with a snapshot (ledger/snapshot.h), and prune() drops the oldest. Genesis stays. What
+// execution decides never depends on which blocks are here.
 #pragma once
 
 #include <atomic>
@@ -47,7 +50,10 @@ class LedgerSnapshot {
   std::optional<Batch> batch(std::uint64_t height) const;
   std::optional<Block> block(std::uint64_t height) const;           // with bodies and receipts
   std::optional<QuorumCertificate> certificate(std::uint64_t height) const;
-  std::uint64_t certified_height() const { return certified_; }     // every block from 1 to it has a certificate; 0 = not even the first
+  std::uint64_t certified_height() const { return certified_; }     // every block from first_block() to it has a certificate; 0 = none
+  std::uint64_t first_block() const { return first_; }              // lowest height above 0 whose block is here: 1 with the whole chain
+  bool pruned(std::uint64_t height) const { return height > 0 && height < first_; }  // its block is not here any more, or never was
+  // Of the blocks that are here.
   std::optional<TransactionRecord> transaction(const Hash& id) const;
   bool has_transaction(const Hash& id) const;                       // cheaper
 
@@ -60,6 +66,7 @@ class LedgerSnapshot {
   std::unique_ptr<const TripleSource> triples_;
   std::uint64_t height_ = 0;
   std::uint64_t certified_ = 0;
+  std::uint64_t first_ = 1;
   BlockHeader header_;
   Hash header_hash_;
 };
@@ -79,7 +86,7 @@ struct GenesisState {
 };
 BlockHeader genesis_header(const Genesis& genesis, const Hash& state_digest);
 
-// One record of the consensus log. A record belongs to a height, and goes with log_truncate(); kLogKept = to none, kept until erased.
+// One record of the consensus log. A record belongs to a height, or to none (kLogKept).
 inline constexpr std::uint64_t kLogKept = UINT64_MAX;
 struct LogWrite {
   std::uint64_t height = kLogKept;
@@ -100,21 +107,20 @@ class Ledger {
   std::uint64_t height() const { return height_.load(std::memory_order_acquire); }
   std::shared_ptr<const LedgerSnapshot> snapshot() const;
 
-  // The next block. Returns when it is on disk. Pending bodies of its transactions are dropped with it.
+  // The next block. Returns when it is on disk.
   void apply(const BlockToApply& block);
   // Of a block that was applied; verified by the caller. One thread. Not synced: what is lost comes again from the peers.
   void store_certificate(std::uint64_t height, const QuorumCertificate& certificate);
 
-  // Bodies of transactions that a vote of ours promises, until a block has them. Listed at restart. Out of the way of transaction().
-  void store_pending(const std::vector<Transaction>& transactions, bool sync);
-  std::optional<Transaction> pending(const Hash& id) const;
-  std::vector<Hash> pending_ids() const;
-  void drop_pending(const std::vector<Hash>& ids);
+  // Drops the oldest blocks (with their certificates, receipts and transactions), the first of them first, up to a height, at most `blocks_max`
+  // of them: one atomic write, not synced. Gives how many; 0 = nothing left to drop. Only below certified_height(). Any one thread.
+  std::size_t prune(std::uint64_t up_to, std::size_t blocks_max);
+  // Gives the disk space of pruned blocks back, until stop is set. Slow: off the lanes that commit.
+  void reclaim(std::atomic<bool>& stop);
 
   // The consensus log: one atomic write; with sync everything written before it, by whomever, is on disk too when it returns.
   void log_write(const std::vector<LogWrite>& writes, bool sync);
   std::vector<LogRecord> log_read_all() const;              // by height, then key
-  void log_truncate(std::uint64_t below_height);            // drops records of heights < below_height
 
   // This node's own notes (meters, sessions), never on the ledger. Not synced: they survive the death of the process (kill -9), but
   // a power loss may take the latest ones, up to the next synced write of anything.
@@ -127,7 +133,6 @@ class Ledger {
   Ledger(KvStore& store, std::string network);
   void write(const BlockToApply& block);  // one synced batch
 
-
   KvStore& store_;
   std::shared_ptr<TermCache> cache_;
   TripleWriter triples_;
@@ -135,9 +140,5 @@ class Ledger {
   Hash last_hash_;
   std::string network_;
 };
-
-// Reads the whole store and compares everything that can be derived: header chain, roots, receipts, state digest, the three triple
-// indexes with each other and with their counters. One sentence for each finding, at most 100; empty = sound. For `--check-store`.
-std::vector<std::string> check_store(const KvReader& reader);
 
 }  // namespace agiddi::ledger

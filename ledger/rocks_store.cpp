@@ -9,6 +9,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/sst_file_reader.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/table_properties_collectors.h>
 #include <rocksdb/write_batch.h>
 #include <unistd.h>
 
@@ -26,6 +27,8 @@ namespace {
 
 constexpr std::uint64_t kLogTotal_bytes = 512u << 20;
 constexpr int kOpenFilesMax = 512;
+constexpr std::size_t kErasedWindow_keys = 4096, kErasedTrigger_keys = 2048;  // a file with so many erased in a row is compacted
+const Bytes kAboveAllKeys(64, '\xff');                                         // our keys begin with letters, heights or term ids
 constexpr std::uint64_t kScrubSlice_bytes = 1u << 20;              // about 100 MB a second at most
 constexpr auto kScrubRest = std::chrono::milliseconds(10);
 
@@ -129,6 +132,18 @@ class RocksStore final : public KvStore {
     must(database_->db->Write(options, &rocks), "writing");
   }
   std::shared_ptr<const KvReader> snapshot() const override { return std::make_shared<RocksSnapshot>(database_); }
+  void erase_range(Column column, BytesView from, BytesView to) override {
+    const Bytes begin(from), end = to.empty() ? kAboveAllKeys : Bytes(to);
+    must(database_->db->DeleteRange(rocksdb::WriteOptions(), database_->column(column), slice(begin), slice(end)), "erasing a range");
+  }
+  void reclaim(Column column, BytesView from, BytesView to, std::atomic<bool>& stop) override {
+    const rocksdb::Slice begin = slice(from), end = slice(to);
+    rocksdb::CompactRangeOptions options;
+    options.exclusive_manual_compaction = false;
+    options.canceled = &stop;
+    const auto status = database_->db->CompactRange(options, database_->column(column), from.empty() ? nullptr : &begin, to.empty() ? nullptr : &end);
+    if (!status.IsIncomplete()) must(status, "compacting");
+  }
 
   // Table files only: the log was checked when the store was opened, and is read again only then.
   std::optional<std::string> find_damage(const std::atomic<bool>& stopping) const override {
@@ -187,6 +202,10 @@ rocksdb::ColumnFamilyOptions column_options(Column column, const std::shared_ptr
   options.write_buffer_size = std::max<std::size_t>(memory.write_buffers_bytes / 4, 1u << 20);
   options.level_compaction_dynamic_level_bytes = true;
   options.compression = rocksdb::kLZ4Compression;
+  if (column == Column::blocks || column == Column::transactions) {  // pruned: erased keys must not keep their space
+    options.table_properties_collector_factories.push_back(
+        rocksdb::NewCompactOnDeletionCollectorFactory(kErasedWindow_keys, kErasedTrigger_keys));
+  }
   return options;
 }
 

@@ -71,8 +71,8 @@ std::string ChainDriver::EpochView::name_of(const PublicKey& key) const {
   return found == peers.end() ? did_from_key(key) : found->name;
 }
 
-ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, const std::string& own_id, ledger::Ledger& ledger, const ConsensusConfig& config,
-                         boost::asio::io_context& io, Metrics& metrics)
+ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger, const NodeConfig& config, boost::asio::io_context& io,
+                         Metrics& metrics, std::function<void()> restart)
     : keys_(std::move(keys)),
       ledger_(ledger),
       refused_frames_(metrics.counter("agiddi_peer_frames_refused_total", "Frames from peers that were malformed or not authentic.")),
@@ -93,6 +93,19 @@ ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, const std::string& own_
                            network_.connected(peer) ? engine_->peer_connected(*index, clocks()) : engine_->peer_disconnected(*index, clocks());
                          });
                        }}),
+      snapshots_(ledger, snapshot_folder_of(config.data_folder), config.ledger, metrics,
+                 Snapshots::Hooks{
+                     [this](std::vector<std::pair<std::uint64_t, Hash>> list, std::uint64_t first_block) {
+                       core_.post_always([this, list = std::move(list), first_block]() mutable {
+                         engine_->snapshots_here(std::move(list), first_block, clocks());
+                       });
+                       refresh_snapshot();
+                     },
+                     [this](const Hash& id, std::set<Hash> chunks) {
+                       core_.post_always([this, id, chunks = std::move(chunks)] { engine_->snapshot_begun(id, chunks, clocks()); });
+                     },
+                     [this](const Hash& id) { core_.post_always([this, id] { engine_->snapshot_failed(id, clocks()); }); },
+                     std::move(restart)}),
       verify_("verify", kVerifyQueue, 2),
       core_("core", kCoreQueue, 1, [this] { flush(); }),
       apply_("apply", kApplyQueue) {
@@ -100,12 +113,15 @@ ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, const std::string& own_
   engine.network = keys_->genesis().network;
   engine.epochs = epochs();
   engine.genesis_timestamp = keys_->genesis().created;
-  engine.request_timeout_ms = config.request_timeout_ms;
-  engine.heartbeat_interval_ms = config.heartbeat_ms;
+  engine.request_timeout_ms = config.consensus.request_timeout_ms;
+  engine.heartbeat_interval_ms = config.consensus.heartbeat_ms;
+  engine.snapshots.behind_min = config.ledger.snapshot_behind;
+  engine.join_by_blocks = config.ledger.join_by_blocks;
   engine_ = std::make_unique<consensus::Engine>(std::move(engine), [this](const MemberSet& members) { return identify(members); }, restored(), clocks());
   engine_->heartbeat_wanted(subservices::heartbeat_wanted(*snapshot()), clocks());
 
   const MemberSet& members = engine_->signing_context().members;
+  const std::string& own_id = config.id;
   self_ = Member{own_id, keys_->key()->public_key(), {}, ""};
   if (const auto place = keys_->place(members)) {
     self_ = members[place->index];
@@ -149,7 +165,7 @@ consensus::Restored ChainDriver::restored() const {
   if (certified > 0) restored.certified = consensus::CertifiedHeader{*view->header(certified), *view->certificate(certified)};
   for (std::uint64_t height = certified + 1; height <= restored.applied; ++height) restored.uncertified.push_back(*view->header(height));
   const std::size_t wanted = consensus::MempoolLimits{}.remembered;
-  for (std::uint64_t height = restored.applied; height > 0 && restored.recent_transactions.size() < wanted && restored.applied - height < kRecentBlocksMax; --height) {
+  for (std::uint64_t height = restored.applied; height > 0 && restored.recent_transactions.size() < wanted && restored.applied - height < kRecentBlocksMax && !view->pruned(height); --height) {
     const std::vector<Hash> ids = view->batch(height)->transactions;
     restored.recent_transactions.insert(restored.recent_transactions.end(), ids.rbegin(), ids.rend());
   }
@@ -166,6 +182,7 @@ Result<void> ChainDriver::start(const Endpoint& peer_listen, PeerAddresses peer_
   refresh_epoch_view();   // the core lane has nothing to do yet
   if (auto listening = network_.start(peer_listen); !listening) return listening;
   core_.post_always([] {});  // the first flush: what the restored Engine has to say
+  snapshots_.start();
   arm_timer();
   return {};
 }
@@ -173,6 +190,7 @@ Result<void> ChainDriver::start(const Endpoint& peer_listen, PeerAddresses peer_
 void ChainDriver::stop() {
   if (stopping_.exchange(true)) return;
   network_.stop();
+  snapshots_.stop();
   verify_.stop();
   core_.stop();
   apply_.stop();
@@ -323,6 +341,11 @@ bool ChainDriver::verify_transactions(consensus::PeerFrame& frame) const {
 void ChainDriver::flush() {
   take_output();
   const consensus::EngineStatus status = engine_->status();
+  if (const std::uint64_t certified = snapshot()->certified_height(); certified != seen_certified_) {
+    seen_certified_ = certified;
+    snapshots_.certified(certified, status.snapshot_attested);
+  }
+  watch_snapshots(status);
   if (status.in_view_change != was_in_view_change_) {
     was_in_view_change_ = status.in_view_change;
     log_info(status.in_view_change ? "view change begins" : "view entered", {{"view", status.view}, {"primary", epoch_->context.members[status.primary].id}});
@@ -358,6 +381,7 @@ void ChainDriver::take_output() {
         auto certificate = view->certificate(height);
         if (!certificate) break;
         auto block = view->block(height);
+        if (!block) break;
         for (const Transaction& transaction : block->transactions) bytes += transaction.body.size();
         blocks.push_back({std::move(block->header), std::move(*certificate), std::move(block->batch), std::move(block->transactions)});
       }
@@ -366,6 +390,17 @@ void ChainDriver::take_output() {
       });
     });
   }
+  for (const consensus::SnapshotRead& read : output.snapshot_reads) {
+    const auto asker = key_at(read.peer, engine_->epoch());
+    if (!asker) continue;
+    const bool queued = verify_.post([this, request = read.request, asker = *asker] {
+      core_.post_always([this, asker, part = snapshots_.read(request)]() mutable {
+        if (const auto peer = index_of(asker)) engine_->snapshot_read(*peer, std::move(part), clocks());
+      });
+    });
+    if (!queued) engine_->snapshot_read(read.peer, {read.request.id, read.request.part, {}, true, {}}, clocks());
+  }
+  for (consensus::SnapshotStep& step : output.snapshot_steps) snapshots_.take(std::move(step));
   if (output.epoch_begun) {
     for (const Peer& peer : epoch_->peers) {
       const auto index = index_of(peer.key);
@@ -479,6 +514,18 @@ void ChainDriver::refresh_epoch_view() {
   network_.set_peers(*keys_->key(), self_.id, epoch_->peers);
 }
 
+void ChainDriver::watch_snapshots(const consensus::EngineStatus& status) {
+  if (status.snapshot_liars > known_liars_) {
+    log_warn("a member sent parts of a snapshot that do not hold, and is not asked for snapshots again", {{"members", status.snapshot_liars}});
+  }
+  known_liars_ = status.snapshot_liars;
+  if (status.snapshot_contradicted && status.snapshot_contradicted != known_contradiction_) {
+    log_error("the other members agree on another snapshot than this node's: its triples or its dictionary are damaged; empty the data folder and let it join again",
+              {{"height", *status.snapshot_contradicted}});
+  }
+  known_contradiction_ = status.snapshot_contradicted;
+}
+
 // Blocks come from the apply lane and certificates from the core lane: whoever is late must not take the other's work back.
 void ChainDriver::refresh_snapshot() {
   const auto fresh = ledger_.snapshot();
@@ -496,6 +543,7 @@ void ChainDriver::apply(consensus::CommittedBatch batch) {
   }
   ledger_.apply(executed.apply);
   refresh_snapshot();
+  snapshots_.applied(snapshot());
 
   std::vector<std::pair<Hash, Outcome>> outcomes;
   for (const Receipt& receipt : executed.apply.block.receipts) outcomes.emplace_back(receipt.transaction, Outcome{header.height, header.timestamp, receipt});

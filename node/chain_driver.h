@@ -2,6 +2,7 @@
 //
 // verify lane: decodes peer frames and checks every signature. core lane: the Engine alone lives there; what its outputs promise is written and
 // synced before anything is sent. apply lane: executes batches, writes blocks, tells the listeners. Values move between the lanes.
+// Snapshots and pruning have a lane of their own (node/snapshots.h).
 // A replica that finds itself wrong about the chain (fatal output, a block that does not reproduce its certified header) logs why and aborts.
 #pragma once
 
@@ -16,6 +17,7 @@
 #include "node/metrics.h"
 #include "node/node_keys.h"
 #include "node/peer/peer_network.h"
+#include "node/snapshots.h"
 #include "subservices/executor.h"
 
 namespace agiddi::node {
@@ -23,14 +25,15 @@ namespace agiddi::node {
 class ChainDriver final : public Chain {
  public:
   // The ledger, the io_context and the metrics must outlive the driver.
-  // own_id: what governance will call a node that is no member yet.
-  ChainDriver(std::unique_ptr<NodeKeys> keys, const std::string& own_id, ledger::Ledger& ledger, const ConsensusConfig& config, boost::asio::io_context& io,
-              Metrics& metrics);
+  // restart: a snapshot was fetched, and a new start installs it; called once, from an internal lane.
+  ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger, const NodeConfig& config, boost::asio::io_context& io, Metrics& metrics,
+              std::function<void()> restart);
   ~ChainDriver() override;
 
   Result<void> start(const Endpoint& peer_listen, PeerAddresses peer_addresses);
   void stop();  // afterwards every waiting submit has been answered with unavailable
 
+  consensus::EngineStatus engine_status() const { return published_.load()->engine; }
   const subservices::Executor& executor() const { return executor_; }
 
   const Genesis& genesis() const override { return keys_->genesis(); }
@@ -74,6 +77,7 @@ class ChainDriver final : public Chain {
   std::optional<consensus::MemberIndex> index_of(const PublicKey& peer) const;
   std::optional<PublicKey> key_at(consensus::MemberIndex peer, std::uint64_t epoch) const;
   void refuse_waiters(const Error& error);
+  void watch_snapshots(const consensus::EngineStatus& status);
 
   // verify lane
   std::shared_ptr<void> charge_frame(const PublicKey& peer, std::size_t bytes);   // on an io thread
@@ -108,17 +112,19 @@ class ChainDriver final : public Chain {
   std::map<PublicKey, std::shared_ptr<std::atomic<std::size_t>>> frames_under_way_;   // bytes, by sender
   std::unordered_map<Hash, std::vector<Done>, HashHasher> waiters_;          // core lane only
   bool was_in_view_change_ = false;                                          // core lane only
+  std::uint64_t seen_certified_ = 0;                                         // core lane only
+  std::size_t known_liars_ = 0;                                              // core lane only
+  std::optional<std::uint64_t> known_contradiction_;                         // core lane only
 
   std::mutex listeners_mutex_;
   std::map<std::uint64_t, Listener> listeners_;
   std::uint64_t next_listener_ = 1;
 
-  std::vector<std::unique_ptr<std::atomic<std::size_t>>> frames_under_way_;  // bytes, by member
-
   struct Timer;
   std::unique_ptr<Timer> timer_;
   std::atomic<bool> stopping_{false};
   PeerNetwork network_;
+  Snapshots snapshots_;
   Lane verify_, core_, apply_;  // last: their threads end before anything above goes away
 };
 

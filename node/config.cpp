@@ -14,6 +14,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::uint64_t kKeepBlocksMin = 32;
+
 // Reads one table and remembers which keys it knows, so that a typing error is named rather than ignored.
 class TableReader {
  public:
@@ -171,6 +173,21 @@ Result<NodeConfig> load_config(const std::string& path) {
   config.consensus.heartbeat_ms = consensus.integer("heartbeat_ms", 5000, 100, 60'000);
   consensus.finish();
 
+  TableReader ledger(top.section("ledger"), path, "ledger");
+  const bool archive = ledger.boolean("archive", false);
+  config.ledger.keep_blocks = static_cast<std::uint64_t>(ledger.integer("keep_blocks", 0, 0, 1'000'000'000));
+  config.ledger.keep_minutes = ledger.integer("keep_minutes", 30, 0, 10'000'000);
+  config.ledger.snapshot_blocks = static_cast<std::uint64_t>(ledger.integer("snapshot_blocks", 10'000, 8, 100'000'000));
+  config.ledger.snapshot_behind = static_cast<std::uint64_t>(ledger.integer("snapshot_behind", 1000, 1, 1'000'000'000));
+  const std::string join = ledger.string("join", false, "snapshot");
+  if (archive && config.ledger.keep_blocks > 0) ledger.error("ledger.archive = true keeps every block: leave ledger.keep_blocks out, or set archive = false");
+  if (config.ledger.keep_blocks > 0 && config.ledger.keep_blocks < kKeepBlocksMin) {
+    ledger.error("ledger.keep_blocks must be at least " + std::to_string(kKeepBlocksMin) + ": members that were away for a moment catch up by blocks");
+  }
+  if (!join.empty() && join != "snapshot" && join != "blocks") ledger.error("ledger.join must be \"snapshot\" or \"blocks\"");
+  config.ledger.join_by_blocks = join == "blocks";
+  ledger.finish();
+
   TableReader access(top.section("access"), path, "access");
   config.allow_private_endpoints = access.boolean("allow_private_endpoints", false);
   access.finish();
@@ -180,7 +197,7 @@ Result<NodeConfig> load_config(const std::string& path) {
   log.finish();
   top.finish();
 
-  for (const TableReader* reader : {&top, &http, &peer, &addresses, &broker, &consensus, &access, &log}) {
+  for (const TableReader* reader : {&top, &http, &peer, &addresses, &broker, &consensus, &ledger, &access, &log}) {
     if (!reader->first_error().empty()) return fail(Status::invalid, reader->first_error());
   }
 

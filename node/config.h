@@ -9,6 +9,7 @@
 //   [peer]   listen = "127.0.0.1:8201" # address in genesis is what others dial
 //   [peer.addresses] node-2 = "10.0.0.7:8201"    # optional: where this node dials a member instead, as behind NAT or through a proxy
 //   [broker] url = "mqtt://127.0.0.1:1883", username = "node-1", password_file = "broker.password"
+//   [ledger] archive = true            # or keep_blocks = N: blocks older than these and than a snapshot are dropped; join = "snapshot" or "blocks"
 //   [access] allow_private_endpoints = false   # loopback, link-local, private device brokers (cluster up sets true)
 //   [log]    level = "info"            # trace debug info warn error; lines go to standard error
 #pragma once
@@ -43,6 +44,14 @@ struct ConsensusConfig {
   std::int64_t heartbeat_ms = 5000;
 };
 
+struct LedgerConfig {
+  std::uint64_t keep_blocks = 0;           // 0 = archive: every block is kept
+  std::int64_t keep_minutes = 30;          // a block that is younger than this is kept too
+  std::uint64_t snapshot_blocks = 10'000;  // a snapshot at every height that is a multiple of this; the same at all members
+  std::uint64_t snapshot_behind = 1000;    // a node that has fewer blocks, and is farther behind, joins by a snapshot
+  bool join_by_blocks = false;             // ... unless it is to have the whole chain
+};
+
 struct NodeConfig {
   std::string genesis_file, data_folder, key_file, sealing_key_file, id;
   HttpConfig http;
@@ -50,6 +59,7 @@ struct NodeConfig {
   PeerAddresses peer_addresses;
   BrokerConfig broker;
   ConsensusConfig consensus;
+  LedgerConfig ledger;
   bool allow_private_endpoints = false;
   std::string log_level = "info";
 };

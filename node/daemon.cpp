@@ -5,17 +5,20 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <mutex>
 #include <thread>
 
+#include "ledger/check_store.h"
 #include "node/chain_driver.h"
 #include "node/delivery/delivery_service.h"
 #include "node/http/api.h"
 #include "node/http/server.h"
 #include "node/log.h"
+#include "node/node_store.h"
 #include "node/rewrap.h"
+#include "node/snapshots.h"
 #include "node/store_scrub.h"
-#include "ontology/units.h"
-#include "subservices/genesis_state.h"
+#include "subservices/derived_triples.h"
 
 namespace agiddi::node {
 namespace {
@@ -25,28 +28,22 @@ constexpr std::size_t kWorkerThreads = 2;
 constexpr std::size_t kWorkerQueue = 256;
 constexpr auto kStopGrace = std::chrono::milliseconds(500);
 
-struct OpenStore {
-  std::unique_ptr<NodeKeys> keys;
-  std::unique_ptr<ledger::KvStore> store;
-  std::unique_ptr<ledger::Ledger> ledger;
-};
-
-Result<OpenStore> open_store(const NodeConfig& config) {
-  auto keys = load_node_keys(config);
-  if (!keys) return tl::unexpected(keys.error());
-  if ((*keys)->genesis().units_digest != ontology::units_digest()) {
-    return fail(Status::invalid, config.genesis_file + ": unitsDigest is not that of this program's unit table; all members must run the same table");
-  }
+std::int64_t folder_bytes(const std::string& folder) {
+  std::uint64_t sum = 0;
   std::error_code failure;
-  std::filesystem::create_directories(config.data_folder, failure);
-  if (failure) return fail(Status::unavailable, config.data_folder + ": cannot be made: " + failure.message());
-  auto store = ledger::open_rocks_store(config.data_folder);
-  if (!store) return tl::unexpected(store.error());
-  const auto initial = subservices::genesis_state((*keys)->genesis());
-  if (!initial) return tl::unexpected(initial.error());
-  auto opened = ledger::Ledger::open(**store, (*keys)->genesis(), *initial);
-  if (!opened) return fail(opened.error().status, config.data_folder + ": " + opened.error().detail);
-  return OpenStore{std::move(*keys), std::move(*store), std::move(*opened)};
+  for (auto entry = std::filesystem::recursive_directory_iterator(folder, failure); entry != std::filesystem::recursive_directory_iterator();
+       entry.increment(failure)) {
+    if (failure) break;
+    std::error_code gone;
+    const auto size = entry->is_regular_file(gone) ? entry->file_size(gone) : 0;
+    if (!gone) sum += size;
+  }
+  return static_cast<std::int64_t>(sum);
+}
+
+int complain(const std::string& problem) {
+  std::fprintf(stderr, "agiddi-node: %s\n", problem.c_str());
+  return 1;
 }
 
 std::string own_url(const NodeConfig& config, std::uint16_t port) {
@@ -62,7 +59,7 @@ struct Daemon::Parts {
   Metrics metrics;
   boost::asio::io_context io;
   Guard guard{io.get_executor()};
-  OpenStore open;
+  NodeStore open;
   std::unique_ptr<ChainDriver> chain;
   std::unique_ptr<DeliveryLedger> delivery_ledger;
   std::unique_ptr<DeliveryService> delivery;
@@ -72,12 +69,15 @@ struct Daemon::Parts {
   std::unique_ptr<StoreScrub> scrub;
   std::vector<std::thread> threads;
   bool stopped = false;
+  std::mutex restart_mutex;
+  bool restart = false;
+  std::function<void()> on_restart;
 
-  explicit Parts(OpenStore opened) : open(std::move(opened)) {}
+  explicit Parts(NodeStore opened) : open(std::move(opened)) {}
 
   Result<void> start(const NodeConfig& config) {
     const std::string network = open.keys->genesis().network;
-    chain = std::make_unique<ChainDriver>(std::move(open.keys), config.id, *open.ledger, config.consensus, io, metrics);
+    chain = std::make_unique<ChainDriver>(std::move(open.keys), *open.ledger, config, io, metrics, [this] { restart_wanted(); });
     delivery_ledger = make_delivery_ledger(*chain, *open.ledger);
     DeliveryOptions options;
     options.broker_url = config.broker.url;
@@ -91,7 +91,7 @@ struct Daemon::Parts {
     auto server = HttpServer::create(io, config.http, std::move(router), metrics);
     if (!server) return tl::unexpected(server.error());
     http = std::move(*server);
-    register_gauges();
+    register_gauges(config);
     for (std::size_t i = 0; i < kIoThreads; ++i) threads.emplace_back([this] { io.run(); });
     if (auto listening = chain->start(config.peer_listen, config.peer_addresses); !listening) return listening;
     delivery->start();
@@ -103,13 +103,35 @@ struct Daemon::Parts {
     return {};
   }
 
-  void register_gauges() {
+  void restart_wanted() {
+    const std::lock_guard lock(restart_mutex);
+    restart = true;
+    if (on_restart) on_restart();
+  }
+
+  void on_restart_wanted(std::function<void()> wanted) {
+    const std::lock_guard lock(restart_mutex);
+    on_restart = std::move(wanted);
+    if (restart) on_restart();
+  }
+
+  void register_gauges(const NodeConfig& config) {
     metrics.gauge_read("agiddi_block_height", "Height of the last applied block.", [this] { return static_cast<std::int64_t>(chain->snapshot()->height()); });
     metrics.gauge_read("agiddi_certified_height", "Height of the last certified block.", [this] { return static_cast<std::int64_t>(chain->snapshot()->certified_height()); });
     metrics.gauge_read("agiddi_view", "PBFT view.", [this] { return static_cast<std::int64_t>(chain->status().view); });
     metrics.gauge_read("agiddi_epoch", "Epoch of the member set in force.", [this] { return static_cast<std::int64_t>(chain->status().epoch); });
     metrics.gauge_read("agiddi_mempool_transactions", "Transactions held for a coming block.", [this] { return static_cast<std::int64_t>(chain->status().mempool); });
     metrics.gauge_read("agiddi_syncing", "1 while blocks that others certified are missing here.", [this] { return chain->status().syncing ? 1 : 0; });
+    metrics.gauge_read("agiddi_snapshot_members_lying", "Members that sent parts of a snapshot that do not hold.", [this] { return static_cast<std::int64_t>(chain->engine_status().snapshot_liars); });
+    metrics.gauge_read("agiddi_snapshot_chunks_missing", "Chunks that a download of a snapshot still lacks.", [this] {
+      const auto download = chain->engine_status().snapshot;
+      return download ? static_cast<std::int64_t>(download->chunks - download->chunks_here) : 0;
+    });
+    metrics.gauge_read("agiddi_data_bytes", "Size of the data folder, snapshots included.", [folder = config.data_folder] { return folder_bytes(folder); });
+    const Installed join = open.installed.value_or(Installed{});
+    metrics.gauge("agiddi_join_height", "Height of the snapshot that this start installed; 0 when it installed none.").set(static_cast<std::int64_t>(join.height));
+    metrics.gauge("agiddi_join_fetched_bytes", "What was fetched for it.").set(static_cast<std::int64_t>(join.fetched_bytes));
+    metrics.gauge("agiddi_join_milliseconds", "How long fetching and installing it took.").set(join.fetch_ms + join.install_ms);
     metrics.gauge_read("agiddi_peers_connected", "Other members that this node is connected to.", [this] {
       std::int64_t connected = 0;
       for (const PeerStatus& peer : chain->status().peers) connected += peer.connected ? 1 : 0;
@@ -146,7 +168,7 @@ Daemon::Daemon(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Daemon::~Daemon() = default;
 
 Result<std::unique_ptr<Daemon>> Daemon::start(const NodeConfig& config) {
-  auto opened = open_store(config);
+  auto opened = open_node_store(config);
   if (!opened) return tl::unexpected(opened.error());
   auto parts = std::make_unique<Parts>(std::move(*opened));
   if (auto started = parts->start(config); !started) return tl::unexpected(started.error());
@@ -154,23 +176,51 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const NodeConfig& config) {
 }
 
 void Daemon::stop() { parts_->stop(); }
+void Daemon::on_restart_wanted(std::function<void()> wanted) { parts_->on_restart_wanted(std::move(wanted)); }
 
 int check_node_store(const NodeConfig& config) {
-  const auto opened = open_store(config);
-  if (!opened) {
-    std::fprintf(stderr, "agiddi-node: %s\n", opened.error().detail.c_str());
-    return 1;
-  }
+  const auto opened = open_node_store(config);
+  if (!opened) return complain(opened.error().detail);
   // Before anything is compared: a comparison that meets a damaged file can only abort.
-  if (const auto damage = opened->store->find_damage(std::atomic<bool>{false})) {
-    std::fprintf(stderr, "agiddi-node: %s\n", damage->c_str());
-    return 1;
-  }
-  const std::vector<std::string> findings = ledger::check_store(*opened->store);
+  if (const auto damage = opened->store->find_damage(std::atomic<bool>{false})) return complain(*damage);
+  const std::vector<std::string> findings = ledger::check_store(*opened->store, subservices::triple_rules());
   for (const std::string& finding : findings) std::fprintf(stderr, "agiddi-node: %s\n", finding.c_str());
-  std::printf("height %llu, state digest %s, %zu findings\n", static_cast<unsigned long long>(opened->ledger->height()),
-              opened->ledger->snapshot()->header().state_digest.hex().c_str(), findings.size());
+  const auto snapshot = opened->ledger->snapshot();
+  std::printf("height %llu, blocks from %llu, state digest %s, %zu findings\n", static_cast<unsigned long long>(snapshot->height()),
+              static_cast<unsigned long long>(snapshot->first_block()), snapshot->header().state_digest.hex().c_str(), findings.size());
   return findings.empty() ? 0 : 1;
+}
+
+int export_node_snapshot(const NodeConfig& config, const std::string& folder) {
+  const auto opened = open_node_store(config);
+  if (!opened) return complain(opened.error().detail);
+  const auto snapshot = opened->ledger->snapshot();
+  const auto certificate = snapshot->certificate(snapshot->height());
+  if (!certificate) {
+    return complain("the latest block has no certificate here yet: start the node until it is connected to a quorum, stop it, and try again");
+  }
+  const std::atomic<bool> go_on{false};
+  const auto made = ledger::SnapshotFolder(folder).make(*snapshot, *certificate, go_on);
+  if (!made) return complain(made.error().detail);
+  std::printf("height %llu, %llu bytes in %zu chunks: %s\n", static_cast<unsigned long long>(made->manifest.height()),
+              static_cast<unsigned long long>(made->manifest.total_bytes), made->manifest.chunks.size(), made->path.c_str());
+  return 0;
+}
+
+int restore_node_snapshot(const NodeConfig& config, const std::string& folder) {
+  auto opened = open_node_store(config);
+  if (!opened) return complain(opened.error().detail);
+  if (opened->ledger->height() > 0) {
+    return complain(config.data_folder + ": holds a ledger of height " + std::to_string(opened->ledger->height()) + ": a backup is restored into an empty data folder");
+  }
+  const auto snapshot = ledger::read_stored_snapshot(folder);
+  if (!snapshot) return complain(snapshot.error().detail);
+  opened->ledger.reset();
+  const auto done = install_stored(*opened->store, opened->keys->genesis(), *snapshot);
+  if (!done) return complain(done.error().detail);
+  std::printf("height %llu, state digest %s, %llu bytes, %lld ms\n", static_cast<unsigned long long>(done->height),
+              snapshot->manifest.header.state_digest.hex().c_str(), static_cast<unsigned long long>(done->bytes), static_cast<long long>(done->install_ms));
+  return 0;
 }
 
 }  // namespace agiddi::node

@@ -95,6 +95,7 @@ struct UsageFacts {
   TimeMs timestamp = 0;
   Hash transaction;
 };
+bool is_usage_iri(std::string_view iri);
 std::string usage_iri(const Hash& integration, const Hash& device, std::uint64_t epoch, std::uint64_t sequence);
 Triples usage_triples(const UsageFacts& facts);              // agiddi:UsageReport, at most 12
 

@@ -79,6 +79,11 @@ std::string usage_iri(const Hash& integration, const Hash& device, std::uint64_t
   return integration_device_iri(integration, device) + "/usage/" + std::to_string(epoch) + "/" + std::to_string(sequence);
 }
 
+bool is_usage_iri(std::string_view iri) {
+  const std::string_view beginning = "urn:agiddi:integration:";
+  return iri.starts_with(beginning) && iri.find("/usage/") != std::string_view::npos;
+}
+
 Triples usage_triples(const UsageFacts& facts) {
   Triples out;
   Star star(out, usage_iri(facts.integration, facts.device, facts.epoch, facts.sequence));

@@ -1,7 +1,5 @@
 #include "subservices/executor.h"
 
-#include <set>
-
 #include "subservices/access/access_rules.h"
 #include "subservices/dispatch.h"
 #include "subservices/governance/governance_rules.h"
@@ -23,21 +21,37 @@ Receipt rejection(const Hash& transaction, const Error& error) {
   return {transaction, error.status, result.dump()};
 }
 
-// (kid, jti) is taken by the first document that reaches a block, also when that one is rejected there.
-Result<void> take_jti(RuleContext& context, const Transaction& transaction) {
-  const Hash hash = keys::seen_hash(transaction.header.kid, transaction.header.jti);
-  if (context.state.contains(keys::seen_by_hash(hash))) return fail(Status::conflict, "the jti was used for another document: take a new one");
+// Remembered until the document's window has passed; after that the window itself refuses it.
+void remember(RuleContext& context, const Transaction& transaction, const Hash& hash) {
   records::Seen seen;
   seen.set_transaction(Bytes(transaction.id.view()));
   seen.set_forget_ms(transaction.header.issued_at_s * 1000 + kWindowAfter_ms + 1);
   store(context.state, keys::seen_by_hash(hash), seen);
   context.state.put(keys::expiry({seen.forget_ms(), keys::ExpiryKind::seen, hash, 0}), {});
+}
+
+// A document that reached a block keeps its first outcome. The world state alone decides that, never the blocks that a node happens to have: a
+// (kid, jti) is taken by the first document with it, also when that one is rejected, and one that came before its time is remembered by its id.
+Result<void> take_first(RuleContext& context, const Transaction& transaction) {
+  const Error before{Status::conflict, "the transaction came before and keeps its first outcome", {}};
+  const Hash by_id = keys::seen_hash("", transaction.id.view());   // no kid is empty
+  const Hash by_jti = keys::seen_hash(transaction.header.kid, transaction.header.jti);
+  if (context.state.contains(keys::seen_by_hash(by_id))) return tl::unexpected(before);
+  if (const auto seen = load<records::Seen>(context.state, keys::seen_by_hash(by_jti))) {
+    if (seen->transaction() == transaction.id.view()) return tl::unexpected(before);
+    return fail(Status::conflict, "the jti was used for another document: take a new one");
+  }
+  if (auto valid = check_envelope(transaction, context.network, context.timestamp); !valid) {
+    const bool early = transaction.header.issued_at_s * 1000 - kWindowBefore_ms > context.timestamp;
+    if (early) remember(context, transaction, by_id);
+    return valid;
+  }
+  remember(context, transaction, by_jti);
   return {};
 }
 
 Receipt execute_one(RuleContext& context, const Transaction& transaction) {
-  if (auto valid = check_envelope(transaction, context.network, context.timestamp); !valid) return rejection(transaction.id, valid.error());
-  if (auto fresh = take_jti(context, transaction); !fresh) return rejection(transaction.id, fresh.error());
+  if (auto first = take_first(context, transaction); !first) return rejection(transaction.id, first.error());
 
   const auto checkpoint = context.state.checkpoint();
   const std::size_t triples = context.triples.size(), events = context.events.size();
@@ -109,15 +123,10 @@ ExecutedBlock Executor::execute(const Batch& batch, std::vector<Transaction> tra
   sweep(context);
 
   Block& block = executed.apply.block;
-  std::set<Hash> ids;
   for (std::size_t i = 0; i < transactions.size(); ++i) {
     const Transaction& transaction = transactions[i];
     AGIDDI_CHECK(transaction.id == batch.transactions[i], "the transactions are the batch's, in its order");
-    if (!ids.insert(transaction.id).second || parent.has_transaction(transaction.id)) {
-      block.receipts.push_back(rejection(transaction.id, {Status::conflict, "the transaction came before and keeps its first outcome", {}}));
-    } else {
-      block.receipts.push_back(execute_one(context, transaction));
-    }
+    block.receipts.push_back(execute_one(context, transaction));
   }
 
   executed.next_members = decided_after(state, batch.height);

@@ -54,13 +54,16 @@ Hash seen_hash(std::string_view kid, std::string_view jti) {
 }
 Bytes seen_by_hash(const Hash& hash) { return with_hash('S', hash); }
 Bytes seen(std::string_view kid, std::string_view jti) { return seen_by_hash(seen_hash(kid, jti)); }
+Bytes devices() { return letter('D'); }
 Bytes device(const Hash& device) { return with_hash('D', device); }
 Bytes device_versions_of(const Hash& device) { return with_hash('d', device); }
 Bytes device_version(const Hash& device, std::uint32_t version) { return with_hash_and_index('d', device, version); }
 Bytes ciphertext(BytesView ciphertext) { return with_hash('C', tagged_hash("agiddi/ciphertext/1", {ciphertext})); }
+Bytes payments() { return letter('P'); }
 Bytes payment(const Hash& payment) { return with_hash('P', payment); }
 Bytes payment_items_of(const Hash& payment) { return with_hash('p', payment); }
 Bytes payment_item(const Hash& payment, std::uint32_t index) { return with_hash_and_index('p', payment, index); }
+Bytes integrations() { return letter('G'); }
 Bytes paid_device(const Hash& payment, const Hash& device) { return with_hash('q', payment).append(device.view()); }
 Bytes integration(const Hash& integration) { return with_hash('G', integration); }
 Bytes integration_devices_of(const Hash& integration) { return with_hash('g', integration); }

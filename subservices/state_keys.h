@@ -47,13 +47,16 @@ Bytes account(std::string_view did, std::string_view currency);
 Bytes accounts_of(std::string_view did);                      // prefix
 Bytes currency_total(std::string_view currency);
 Bytes seen(std::string_view kid, std::string_view jti);
+Bytes devices();                                              // prefix
 Bytes device(const Hash& device);
 Bytes device_version(const Hash& device, std::uint32_t version);
 Bytes device_versions_of(const Hash& device);                 // prefix
 Bytes ciphertext(BytesView ciphertext);
+Bytes payments();                                             // prefix
 Bytes payment(const Hash& payment);
 Bytes payment_item(const Hash& payment, std::uint32_t index);
 Bytes payment_items_of(const Hash& payment);                  // prefix
+Bytes integrations();                                         // prefix
 Bytes paid_device(const Hash& payment, const Hash& device);
 Bytes integration(const Hash& integration);
 Bytes integration_device(const Hash& integration, std::uint32_t index);

@@ -75,8 +75,9 @@ void end_all(RuleContext& context, const Hash& id, records::Integration& integra
   end_integration(context, id, integration, because, transaction);
 }
 
-void change_access_triples(RuleContext& context, const Hash& id, const records::Integration& integration, bool added) {
-  for (const auto& [index, device] : devices_of(context.state, id)) {
+std::vector<ontology::DataAccessFacts> recorded_access_facts(const StateView& state, const Hash& id, const records::Integration& integration) {
+  std::vector<ontology::DataAccessFacts> all;
+  for (const auto& [index, device] : devices_of(state, id)) {
     ontology::DataAccessFacts facts;
     facts.integration = id;
     facts.device = hash_of(device.device());
@@ -89,6 +90,13 @@ void change_access_triples(RuleContext& context, const Hash& id, const records::
     facts.node = integration.node();
     facts.epoch = integration.epoch();
     facts.transaction = hash_of(integration.transaction());
+    all.push_back(std::move(facts));
+  }
+  return all;
+}
+
+void change_access_triples(RuleContext& context, const Hash& id, const records::Integration& integration, bool added) {
+  for (const auto& facts : recorded_access_facts(context.state, id, integration)) {
     for (auto& triple : ontology::data_access_triples(facts)) context.triples.push_back({std::move(triple), added});
   }
 }

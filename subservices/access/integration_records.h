@@ -1,6 +1,7 @@
 // The parts that the rules of integrations share: reading the target of a document, and ending a device or a whole integration.
 #pragma once
 
+#include "ontology/metadata.h"
 #include "protocol/field_reader.h"
 #include "subservices/records.h"
 #include "subservices/rule_context.h"
@@ -34,7 +35,8 @@ void end_integration(RuleContext& context, const Hash& id, records::Integration&
 // Ends all devices that are left, and the integration.
 void end_all(RuleContext& context, const Hash& id, records::Integration& integration, std::string_view because, const Hash& transaction);
 
-// The access notification of each device (agiddi:DataAccess), as the records tell it.
+// What the access notification of each device (agiddi:DataAccess) says, as the records tell it.
+std::vector<ontology::DataAccessFacts> recorded_access_facts(const StateView& state, const Hash& id, const records::Integration& integration);
 void change_access_triples(RuleContext& context, const Hash& id, const records::Integration& integration, bool added);
 void emit_integration(RuleContext& context, const Hash& id, const records::Integration& integration, std::string_view state, const Hash& transaction);
 

@@ -128,28 +128,32 @@ TimeMs first_due(const RuleContext& context, const PaymentRequest& request, cons
   return context.timestamp + (time_runs ? item.limit_ms() : kDataLapse_ms);
 }
 
-ontology::PaymentFacts facts_of(const RuleContext& context, const Hash& payment, const Transaction& transaction,
-                                const PaymentRequest& request, const Quote& quote) {
+}  // namespace
+
+ontology::PaymentFacts recorded_payment_facts(const StateView& state, const Hash& payment, const records::Payment& record) {
   ontology::PaymentFacts facts;
   facts.payment = payment;
-  facts.payer = request.payer;
-  facts.currency = quote.currency;
-  facts.method = request.method;
-  facts.total = quote.total;
-  facts.timestamp = context.timestamp;
-  facts.transaction = transaction.id;
-  for (const auto& item : quote.items) {
+  facts.payer = record.payer();
+  facts.currency = record.currency();
+  facts.method = record.method();
+  facts.total = record.total();
+  facts.timestamp = record.timestamp_ms();
+  facts.transaction = hash_of(record.transaction());
+  for (std::uint32_t i = 0; i < record.item_count(); ++i) {
+    const auto item = load_known<records::PaymentItem>(state, keys::payment_item(payment, i));
     ontology::PaymentItemFacts fact;
-    fact.device = item.device;
-    fact.device_version = item.version;
-    fact.payee = item.payee;
-    fact.amount = item.amount();
-    if (item.minutes_milli) fact.minutes = Decimal(*item.minutes_milli, 3);
-    if (item.kilobytes_milli) fact.kilobytes = Decimal(*item.kilobytes_milli, 3);
+    fact.device = hash_of(item.device());
+    fact.device_version = item.version();
+    fact.payee = item.payee();
+    fact.amount = item.minutes_amount() + item.kilobytes_amount();
+    if (item.minutes_milli() > 0) fact.minutes = Decimal(item.minutes_milli(), 3);
+    if (item.kilobytes_milli() > 0) fact.kilobytes = Decimal(item.kilobytes_milli(), 3);
     facts.items.push_back(std::move(fact));
   }
   return facts;
 }
+
+namespace {
 
 struct CreditRequest { std::string to, currency; MicroUnits amount = 0; };
 
@@ -217,7 +221,7 @@ Result<RuleOutcome> payment_create(RuleContext& context, const Transaction& tran
   }
   count_open(context.state, static_cast<int>(quote->items.size()), 0);
 
-  for (auto& triple : ontology::payment_triples(facts_of(context, id, transaction, *request, *quote))) {
+  for (auto& triple : ontology::payment_triples(recorded_payment_facts(context.state, id, record))) {
     context.triples.push_back({std::move(triple), true});
   }
   context.events.push_back({"payment", id, transaction.id,

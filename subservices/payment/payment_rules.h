@@ -1,10 +1,12 @@
 // Rules of payment.create and the movements of money (paper section 5.3; escrow and settlement: every block conserves the total). Deterministic.
 #pragma once
 
+#include "ontology/metadata.h"
 #include "subservices/payment/quote.h"
 #include "subservices/rule_context.h"
 
 namespace agiddi::records {
+class Payment;
 class PaymentItem;
 }
 
@@ -22,6 +24,9 @@ Result<RuleOutcome> payment_create(RuleContext& context, const Transaction& tran
 Result<RuleOutcome> credit_mint(RuleContext& context, const Transaction& transaction, const Json& body);
 Result<RuleOutcome> credit_transfer(RuleContext& context, const Transaction& transaction, const Json& body);
 Result<RuleOutcome> credit_redeem(RuleContext& context, const Transaction& transaction, const Json& body);
+
+// What a payment's triples say, as its records tell it: nothing in them ever changes.
+ontology::PaymentFacts recorded_payment_facts(const ledger::StateOverlay& state, const Hash& payment, const records::Payment& record);
 
 // Ends an item: the payee gets what was earned by `active_ms` of service and `bytes` delivered, the payer the rest; its escrow is then zero.
 void settle_item(RuleContext& context, const Hash& payment, std::uint32_t index, records::PaymentItem& item, std::int64_t active_ms, std::int64_t bytes,

@@ -12,6 +12,16 @@ namespace {
 constexpr int kProofWait_s = 10;
 constexpr std::chrono::milliseconds kCertificateWait{1'000};   // a block's signatures come a moment after its execution
 
+// A node that began with a snapshot, or drops old blocks, says so: another one may have them.
+std::string not_kept(const ledger::LedgerSnapshot& snapshot, const std::string& what) {
+  return what + " is not kept here: this node has blocks from height " + std::to_string(snapshot.first_block()) + " on. Ask a node that keeps the whole chain.";
+}
+
+std::string unknown_transaction(const ledger::LedgerSnapshot& snapshot) {
+  const std::string unknown = "This node knows no such transaction.";
+  return snapshot.first_block() == 1 ? unknown : unknown + " " + not_kept(snapshot, "One of an older block");
+}
+
 // What decided each member set from genesis up to the one that certifies a height.
 Result<std::vector<Json>> member_changes(const ledger::LedgerSnapshot& snapshot, std::uint64_t height) {
   const subservices::StateView state(snapshot.state());
@@ -20,7 +30,7 @@ Result<std::vector<Json>> member_changes(const ledger::LedgerSnapshot& snapshot,
   for (std::uint64_t epoch = 1; epoch <= last; ++epoch) {
     const auto entry = subservices::epoch_entry(state, epoch);
     const auto record = snapshot.transaction(*Hash::from_bytes(entry.transaction()));
-    AGIDDI_CHECK(record.has_value(), "what decided a member set is on the ledger");
+    if (!record) return fail(Status::not_found, not_kept(snapshot, "A block that decided a change of members and belongs to the proof"));
     const auto certificate = snapshot.certificate(record->height);
     if (!certificate) return fail(Status::unavailable, "Block " + std::to_string(record->height) + ", which decided a change of members, has no certificate here yet.");
     changes.push_back(make_member_change(*snapshot.block(record->height), *certificate, record->index));
@@ -65,6 +75,7 @@ void get_block(const Core& core, HttpRequest request, Responder responder) {
   const auto give_up = SteadyClock::now() + kCertificateWait;
   const auto unknown_until = SteadyClock::now() + core->catch_up();
   core->read_until(std::move(responder), [at = *height, give_up, unknown_until](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
+    if (snapshot.pruned(at)) return fail(Status::not_found, not_kept(snapshot, "The block of this height"));
     const auto header = snapshot.header(at);
     if (!header) {
       return fail(SteadyClock::now() < unknown_until ? Status::unavailable : Status::not_found,
@@ -111,7 +122,7 @@ void get_transaction(const Core& core, HttpRequest request, Responder responder)
       if (const auto record = snapshot.transaction(id)) return json_response(200, transaction_json(*record));
       if (!pending) return tl::unexpected(busy());
       if (*pending) return json_response(200, Json::object({{"transaction", id.hex()}, {"state", "pending"}}));
-      return fail(Status::not_found, "This node knows no such transaction.");
+      return fail(Status::not_found, unknown_transaction(snapshot));
     });
   });
 }
@@ -126,7 +137,7 @@ void get_proof(const Core& core, HttpRequest request, Responder responder) {
     core->read_until(responder, [id, pending, unknown_until](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
       const auto record = snapshot.transaction(id);
       if (!record && !pending) return tl::unexpected(busy());
-      if (!record && !*pending && SteadyClock::now() >= unknown_until) return fail(Status::not_found, "This node knows no such transaction.");
+      if (!record && !*pending && SteadyClock::now() >= unknown_until) return fail(Status::not_found, unknown_transaction(snapshot));
       if (!record) return fail(Status::unavailable, "The transaction is in no block yet.");
       const auto certificate = snapshot.certificate(record->height);
       if (!certificate) return fail(Status::unavailable, "Block " + std::to_string(record->height) + " has no certificate yet.");

@@ -99,6 +99,10 @@ class EngineNet {
 
   std::function<bool(std::size_t from, std::size_t to, const PeerFrame&)> lost = [](std::size_t, std::size_t, const PeerFrame&) { return false; };
   std::function<void(std::vector<SyncBlock>&)> tamper = [](std::vector<SyncBlock>&) {};
+  std::function<SnapshotPart(std::size_t from, const SnapshotRequest&)> serve = [](std::size_t, const SnapshotRequest& request) {
+    return SnapshotPart{request.id, request.part, {}, false, {}};
+  };
+  std::vector<SnapshotStep> steps;                 // of whoever fetches a snapshot
   std::vector<std::string> refused;
 
  private:
@@ -132,6 +136,17 @@ class EngineNet {
         tamper(blocks);
         node.engine->blocks_read(read.peer, read.from, std::move(blocks), now());
         more = true;
+      }
+      for (const SnapshotRead& read : output.snapshot_reads) {
+        node.engine->snapshot_read(read.peer, serve(i, read.request), now());
+        more = true;
+      }
+      for (SnapshotStep& step : output.snapshot_steps) {
+        if (const auto* begin = std::get_if<SnapshotBegin>(&step)) {
+          node.engine->snapshot_begun(begin->manifest.id(), {}, now());
+          more = true;
+        }
+        steps.push_back(std::move(step));
       }
     }
   }
@@ -422,4 +437,75 @@ TEST_CASE("a restarted primary continues above what it had proposed", "[engine]"
     CHECK(net.machine(i).knows(document("b").id));
     CHECK(net[i].status().view == 0);
   }
+}
+
+TEST_CASE("a member with hardly any blocks fetches a snapshot instead of them, from those who do not lie", "[engine][snapshot]") {
+  EngineNet net(4, [](EngineConfig& config) { config.snapshots.behind_min = 5; });
+  net.deliver();
+  net.kill(3);
+  for (int i = 0; i < 12; ++i) {
+    net.submit(0, document("s" + std::to_string(i)));
+    net.run(30);
+  }
+  REQUIRE(net.machine(0).height() == 12);
+  const SyncBlock at = net.machine(0).read(10, 10).at(0);
+  const std::vector<Bytes> chunks{"one", "two", "three", "four", "five", "six"};
+  SnapshotManifest manifest{1, at.header, 22, {}};
+  for (const Bytes& chunk : chunks) manifest.chunks.push_back(blake2b(chunk));
+  net.serve = [&](std::size_t from, const SnapshotRequest& request) {
+    if (request.part == 0) return SnapshotPart{request.id, 0, encode_manifest(manifest), false, at.certificate};
+    return SnapshotPart{request.id, request.part, from == 1 ? "lie" : chunks.at(request.part - 1), false, {}};
+  };
+  for (std::size_t i = 0; i < 3; ++i) net[i].snapshots_here({{10, manifest.id()}}, 11, net.now());
+  CHECK(net[0].status().snapshot_attested == 0);
+  net.run(1);
+  CHECK(net[0].status().snapshot_attested == 10);
+
+  net.start(3);
+  net.run(100);
+  CHECK(net[3].status().syncing);
+  CHECK(net[3].counters().blocks_synced == 0);
+  REQUIRE(net.steps.size() == chunks.size() + 2);
+  CHECK(std::get<SnapshotBegin>(net.steps.front()).manifest.id() == manifest.id());
+  CHECK(std::get<SnapshotFinish>(net.steps.back()).id == manifest.id());
+  CHECK(net[3].status().snapshot->chunks_here == 6);
+  CHECK(net[3].status().snapshot_liars == 1);
+  REQUIRE(!net.refused.empty());
+  CHECK_THAT(net.refused[0], Catch::Contains("does not have its hash"));
+  // It does not hold after all: with nothing else to fetch, and no blocks from 1 on, it waits and says so.
+  net[3].snapshot_failed(manifest.id(), net.now());
+  net.run(100);
+  CHECK(!net[3].status().snapshot);
+  CHECK(net.machine(3).height() == 0);
+}
+
+TEST_CASE("a member whose snapshot differs from what f + 1 others attest learns that", "[engine][snapshot]") {
+  EngineNet net(4);
+  net.deliver();
+  for (std::size_t i = 0; i < 4; ++i) net[i].snapshots_here({{10, tx(i == 2 ? "damaged" : "right")}, {5, tx("older")}, {1, tx("too old to offer")}}, 1, net.now());
+  net.run(1);
+  CHECK(net[2].status().snapshot_contradicted == Height{10});
+  CHECK(net[2].status().snapshot_attested == 5);
+  CHECK(!net[1].status().snapshot_contradicted);
+  CHECK(net[1].status().snapshot_attested == 10);
+}
+
+TEST_CASE("blocks that were pruned are not asked for where they are gone", "[engine][snapshot]") {
+  EngineNet net(4, [](EngineConfig& config) { config.snapshots.behind_min = 1000; });
+  net.deliver();
+  net.kill(3);
+  for (int i = 0; i < 4; ++i) {
+    net.submit(0, document("p" + std::to_string(i)));
+    net.run(30);
+  }
+  for (const std::size_t i : {0, 1}) net[i].snapshots_here({}, 3, net.now());
+  int asked_in_vain = 0;
+  net.lost = [&](std::size_t from, std::size_t to, const PeerFrame& frame) {
+    asked_in_vain += from == 3 && to != 2 && std::holds_alternative<SyncRequest>(frame.content);
+    return false;
+  };
+  net.start(3);
+  net.run(1000);
+  CHECK(net.machine(3).height() == net.machine(0).height());
+  CHECK(asked_in_vain == 0);
 }

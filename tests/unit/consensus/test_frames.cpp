@@ -21,6 +21,12 @@ Transaction frame_document(const std::string& jti) {
   return *parse_transaction(sign_document(*key('c'), header, "{}"), "{}");
 }
 
+SnapshotAttestation attestation(const SigningContext& context, Height height, const std::string& name, MemberIndex sender) {
+  SnapshotAttestation one{height, tx(name), sender, {}};
+  one.signature = tools::CheapAuthenticator(sender).sign(signing_bytes(context, one));
+  return one;
+}
+
 std::vector<PeerFrame> examples(const SigningContext& context) {
   const Batch batch = make_batch(3, 1, kGenesis_ms, {"a", "b"});
   const CertifiedHeader stable = make_certified(context, 2, 0, kGenesis_ms, false);
@@ -51,6 +57,11 @@ std::vector<PeerFrame> examples(const SigningContext& context) {
       {status},
       {SyncRequest{4, 9}},
       {SyncResponse{2, {{block.header, block.certificate, block_batch, {transaction}}}}},
+      {SnapshotOffers{7, {attestation(context, 20, "twenty", 2), attestation(context, 10, "ten", 2)}}},
+      {SnapshotRequest{tx("twenty"), 3}},
+      {SnapshotPart{SnapshotManifest{1, stable.header, 2, {tx("chunk")}}.id(), 0, encode_manifest({1, stable.header, 2, {tx("chunk")}}), false, stable.certificate}},
+      {SnapshotPart{tx("twenty"), 1, "chunk", false, {}}},
+      {SnapshotPart{tx("twenty"), 2, "", true, {}}},
   };
 }
 

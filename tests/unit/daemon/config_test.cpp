@@ -47,6 +47,13 @@ TEST_CASE("a configuration is read, and relative paths belong to its folder") {
   CHECK(config->peer_listen.text() == "127.0.0.1:8201");
   CHECK(config->consensus.request_timeout_ms == 1500);
   CHECK(!config->allow_private_endpoints);
+  CHECK(config->ledger.keep_blocks == 0);
+  CHECK(!config->ledger.join_by_blocks);
+  const auto pruned = load_config(folder.write("node.toml", kGood + "[ledger]\nkeep_blocks = 500\nsnapshot_blocks = 64\njoin = \"blocks\"\n"));
+  REQUIRE(pruned);
+  CHECK(pruned->ledger.keep_blocks == 500);
+  CHECK(pruned->ledger.snapshot_blocks == 64);
+  CHECK(pruned->ledger.join_by_blocks);
 }
 
 TEST_CASE("a member may be dialled at another address than the ledger's") {
@@ -70,6 +77,9 @@ TEST_CASE("every mistake in a configuration is named") {
   CHECK_THAT(refusal(folder, "data = \"d\""), Contains("genesis"));
   CHECK_THAT(refusal(folder, "genesys = \"x\"\n" + kGood), Contains("genesys"));
   CHECK_THAT(refusal(folder, kGood + "port = 5\n"), Contains("peer.port"));
+  CHECK_THAT(refusal(folder, kGood + "[ledger]\narchive = true\nkeep_blocks = 100\n"), Contains("ledger.archive"));
+  CHECK_THAT(refusal(folder, kGood + "[ledger]\nkeep_blocks = 3\n"), Contains("at least 32"));
+  CHECK_THAT(refusal(folder, kGood + "[ledger]\njoin = \"magic\"\n"), Contains("ledger.join"));
   CHECK_THAT(refusal(folder, kGood + "[log]\nlevel = \"loud\"\n"), Contains("log.level"));
   CHECK_THAT(refusal(folder, kGood + "[consensus]\nrequest_timeout_ms = 5\n"), Contains("100 to 60000"));
   CHECK_THAT(refusal(folder, kGood + "[access]\nallow_private_endpoints = \"yes\"\n"), Contains("true or false"));

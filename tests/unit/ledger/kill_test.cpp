@@ -6,6 +6,7 @@
 #include <chrono>
 #include <thread>
 
+#include "ledger/check_store.h"
 #include "tests/unit/ledger/support.h"
 
 using namespace agiddi;

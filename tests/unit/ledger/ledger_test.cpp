@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 #include <map>
 
+#include "ledger/check_store.h"
 #include "ledger/layout.h"
 #include "tests/unit/ledger/support.h"
 
@@ -152,27 +153,7 @@ TEST_CASE("certificates come in any order; the certified height has no gap below
   CHECK(!snapshot->certificate(0));
 }
 
-TEST_CASE("pending bodies wait out of the way until a block has them") {
-  auto store = make_memory_store();
-  auto ledger = open_ledger(*store);
-  const auto promised = test_transaction("{\"a\":1}"), dropped = test_transaction("{\"b\":1}"), waiting = test_transaction("{\"c\":1}");
-  ledger->store_pending({promised, dropped}, false);
-  ledger->store_pending({waiting}, true);
-  store->crash();  // all three were before the sync
-  ledger = open_ledger(*store);
-  CHECK(ledger->pending_ids().size() == 3);
-  CHECK(!ledger->snapshot()->transaction(promised.id));
-  CHECK(!ledger->snapshot()->has_transaction(promised.id));
-  REQUIRE(ledger->pending(promised.id));
-  CHECK(ledger->pending(promised.id)->body == promised.body);
-  ledger->drop_pending({dropped.id});
-  ledger->apply(next_block(*ledger->snapshot(), {promised}));
-  CHECK(ledger->pending_ids() == std::vector<Hash>{waiting.id});
-  CHECK(!ledger->pending(promised.id));
-  CHECK(ledger->snapshot()->transaction(promised.id)->height == 1);
-}
-
-TEST_CASE("the consensus log is read in order and truncated below a height") {
+TEST_CASE("the consensus log is read in order") {
   auto store = make_memory_store();
   auto ledger = open_ledger(*store);
   ledger->log_write({{5, "p", "five"}, {kLogKept, "view", "1"}, {256, "p", "many"}, {4, "p", "four"}, {4, "c", "four too"}}, true);
@@ -186,10 +167,6 @@ TEST_CASE("the consensus log is read in order and truncated below a height") {
     return text;
   };
   CHECK(texts() == "4c=four too;5p=five;256p=many;keptview=2;");
-  ledger->log_truncate(5);
-  CHECK(texts() == "5p=five;256p=many;keptview=2;");
-  ledger->log_truncate(kLogKept);
-  CHECK(texts() == "keptview=2;");
 }
 
 TEST_CASE("a node's own notes") {

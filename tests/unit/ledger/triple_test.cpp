@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "ledger/check_store.h"
 #include "ledger/layout.h"
 #include "ledger/term_id.h"
 #include "tests/unit/ledger/support.h"

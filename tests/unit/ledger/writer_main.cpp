@@ -21,7 +21,6 @@ int main(int argc, char** argv) {
     const auto parent = (*ledger)->snapshot();
     std::vector<Transaction> transactions;
     for (int i = 0; i < 3; ++i) transactions.push_back(test::test_transaction("{\"i\":" + std::to_string(i) + "}"));
-    (*ledger)->store_pending(transactions, true);
     (*ledger)->apply(test::next_block(*parent, std::move(transactions), 400));
     std::printf("%llu\n", static_cast<unsigned long long>((*ledger)->height()));
     std::fflush(stdout);

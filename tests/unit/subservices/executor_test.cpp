@@ -2,6 +2,10 @@
 #include <map>
 #include <random>
 
+#include "ledger/check_store.h"
+#include "ledger/layout.h"
+#include "ledger/snapshot.h"
+#include "subservices/derived_triples.h"
 #include "subservices/genesis_state.h"
 #include "subservices/state_keys.h"
 #include "world.h"
@@ -248,12 +252,13 @@ TEST_CASE("money is conserved through random histories, and in the end nothing i
     CHECK(life.statuses[201] > 150);
     CHECK(life.statuses[200] > 40);
     CHECK(life.statuses[409] + life.statuses[402] + life.statuses[403] > 10);
+    CHECK(ledger::check_store(*world.store, triple_rules()) == std::vector<std::string>{});
     for (int i = 0; i < 3; ++i) world.sweep_after(200 * kDay);
     CHECK(world.escrow(world.application) == "0");
     CHECK_FALSE(heartbeat_wanted(*world.snapshot()));
     CHECK(records(world, 'E') == 0);
     CHECK(records(world, 'n') == 0);
-    CHECK(ledger::check_store(*world.store).empty());
+    CHECK(ledger::check_store(*world.store, triple_rules()) == std::vector<std::string>{});
   }
 }
 
@@ -278,4 +283,88 @@ TEST_CASE("one chain gives one state on every validator, whatever else it did") 
     twin.ledger->apply(executed.apply);
   }
   CHECK(twin.state_digest() == world.state_digest());
+}
+
+TEST_CASE("what a block does never depends on the blocks that a node has: the whole chain, a pruned one, and one that began with a snapshot") {
+  World world;
+  Life life(world, 7);
+  std::vector<Transaction> early;
+  for (int i = 0; i < 120; ++i) {
+    life.step();
+    const auto& last = world.chain.back().block.transactions;
+    // Documents come again: at once, later in their window, and after it; and one came before its time.
+    if (i % 7 == 0 && !last.empty()) world.block({last.front(), last.front()});
+    if (i % 10 == 9) {
+      const auto& old = world.chain[world.chain.size() / 2].block.transactions;
+      if (!old.empty()) world.block({old.front()});
+    }
+    if (i % 20 == 3) {
+      early.push_back(resign(world, world.application, {"", "", "credit.transfer", world.now / 1000 + 90, "early-" + std::to_string(i)},
+                             Json::object({{"to", world.poor.did}, {"currency", "EUR"}, {"amount", "1"}}).dump()));
+      CHECK(world.block({early.back()}).front().status() == 401);
+      world.pass(60 * kSecond);
+      CHECK(world.block({early.back()}).front().status() == 409);   // it keeps its first outcome
+    }
+  }
+
+  World pruned, joined;
+  const std::size_t half = world.chain.size() / 2;
+  for (std::size_t i = 0; i < world.chain.size(); ++i) {
+    const Block& block = world.chain[i].block;
+    for (World* one : {&pruned, &joined}) {
+      if (one == &joined && i < half) continue;
+      const auto executed = one->executor->execute(block.batch, block.transactions, *one->snapshot());
+      REQUIRE(executed.apply.block.header.hash() == block.header.hash());
+      one->ledger->apply(executed.apply);
+      one->ledger->store_certificate(block.header.height, {});
+    }
+    if (i % 40 == 39) pruned.ledger->prune(pruned.ledger->height() - 1, 1000);
+    if (i + 1 != half) continue;
+    std::map<Hash, Bytes> chunks;
+    const auto manifest = *ledger::export_snapshot(*pruned.snapshot(), [&](const Hash& hash, const Bytes& chunk) -> Result<void> {
+      chunks[hash] = chunk;
+      return {};
+    });
+    const auto source = [&](const Hash& hash) -> Result<Bytes> { return chunks.at(hash); };
+    joined.ledger.reset();
+    REQUIRE(ledger::install_snapshot(*joined.store, *ledger::verify_snapshot(manifest, source), {}, source));
+    joined.ledger = std::move(*ledger::Ledger::open(*joined.store, world.executor->genesis(), *genesis_state(world.executor->genesis())));
+    REQUIRE(joined.ledger->height() == half);
+  }
+  for (World* one : {&pruned, &joined}) {
+    CHECK(one->state_digest() == world.state_digest());
+    CHECK(one->snapshot()->first_block() > 1);
+    CHECK(ledger::check_store(*one->store, triple_rules()) == std::vector<std::string>{});
+    CHECK(ledger::triple_count(*one->store) == ledger::triple_count(*world.store));
+  }
+  CHECK(!joined.snapshot()->has_transaction(world.chain[0].block.transactions.at(0).id));
+}
+
+TEST_CASE("check_store compares the triples with what the world state says they must be") {
+  World world;
+  const auto device = world.registered(R"({"perMinute":"0.10"})");
+  world.paid(device, R"("minutes":"10")", "1");
+  REQUIRE(ledger::check_store(*world.store, triple_rules()).empty());
+
+  // Damage that is consistent among the indexes and counters: only the rules can tell.
+  const auto change = [&](bool add) {
+    ledger::TripleWriter writer(*world.store, ledger::make_term_cache());
+    ledger::KvBatch batch;
+    writer.encode({{{ledger::Term::iri(device), ledger::Term::iri("urn:x:forged"), ledger::Term::literal("forged")}, add}}, batch);
+    world.store->write(batch, true);
+  };
+  change(true);
+  CHECK(ledger::check_store(*world.store).empty());
+  CHECK_THAT(ledger::check_store(*world.store, triple_rules()).at(0), Catch::Contains("nothing on the ledger implies"));
+  change(false);
+  CHECK(ledger::check_store(*world.store, triple_rules()).empty());
+
+  const auto head = world.store->get(ledger::Column::state, keys::device(*device_from_urn(device)));
+  auto damaged = parse_record<records::DeviceHead>(*head);
+  damaged.set_retired(true);
+  world.store->write({{ledger::Column::state, keys::device(*device_from_urn(device)), damaged.SerializeAsString()}}, true);
+  std::string all;
+  for (const auto& one : ledger::check_store(*world.store, triple_rules())) all += one + "\n";
+  CHECK_THAT(all, Catch::Contains("nothing on the ledger implies"));
+  CHECK_THAT(all, Catch::Contains("the state accumulator"));
 }

@@ -1,0 +1,88 @@
+#include "node/node_store.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+
+#include "node/log.h"
+#include "node/snapshots.h"
+#include "ontology/units.h"
+#include "subservices/genesis_state.h"
+
+namespace agiddi::node {
+namespace {
+
+Result<std::unique_ptr<ledger::Ledger>> open_ledger(const NodeConfig& config, ledger::KvStore& store, const Genesis& genesis) {
+  const auto initial = subservices::genesis_state(genesis);
+  if (!initial) return tl::unexpected(initial.error());
+  auto opened = ledger::Ledger::open(store, genesis, *initial);
+  if (!opened) return fail(opened.error().status, config.data_folder + ": " + opened.error().detail);
+  return opened;
+}
+
+// A download that is whole waits for this start; an installation that a crash interrupted is done again, or the store begins anew.
+Result<std::optional<Installed>> install_pending(const NodeConfig& config, ledger::KvStore& store, const Genesis& genesis) {
+  const auto note = store.get(ledger::Column::local, kInstallNote);
+  const auto asked = note ? decode_install(*note) : std::nullopt;
+  const auto unfinished = ledger::unfinished_install(store);
+  if (!asked && !unfinished) return std::optional<Installed>();
+  const Hash id = unfinished ? *unfinished : asked->id;
+  const auto list = ledger::SnapshotFolder(snapshot_folder_of(config.data_folder)).list();
+  const auto found = std::find_if(list.begin(), list.end(), [&](const auto& one) { return one.id == id; });
+  Result<Installed> done = fail(Status::not_found, "its files are not there");
+  if (found != list.end()) done = install_stored(store, genesis, *found);
+  if (!done) {
+    log_error("a snapshot could not be installed", {{"id", id.hex()}, {"reason", done.error().detail}});
+    if (ledger::unfinished_install(store)) ledger::reset_store(store);
+  } else if (asked) {
+    done->fetched_bytes = asked->fetched_bytes;
+    done->fetch_ms = asked->fetch_ms;
+  }
+  store.write({{ledger::Column::local, Bytes(kInstallNote), std::nullopt}}, true);
+  if (!done) return std::optional<Installed>();
+  log_info("snapshot installed", {{"height", done->height}, {"bytes", done->bytes}, {"fetched_bytes", done->fetched_bytes},
+                                  {"fetch_ms", done->fetch_ms}, {"install_ms", done->install_ms}});
+  return std::optional<Installed>(*done);
+}
+
+}  // namespace
+
+Result<Installed> install_stored(ledger::KvStore& store, const Genesis& genesis, const ledger::StoredSnapshot& snapshot) {
+  const auto began = std::chrono::steady_clock::now();
+  const SnapshotManifest& manifest = snapshot.manifest;
+  if (manifest.header.network != genesis.network) {
+    return fail(Status::conflict, snapshot.path + ": is a snapshot of network " + manifest.header.network + ", and genesis is of network " + genesis.network);
+  }
+  const MemberSet members = genesis.member_set();
+  if (manifest.header.members_digest != members.digest()) {
+    log_warn("members changed since genesis, so its keys cannot check the snapshot's certificate", {{"height", manifest.height()}});
+  } else if (auto certified = verify_certificate(manifest.header, snapshot.certificate, members); !certified) {
+    return fail(Status::unauthorized, snapshot.path + ": " + certified.error().detail);
+  }
+  const auto chunks = ledger::chunks_of(snapshot);
+  const auto verified = ledger::verify_snapshot(manifest, chunks);
+  if (!verified) return tl::unexpected(verified.error());
+  if (auto done = ledger::install_snapshot(store, *verified, snapshot.certificate, chunks); !done) return tl::unexpected(done.error());
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began).count();
+  return Installed{manifest.height(), manifest.total_bytes, 0, 0, took};
+}
+
+Result<NodeStore> open_node_store(const NodeConfig& config) {
+  auto keys = load_node_keys(config);
+  if (!keys) return tl::unexpected(keys.error());
+  if ((*keys)->genesis().units_digest != ontology::units_digest()) {
+    return fail(Status::invalid, config.genesis_file + ": unitsDigest is not that of this program's unit table; all members must run the same table");
+  }
+  std::error_code failure;
+  std::filesystem::create_directories(config.data_folder, failure);
+  if (failure) return fail(Status::unavailable, config.data_folder + ": cannot be made: " + failure.message());
+  auto store = ledger::open_rocks_store(config.data_folder);
+  if (!store) return tl::unexpected(store.error());
+  auto installed = install_pending(config, **store, (*keys)->genesis());
+  if (!installed) return tl::unexpected(installed.error());
+  auto opened = open_ledger(config, **store, (*keys)->genesis());
+  if (!opened) return tl::unexpected(opened.error());
+  return NodeStore{std::move(*keys), std::move(*store), std::move(*opened), *installed};
+}
+
+}  // namespace agiddi::node

@@ -1,0 +1,31 @@
+// The node's store with everything that must be right before it is used: keys, genesis, a snapshot that waits to be installed.
+#pragma once
+
+#include <memory>
+
+#include "ledger/snapshot_folder.h"
+#include "node/config.h"
+#include "node/node_keys.h"
+
+namespace agiddi::node {
+
+struct Installed {             // what a snapshot's installation at this start took
+  std::uint64_t height = 0, bytes = 0, fetched_bytes = 0;
+  std::int64_t fetch_ms = 0, install_ms = 0;
+};
+
+struct NodeStore {
+  std::unique_ptr<NodeKeys> keys;
+  std::unique_ptr<ledger::KvStore> store;
+  std::unique_ptr<ledger::Ledger> ledger;
+  std::optional<Installed> installed;
+};
+
+// Opens the data folder, finishes an installation that was asked for or interrupted, opens the ledger. The error is one sentence for the operator.
+Result<NodeStore> open_node_store(const NodeConfig& config);
+
+// Checks a stored snapshot against genesis and itself, and installs it. The store was begun with this genesis. After a change of members genesis
+// cannot vouch for the certificate: that was done when the snapshot was fetched, and a backup is its operator's own.
+Result<Installed> install_stored(ledger::KvStore& store, const Genesis& genesis, const ledger::StoredSnapshot& snapshot);
+
+}  // namespace agiddi::node
