@@ -9,20 +9,6 @@ using namespace agiddi;
 using namespace agiddi::ledger;
 using namespace agiddi::ledger::test;
 
-namespace {
-
-std::unique_ptr<Ledger> open_ledger(KvStore& store) {
-  auto ledger = Ledger::open(store, test_genesis(), test_genesis_state());
-  REQUIRE(ledger.has_value());
-  return *std::move(ledger);
-}
-
-QuorumCertificate certificate_of(const BlockHeader& header) {
-  return {{{"node-1", test_key(1).sign(header_vote_bytes(header, "node-1"))}}};
-}
-
-}  // namespace
-
 TEST_CASE("genesis is height 0 with a header of its own") {
   const auto kind = GENERATE(as<std::string>(), "memory", "rocks");
   INFO(kind);

@@ -17,16 +17,6 @@ namespace {
 
 constexpr std::size_t kSmallChunk_bytes = 8 * 1024;
 
-QuorumCertificate certificate_of(const BlockHeader& header) {
-  return {{{"node-1", test_key(1).sign(header_vote_bytes(header, "node-1"))}}};
-}
-
-std::unique_ptr<Ledger> open_ledger(KvStore& store) {
-  auto ledger = Ledger::open(store, test_genesis(), test_genesis_state());
-  AGIDDI_CHECK(ledger.has_value(), "the ledger opens");
-  return std::move(*ledger);
-}
-
 // The same one each time, though a document's jti is random.
 const Transaction& note(std::uint64_t number) {
   static std::map<std::uint64_t, Transaction> made;

@@ -141,4 +141,14 @@ inline Transaction test_transaction(const std::string& body) {
   return make_transaction(key, test_genesis().network, "test.note", 1'700'000'000, body);
 }
 
+inline std::unique_ptr<Ledger> open_ledger(KvStore& store) {
+  auto ledger = Ledger::open(store, test_genesis(), test_genesis_state());
+  AGIDDI_CHECK(ledger.has_value(), "the ledger opens");
+  return std::move(*ledger);
+}
+
+inline QuorumCertificate certificate_of(const BlockHeader& header) {
+  return {{{"node-1", test_key(1).sign(header_vote_bytes(header, "node-1"))}}};
+}
+
 }  // namespace agiddi::ledger::test

@@ -7,6 +7,7 @@
 #include "ledger/snapshot.h"
 #include "subservices/derived_triples.h"
 #include "subservices/genesis_state.h"
+#include "subservices/records.h"
 #include "subservices/state_keys.h"
 #include "world.h"
 
@@ -16,7 +17,7 @@ using namespace agiddi::subservices::test;
 
 namespace {
 
-std::size_t records(const World& world, char letter) {
+std::size_t count_records(const World& world, char letter) {
   std::size_t count = 0;
   const auto snapshot = world.snapshot();
   snapshot->state().scan(ledger::Column::state, Bytes(1, letter), Bytes(1, static_cast<char>(letter + 1)), [&](BytesView, BytesView) {
@@ -72,14 +73,14 @@ TEST_CASE("seen documents are forgotten when their window has passed, a bounded 
   std::vector<Transaction> transactions;
   for (std::size_t i = 0; i < kSweepMax + 500; ++i) transactions.push_back(world.sign(world.poor, "governance.propose", Json::object({})));
   for (const auto& answer : world.block(std::move(transactions))) REQUIRE(answer.status() == 422);
-  CHECK(records(world, 'S') == kSweepMax + 500);
+  CHECK(count_records(world, 'S') == kSweepMax + 500);
   world.sweep_after(10 * kMinute - kSecond);
-  CHECK(records(world, 'S') == kSweepMax + 500);
+  CHECK(count_records(world, 'S') == kSweepMax + 500);
   world.sweep_after(2 * kSecond);
-  CHECK(records(world, 'S') == 500);
+  CHECK(count_records(world, 'S') == 500);
   world.sweep_after(1);
-  CHECK(records(world, 'S') == 0);
-  CHECK(records(world, 'E') == 0);
+  CHECK(count_records(world, 'S') == 0);
+  CHECK(count_records(world, 'E') == 0);
 }
 
 TEST_CASE("bodies that are no JSON, or JSON with a name twice") {
@@ -256,8 +257,8 @@ TEST_CASE("money is conserved through random histories, and in the end nothing i
     for (int i = 0; i < 3; ++i) world.sweep_after(200 * kDay);
     CHECK(world.escrow(world.application) == "0");
     CHECK_FALSE(heartbeat_wanted(*world.snapshot()));
-    CHECK(records(world, 'E') == 0);
-    CHECK(records(world, 'n') == 0);
+    CHECK(count_records(world, 'E') == 0);
+    CHECK(count_records(world, 'n') == 0);
     CHECK(ledger::check_store(*world.store, triple_rules()) == std::vector<std::string>{});
   }
 }
@@ -360,7 +361,7 @@ TEST_CASE("check_store compares the triples with what the world state says they 
   CHECK(ledger::check_store(*world.store, triple_rules()).empty());
 
   const auto head = world.store->get(ledger::Column::state, keys::device(*device_from_urn(device)));
-  auto damaged = parse_record<records::DeviceHead>(*head);
+  auto damaged = parse_record<agiddi::records::DeviceHead>(*head);
   damaged.set_retired(true);
   world.store->write({{ledger::Column::state, keys::device(*device_from_urn(device)), damaged.SerializeAsString()}}, true);
   std::string all;
