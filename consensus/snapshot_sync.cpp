@@ -11,7 +11,7 @@ constexpr std::int64_t kAvoidFirst_ms = 1000, kAvoidMax_ms = 30'000;
 constexpr std::int64_t kBusy_ms = 200;
 constexpr std::size_t kRefusedMax = 64;
 
-auto refuse(std::string what) { return fail(Status::invalid, std::move(what)); }
+auto refuse_part(std::string what) { return fail(Status::invalid, std::move(what)); }
 
 }  // namespace
 
@@ -148,7 +148,7 @@ std::vector<std::pair<MemberIndex, SnapshotRequest>> SnapshotSync::next(bool wan
 }
 
 Result<void> SnapshotSync::received(MemberIndex peer, SnapshotPart& part, std::int64_t now_ms) {
-  if (!current_ || part.id != current_->id) return refuse("a part of a snapshot that nobody asked for");
+  if (!current_ || part.id != current_->id) return refuse_part("a part of a snapshot that nobody asked for");
   if (const auto asked = current_->asked.find(part.part); asked != current_->asked.end() && asked->second.peer == peer) current_->asked.erase(asked);
   Peer& from = peers_[peer];
   if (part.busy) {
@@ -163,7 +163,7 @@ Result<void> SnapshotSync::received(MemberIndex peer, SnapshotPart& part, std::i
   const auto lie = [&](const char* what) {
     from.liar = true;
     std::erase_if(current_->asked, [&](const auto& one) { return one.second.peer == peer; });
-    return refuse(what);
+    return refuse_part(what);
   };
   if (part.part == 0) {
     if (current_->phase != Phase::manifest) return {};

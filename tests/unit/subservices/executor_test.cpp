@@ -7,6 +7,7 @@
 #include "ledger/snapshot.h"
 #include "subservices/derived_triples.h"
 #include "subservices/genesis_state.h"
+#include "subservices/records.h"
 #include "subservices/state_keys.h"
 #include "world.h"
 
