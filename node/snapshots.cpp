@@ -10,16 +10,16 @@ namespace agiddi::node {
 namespace {
 
 constexpr std::size_t kKept = consensus::kSnapshotOffersMax;
-constexpr std::size_t kQueue = 4096;
+constexpr std::size_t kSnapshotQueue = 4096;
 constexpr std::size_t kPruneBatch_blocks = 64;
 constexpr std::uint64_t kPruneEvery_blocks = 64;       // how often to look
 constexpr std::uint64_t kReclaimEvery_blocks = 20'000;
 
-std::int64_t monotonic_ms() {
+std::int64_t steady_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-[[noreturn]] void die(const Error& error) {
+[[noreturn]] void disk_failed(const Error& error) {
   log_error("the disk failed while a snapshot was fetched, and the node stops", {{"reason", error.detail}});
   std::abort();
 }
@@ -50,7 +50,7 @@ Snapshots::Snapshots(ledger::Ledger& ledger, std::string folder, LedgerConfig co
       first_block_(metrics.gauge("agiddi_first_block", "Lowest height above 0 whose block is here; 1 at an archive node.")),
       fetched_bytes_(metrics.counter("agiddi_snapshot_fetched_bytes_total", "Bytes of snapshots that were fetched from other members and hold.")),
       pruned_blocks_(metrics.counter("agiddi_blocks_pruned_total", "Blocks that were dropped by policy.")),
-      lane_("snapshots", kQueue) {}
+      lane_("snapshots", kSnapshotQueue) {}
 
 void Snapshots::start() {
   lane_.post_always([this] {
@@ -96,7 +96,7 @@ void Snapshots::certified(std::uint64_t height, std::uint64_t attested) {
 void Snapshots::make(const std::shared_ptr<const ledger::LedgerSnapshot>& at) {
   const auto certificate = ledger_.snapshot()->certificate(at->height());
   if (!certificate) return;  // pruned meanwhile: this lane was far behind
-  const std::int64_t began = monotonic_ms();
+  const std::int64_t began = steady_ms();
   const auto made = folder_.make(*at, *certificate, stopping_);
   if (!made) {
     if (!stopping_) log_error("a snapshot could not be written", {{"height", at->height()}, {"reason", made.error().detail}});
@@ -104,7 +104,7 @@ void Snapshots::make(const std::shared_ptr<const ledger::LedgerSnapshot>& at) {
   }
   folder_.keep_latest(kKept);
   log_info("snapshot written", {{"height", made->manifest.height()}, {"id", made->id.hex()}, {"bytes", made->manifest.total_bytes},
-                                {"chunks", made->manifest.chunks.size()}, {"ms", monotonic_ms() - began}});
+                                {"chunks", made->manifest.chunks.size()}, {"ms", steady_ms() - began}});
   offer();
 }
 
@@ -202,21 +202,21 @@ void Snapshots::take(consensus::SnapshotStep step) {
 }
 
 void Snapshots::begin(consensus::SnapshotBegin& step) {
-  download_began_ms_ = monotonic_ms();
+  download_began_ms_ = steady_ms();
   download_bytes_ = 0;
   const Hash id = step.manifest.id();
   for (const auto& one : folder_.list()) {
     if (one.id == id) return hooks_.begun(id, {one.manifest.chunks.begin(), one.manifest.chunks.end()});
   }
   auto incoming = folder_.begin(step.manifest, step.certificate);
-  if (!incoming) die(incoming.error());
+  if (!incoming) disk_failed(incoming.error());
   log_info("fetching a snapshot", {{"height", step.manifest.height()}, {"id", id.hex()}, {"bytes", step.manifest.total_bytes},
                                    {"chunks", step.manifest.chunks.size()}, {"here", incoming->chunks.size()}});
   hooks_.begun(id, std::move(incoming->chunks));
 }
 
 void Snapshots::store(const consensus::SnapshotStore& step) {
-  if (auto stored = folder_.put(step.hash, step.chunk); !stored) die(stored.error());
+  if (auto stored = folder_.put(step.hash, step.chunk); !stored) disk_failed(stored.error());
   download_bytes_ += step.chunk.size();
   fetched_bytes_.add(step.chunk.size());
 }
@@ -225,13 +225,13 @@ void Snapshots::finish(const consensus::SnapshotFinish& step) {
   const auto list = folder_.list();
   const auto stored = std::find_if(list.begin(), list.end(), [&](const auto& one) { return one.id == step.id; });
   const auto whole = stored != list.end() ? Result<ledger::StoredSnapshot>(*stored) : folder_.finish();
-  if (!whole) die(whole.error());
+  if (!whole) disk_failed(whole.error());
   if (auto verified = ledger::verify_snapshot(whole->manifest, ledger::chunks_of(*whole)); !verified) {
     log_error("a snapshot that was fetched does not hold, and another one is taken", {{"id", step.id.hex()}, {"reason", verified.error().detail}});
     folder_.remove(*whole);
     return hooks_.failed(step.id);
   }
-  const PendingInstall install{step.id, download_bytes_, monotonic_ms() - download_began_ms_};
+  const PendingInstall install{step.id, download_bytes_, steady_ms() - download_began_ms_};
   log_info("snapshot fetched", {{"height", whole->manifest.height()}, {"bytes", install.fetched_bytes}, {"ms", install.fetch_ms}});
   ledger_.local_put(kInstallNote, encode_install(install));
   hooks_.restart();
