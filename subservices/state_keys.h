@@ -17,7 +17,7 @@
 //   C H("agiddi/ciphertext/1", …)        CiphertextOwner
 //   P payment                            Payment
 //   p payment index(4)                   PaymentItem
-//   q payment device                     index(4) of the device's item
+//   i payment device                     index(4) of the device's item
 //   G integration                        Integration
 //   g integration index(4)               IntegrationDevice
 //   n member-id 0x00 integration         empty: integrations that this member serves and that have not ended
