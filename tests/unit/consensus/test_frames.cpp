@@ -98,8 +98,9 @@ TEST_CASE("no truncated or changed frame crashes, and a changed signed one is re
     const Bytes bytes = encode_frame(frame);
     for (std::size_t length = 0; length < bytes.size(); length += 7) (void)decode_frame(bytes.substr(0, length), 4);
     if (std::holds_alternative<Transactions>(frame.content) || std::holds_alternative<FetchTransactions>(frame.content) ||
-        std::holds_alternative<SyncRequest>(frame.content)) {
-      continue;  // unsigned: the driver verifies transactions, ids and ranges are only asked for
+        std::holds_alternative<SyncRequest>(frame.content) || std::holds_alternative<SnapshotRequest>(frame.content) ||
+        std::holds_alternative<SnapshotPart>(frame.content)) {
+      continue;  // unsigned: the driver verifies transactions, ids and ranges are only asked for, and SnapshotSync compares parts with an attested id
     }
     for (std::size_t at = 0; at < bytes.size(); at += 5) {
       Bytes changed = bytes;
