@@ -344,7 +344,7 @@ TEST_CASE("what a block does never depends on the blocks that a node has: the wh
 TEST_CASE("check_store compares the triples with what the world state says they must be") {
   World world;
   const auto device = world.registered(R"({"perMinute":"0.10"})");
-  world.paid(device, R"("minutes":"10")", "1");
+  world.paid(device, R"("minutes":10)", "1");
   REQUIRE(ledger::check_store(*world.store, triple_rules()).empty());
 
   // Damage that is consistent among the indexes and counters: only the rules can tell.
