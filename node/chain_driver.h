@@ -34,6 +34,7 @@ class ChainDriver final : public Chain {
   void stop();  // afterwards every waiting submit has been answered with unavailable
 
   consensus::EngineStatus engine_status() const { return published_.load()->engine; }
+  const PeerCounters& peer_counters() const { return network_.counters(); }   // any thread
   const subservices::Executor& executor() const { return executor_; }
 
   const Genesis& genesis() const override { return keys_->genesis(); }

@@ -116,27 +116,36 @@ struct Daemon::Parts {
   }
 
   void register_gauges(const NodeConfig& config) {
-    metrics.gauge_read("agiddi_block_height", "Height of the last applied block.", [this] { return static_cast<std::int64_t>(chain->snapshot()->height()); });
-    metrics.gauge_read("agiddi_certified_height", "Height of the last certified block.", [this] { return static_cast<std::int64_t>(chain->snapshot()->certified_height()); });
-    metrics.gauge_read("agiddi_view", "PBFT view.", [this] { return static_cast<std::int64_t>(chain->status().view); });
-    metrics.gauge_read("agiddi_epoch", "Epoch of the member set in force.", [this] { return static_cast<std::int64_t>(chain->status().epoch); });
-    metrics.gauge_read("agiddi_mempool_transactions", "Transactions held for a coming block.", [this] { return static_cast<std::int64_t>(chain->status().mempool); });
-    metrics.gauge_read("agiddi_syncing", "1 while blocks that others certified are missing here.", [this] { return chain->status().syncing ? 1 : 0; });
-    metrics.gauge_read("agiddi_snapshot_members_lying", "Members that sent parts of a snapshot that do not hold.", [this] { return static_cast<std::int64_t>(chain->engine_status().snapshot_liars); });
-    metrics.gauge_read("agiddi_snapshot_chunks_missing", "Chunks that a download of a snapshot still lacks.", [this] {
+    metrics.read_value("agiddi_block_height", "Height of the last applied block.", [this] { return static_cast<std::int64_t>(chain->snapshot()->height()); });
+    metrics.read_value("agiddi_certified_height", "Height of the last certified block.", [this] { return static_cast<std::int64_t>(chain->snapshot()->certified_height()); });
+    metrics.read_value("agiddi_view", "PBFT view.", [this] { return static_cast<std::int64_t>(chain->status().view); });
+    metrics.read_value("agiddi_epoch", "Epoch of the member set in force.", [this] { return static_cast<std::int64_t>(chain->status().epoch); });
+    metrics.read_value("agiddi_mempool_transactions", "Transactions held for a coming block.", [this] { return static_cast<std::int64_t>(chain->status().mempool); });
+    metrics.read_value("agiddi_syncing", "1 while blocks that others certified are missing here.", [this] { return chain->status().syncing ? 1 : 0; });
+    metrics.read_value("agiddi_snapshot_members_lying", "Members that sent parts of a snapshot that do not hold.", [this] { return static_cast<std::int64_t>(chain->engine_status().snapshot_liars); });
+    metrics.read_value("agiddi_snapshot_chunks_missing", "Chunks that a download of a snapshot still lacks.", [this] {
       const auto download = chain->engine_status().snapshot;
       return download ? static_cast<std::int64_t>(download->chunks - download->chunks_here) : 0;
     });
-    metrics.gauge_read("agiddi_data_bytes", "Size of the data folder, snapshots included.", [folder = config.data_folder] { return folder_bytes(folder); });
+    metrics.read_value("agiddi_data_bytes", "Size of the data folder, snapshots included.", [folder = config.data_folder] { return folder_bytes(folder); });
     const Installed join = open.installed.value_or(Installed{});
     metrics.gauge("agiddi_join_height", "Height of the snapshot that this start installed; 0 when it installed none.").set(static_cast<std::int64_t>(join.height));
     metrics.gauge("agiddi_join_fetched_bytes", "What was fetched for it.").set(static_cast<std::int64_t>(join.fetched_bytes));
     metrics.gauge("agiddi_join_milliseconds", "How long fetching and installing it took.").set(join.fetch_ms + join.install_ms);
-    metrics.gauge_read("agiddi_peers_connected", "Other members that this node is connected to.", [this] {
+    metrics.read_value("agiddi_peers_connected", "Other members that this node is connected to.", [this] {
       std::int64_t connected = 0;
       for (const PeerStatus& peer : chain->status().peers) connected += peer.connected ? 1 : 0;
       return connected;
     });
+    const auto link = [this](const char* name, const char* help, const std::atomic<std::uint64_t> PeerCounters::*value) {
+      metrics.read_value(name, help, [this, value] { return static_cast<std::int64_t>((chain->peer_counters().*value).load()); });
+    };
+    link("agiddi_peer_links_refused_total", "Links and frames that ended a link: no member's key, another member's, an oversized frame.", &PeerCounters::refused);
+    link("agiddi_peer_frames_dropped_total", "Frames that were not sent: the peer was away, or its queue was full.", &PeerCounters::dropped);
+    link("agiddi_peer_frames_in_total", "Frames that came from peers.", &PeerCounters::frames_in);
+    link("agiddi_peer_frames_out_total", "Frames that went to peers.", &PeerCounters::frames_out);
+    link("agiddi_peer_bytes_in_total", "Bytes of the frames that came.", &PeerCounters::bytes_in);
+    link("agiddi_peer_bytes_out_total", "Bytes of the frames that went.", &PeerCounters::bytes_out);
   }
 
   // Against the direction of the data: requests first, the store last.

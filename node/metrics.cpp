@@ -84,7 +84,7 @@ Histogram& Metrics::histogram(std::string_view name, std::string_view help, cons
   return impl_->get<Histogram>(name, help, labels);
 }
 
-void Metrics::gauge_read(std::string_view name, std::string_view help, std::function<std::int64_t()> read, const Labels& labels) {
+void Metrics::read_value(std::string_view name, std::string_view help, std::function<std::int64_t()> read, const Labels& labels) {
   const std::lock_guard lock(impl_->mutex);
   auto& family = impl_->families[std::string(name)];
   if (family.help.empty()) family.help = help;
@@ -117,7 +117,9 @@ std::string Metrics::text() const {
   for (const auto& [name, family] : impl_->families) {
     if (family.series.empty()) continue;
     out += "# HELP " + name + " " + escape(family.help, false) + "\n";
-    out += "# TYPE " + name + " " + kTypes[family.series.begin()->second.index()] + "\n";
+    const std::size_t type = family.series.begin()->second.index();
+    const bool total = name.size() > 6 && name.compare(name.size() - 6, 6, "_total") == 0;
+    out += "# TYPE " + name + " " + (type == 3 && total ? "counter" : kTypes[type]) + "\n";
     for (const auto& [labels, series] : family.series) std::visit(Writer{out, name, labels}, series);
   }
   return out;

@@ -60,8 +60,8 @@ class Metrics {
   Counter& counter(std::string_view name, std::string_view help, const Labels& labels = {});
   Gauge& gauge(std::string_view name, std::string_view help, const Labels& labels = {});
   Histogram& histogram(std::string_view name, std::string_view help, const Labels& labels = {});
-  // A gauge that is asked when the text is written; read must be thread-safe and quick.
-  void gauge_read(std::string_view name, std::string_view help, std::function<std::int64_t()> read, const Labels& labels = {});
+  // A value that is asked for when the text is written; read must be thread-safe and quick. A name that ends in _total is a counter's.
+  void read_value(std::string_view name, std::string_view help, std::function<std::int64_t()> read, const Labels& labels = {});
   std::string text() const;
 
  private:

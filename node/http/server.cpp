@@ -125,7 +125,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::create(asio::io_context& io, con
   if (!error) impl->acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error) return fail(Status::internal, "http.listen: cannot listen on " + config.listen.text() + " (" + error.message() + ").");
   impl->bound_port = impl->acceptor.local_endpoint(error).port();
-  metrics.gauge_read("agiddi_http_connections", "Open HTTP connections.",
+  metrics.read_value("agiddi_http_connections", "Open HTTP connections.",
                      [weak = std::weak_ptr<ServerShared>(impl->shared)] {
                        const auto alive = weak.lock();
                        return alive ? static_cast<std::int64_t>(alive->connections.load()) : 0;

@@ -34,6 +34,19 @@ X509* self_signed(EVP_PKEY* key, const std::string& name) {
   return certificate;
 }
 
+// The protocol's name as ALPN lists it, behind its length.
+Bytes protocol_list() { return Bytes(1, static_cast<char>(kPeerProtocol.size())).append(kPeerProtocol); }
+
+int select_protocol(SSL*, const unsigned char** chosen, unsigned char* length, const unsigned char* offered, unsigned offered_length, void*) {
+  static const Bytes ours = protocol_list();
+  unsigned char* found = nullptr;
+  const int outcome = SSL_select_next_proto(&found, length, reinterpret_cast<const unsigned char*>(ours.data()), static_cast<unsigned>(ours.size()),
+                                            offered, offered_length);
+  if (outcome != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_ALERT_FATAL;
+  *chosen = found;
+  return SSL_TLSEXT_ERR_OK;
+}
+
 }  // namespace
 
 SSL_CTX* make_peer_tls_context(const KeyPair& key, const std::string& name) {
@@ -44,6 +57,10 @@ SSL_CTX* make_peer_tls_context(const KeyPair& key, const std::string& name) {
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, accept_certificate);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(context, 0);
+  const Bytes protocols = protocol_list();
+  AGIDDI_CHECK(SSL_CTX_set_alpn_protos(context, reinterpret_cast<const unsigned char*>(protocols.data()), static_cast<unsigned>(protocols.size())) == 0,
+               "OpenSSL takes the protocol's name");
+  SSL_CTX_set_alpn_select_cb(context, &select_protocol, nullptr);
   EVP_PKEY* secret = private_key(key);
   X509* certificate = self_signed(secret, name);
   AGIDDI_CHECK(SSL_CTX_use_certificate(context, certificate) == 1 && SSL_CTX_use_PrivateKey(context, secret) == 1, "certificate and key belong together");
@@ -62,6 +79,13 @@ std::optional<PublicKey> peer_key(const SSL* tls) {
                     EVP_PKEY_get_raw_public_key(peer_key, key.data(), &length) == 1 && length == key.size();
   X509_free(certificate);
   return read ? std::optional(key) : std::nullopt;
+}
+
+bool speaks_peer_protocol(const SSL* tls) {
+  const unsigned char* name = nullptr;
+  unsigned length = 0;
+  SSL_get0_alpn_selected(tls, &name, &length);
+  return std::string_view(reinterpret_cast<const char*>(name), length) == kPeerProtocol;
 }
 
 }  // namespace agiddi::node

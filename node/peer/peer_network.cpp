@@ -242,11 +242,12 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
     }
     self->handshakes_.remove(&stream);
     std::optional<PublicKey> key;
-    if (!failure) key = peer_key(stream.native_handle());
+    const bool same_protocol = !failure && speaks_peer_protocol(stream.native_handle());
+    if (same_protocol) key = peer_key(stream.native_handle());
     const std::shared_ptr<Link> link = key ? self->link_of(*key) : nullptr;
     if (!link) {
       ++self->counters_.refused;
-      if (!self->stopping_) log_warn("peer link refused", {{"reason", failure ? failure.message() : "its key is no member's"}});
+      if (!self->stopping_) log_warn("peer link refused", {{"reason", failure ? failure.message() : same_protocol ? "its key is no member's" : "it does not speak " + std::string(kPeerProtocol)}});
     } else {
       if (!link->accepted.empty()) log_info("peer dialled again", {{"peer", link->peer.name}});
       enter(link->accepted, stream, kLinksOfMemberMax);
@@ -318,6 +319,11 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
     link.stream->next_layer().set_option(tcp::no_delay(true), failure);
     co_await link.stream->async_handshake(ssl::stream_base::client, token(failure));
     if (failure || self->is_over(link)) co_return false;
+    if (!speaks_peer_protocol(link.stream->native_handle())) {
+      ++self->counters_.refused;
+      log_warn("peer link refused", {{"peer", link.peer.name}, {"reason", "it does not speak " + std::string(kPeerProtocol)}});
+      co_return false;
+    }
     if (peer_key(link.stream->native_handle()) != link.peer.key) {
       ++self->counters_.refused;
       log_warn("peer link refused", {{"peer", link.peer.name}, {"reason", "the certificate's key is not that member's"}});

@@ -5,6 +5,7 @@
 // Deterministic; apply lane (and the door, on a throw-away overlay).
 #pragma once
 
+#include "subservices/records.h"
 #include "subservices/rule_context.h"
 #include "subservices/state_keys.h"
 

@@ -458,7 +458,7 @@ TEST_CASE("a member with hardly any blocks fetches a snapshot instead of them, f
   };
   for (std::size_t i = 0; i < 3; ++i) net[i].snapshots_here({{10, manifest.id()}}, 11, net.now());
   CHECK(net[0].status().snapshot_attested == 0);
-  net.run(600);
+  net.run(600);   // long enough for every member to be asked again
   CHECK(net[0].status().snapshot_attested == 10);
 
   net.start(3);
@@ -483,7 +483,7 @@ TEST_CASE("a member whose snapshot differs from what f + 1 others attest learns 
   EngineNet net(4);
   net.deliver();
   for (std::size_t i = 0; i < 4; ++i) net[i].snapshots_here({{10, tx(i == 2 ? "damaged" : "right")}, {5, tx("older")}, {1, tx("too old to offer")}}, 1, net.now());
-  net.run(600);
+  net.run(600);   // long enough for every member to be asked again
   CHECK(net[2].status().snapshot_contradicted == Height{10});
   CHECK(net[2].status().snapshot_attested == 5);
   CHECK(!net[1].status().snapshot_contradicted);

@@ -180,18 +180,23 @@ class EpochNet {
   }
   // Every host holds the same chain; what is certified is certified by the members of its height.
   void check_chains() const {
+    std::vector<Hash> longest;
+    std::size_t different = 0, badly_certified = 0;
     for (const auto& host : hosts_) {
       for (std::size_t i = 0; i < host->disk.blocks.size(); ++i) {
-        for (const auto& other : hosts_) {
-          if (i < other->disk.blocks.size()) REQUIRE(other->disk.blocks[i].block.header.hash() == host->disk.blocks[i].block.header.hash());
-        }
-        if (!host->disk.blocks[i].certified) continue;
+        const Disk::Stored& stored = host->disk.blocks[i];
+        const Hash hash = stored.block.header.hash();
+        if (i == longest.size()) longest.push_back(hash);
+        different += longest[i] == hash ? 0 : 1;
+        if (!stored.certified) continue;
         const MemberSet& members = host->disk.epoch_at(i + 1).members;
-        const auto& signatures = host->disk.blocks[i].block.certificate.signatures;
-        REQUIRE(signatures.size() >= members.quorum());
-        for (const auto& one : signatures) REQUIRE(members.index_of(one.validator) >= 0);
+        const auto& signatures = stored.block.certificate.signatures;
+        const bool by_members = std::all_of(signatures.begin(), signatures.end(), [&](const auto& one) { return members.index_of(one.validator) >= 0; });
+        badly_certified += by_members && signatures.size() >= members.quorum() ? 0 : 1;
       }
     }
+    REQUIRE(different == 0);
+    REQUIRE(badly_certified == 0);
     REQUIRE(fatal.empty());
   }
 
@@ -412,7 +417,7 @@ TEST_CASE("a crash at every step of a change loses nothing", "[epochs]") {
   }
   CHECK(total > 100);
   for (const std::size_t victim : {0u, 2u, 4u}) {     // stays, leaves, joins
-    for (std::size_t at = 1; at < total; at += 1 + total / 60) {
+    for (std::size_t at = 1; at < total; at += 1 + total / 25) {
       EpochNet net;
       net.run(30, true);
       const std::size_t begin = net.steps;

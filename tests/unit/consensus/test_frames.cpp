@@ -100,7 +100,7 @@ TEST_CASE("no truncated or changed frame crashes, and a changed signed one is re
     if (std::holds_alternative<Transactions>(frame.content) || std::holds_alternative<FetchTransactions>(frame.content) ||
         std::holds_alternative<SyncRequest>(frame.content) || std::holds_alternative<SnapshotRequest>(frame.content) ||
         std::holds_alternative<SnapshotPart>(frame.content)) {
-      continue;  // unsigned: the driver verifies transactions, ids and ranges are only asked for, and SnapshotSync compares parts with an attested id
+      continue;  // unsigned: the driver verifies transactions, ids and ranges are only asked for, parts have their hashes in what is attested
     }
     for (std::size_t at = 0; at < bytes.size(); at += 5) {
       Bytes changed = bytes;

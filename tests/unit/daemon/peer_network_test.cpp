@@ -3,13 +3,17 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <mutex>
 #include <thread>
 
+#include "node/peer/certificate.h"
 #include "node/peer/peer_network.h"
+#include "protocol/limits.h"
 
 using namespace agiddi;
 using namespace agiddi::node;
@@ -179,4 +183,67 @@ TEST_CASE("strangers who connect and say nothing keep no member out") {
     strangers.front().read_some(asio::buffer(&byte, 1), failure);
     return failure && failure != asio::error::would_block;
   }));
+}
+
+namespace {
+
+// A member's link as somebody else's program would make it: its key, and what ALPN offers.
+struct ForeignLink {
+  asio::io_context io;
+  asio::ssl::context tls;
+  asio::ssl::stream<asio::ip::tcp::socket> stream;
+
+  ForeignLink(const KeyPair& key, const std::string& address, const Bytes& protocols) : tls(make_peer_tls_context(key, "node-2")), stream(open(protocols)) {
+    const auto endpoint = *parse_endpoint(address);
+    stream.next_layer().connect({asio::ip::make_address(endpoint.host), endpoint.port});
+  }
+  asio::ssl::stream<asio::ip::tcp::socket> open(const Bytes& protocols) {
+    SSL_CTX_set_alpn_protos(tls.native_handle(), reinterpret_cast<const unsigned char*>(protocols.data()), static_cast<unsigned>(protocols.size()));
+    return {io, tls};
+  }
+  bool handshake() {
+    boost::system::error_code failure;
+    stream.handshake(asio::ssl::stream_base::client, failure);
+    return !failure;
+  }
+  // The far end has closed the link.
+  bool is_closed() {
+    char byte;
+    boost::system::error_code failure;
+    stream.read_some(asio::buffer(&byte, 1), failure);
+    return static_cast<bool>(failure);
+  }
+};
+
+Bytes own_protocol() { return Bytes(1, static_cast<char>(kPeerProtocol.size())).append(kPeerProtocol); }
+
+}  // namespace
+
+TEST_CASE("a member that speaks another version of the protocol, or none, is refused and counted") {
+  World world(2);
+  world.start(0);
+  ForeignLink newer(world.keys[1], world.members[0].address, Bytes("\x0d" "agiddi-peer/9"));
+  CHECK_FALSE(newer.handshake());
+  REQUIRE(within(std::chrono::seconds(5), [&] { return world.networks[0]->counters().refused == 1; }));
+  ForeignLink silent(world.keys[1], world.members[0].address, {});
+  silent.handshake();
+  CHECK(silent.is_closed());
+  REQUIRE(within(std::chrono::seconds(5), [&] { return world.networks[0]->counters().refused == 2; }));
+}
+
+TEST_CASE("a member's frame of no length, or of more than a frame may have, ends its link and is counted") {
+  World world(2);
+  world.start(0);
+  std::uint64_t refused = 0;
+  for (const std::uint32_t length : {std::uint32_t{0}, static_cast<std::uint32_t>(limits::kPeerFrameMax_bytes + 1), std::uint32_t{0xffffffff}}) {
+    ForeignLink link(world.keys[1], world.members[0].address, own_protocol());
+    REQUIRE(link.handshake());
+    Bytes head;
+    append_u32_be(head, length);
+    asio::write(link.stream, asio::buffer(head));
+    CHECK(link.is_closed());
+    ++refused;
+    REQUIRE(within(std::chrono::seconds(5), [&] { return world.networks[0]->counters().refused == refused; }));
+  }
+  CHECK(world.count(0) == 0);
 }

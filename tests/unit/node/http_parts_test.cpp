@@ -248,7 +248,7 @@ TEST_CASE("metrics are written in the Prometheus text format") {
   Metrics metrics;
   metrics.counter("a_total", "Things\nseen.", {{"kind", "x\"y\\z"}}).add(3);
   metrics.gauge("b", "Level.").set(-2);
-  metrics.gauge_read("c", "Asked.", [] { return std::int64_t{7}; });
+  metrics.read_value("c", "Asked.", [] { return std::int64_t{7}; });
   Histogram& histogram = metrics.histogram("d_seconds", "Time.", {{"route", "/r"}});
   histogram.observe_us(400);
   histogram.observe_us(1'500'000);
