@@ -12,6 +12,7 @@
 #include "protocol/crypto/crypto.h"
 #include "protocol/encoding.h"
 #include "subservices/executor.h"
+#include "subservices/genesis_state.h"
 
 namespace {
 
@@ -85,7 +86,7 @@ int main(int argc, char** argv) {
   const std::string receiver = did_from_key(provider.public_key());
   UnsyncedStore store(*opened.store);
   opened.ledger.reset();
-  const auto ledger = must(ledger::Ledger::open(store, genesis, {}));
+  const auto ledger = must(ledger::Ledger::open(store, genesis, must(subservices::genesis_state(genesis))));
 
   const subservices::Executor executor(genesis);
   ledger::SnapshotFolder snapshots(node::snapshot_folder_of(config.data_folder));
