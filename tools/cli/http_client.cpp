@@ -231,7 +231,7 @@ Result<StreamEnd> http_stream(const HttpRequest& request, int idle_ms, const std
         return end;
       }
     }
-    if (ec == asio::error::operation_aborted) {
+    if (ec == asio::error::operation_aborted || !wanted()) {   // asked here too: a busy stream never waits
       end.stopped = true;
       return end;
     }

@@ -135,6 +135,15 @@ TEST_CASE("a refusal for good ends at once; so do the user and a closed output")
     CHECK(follow_stream(server.delivery("first"), story.follower).value() == FollowEnd::interrupted);
   }
   {
+    std::string busy = kStream;   // far more than is read at once: a stream that never pauses is left too
+    for (int i = 0; i < 20'000; ++i) busy += "data: 0123456789\n\n";
+    StreamServer server({busy});
+    Story story(server);
+    story.follower.measurement = [&](const std::string& text) { return story.readings.push_back(text), story.stop = true; };
+    CHECK(follow_stream(server.delivery("first"), story.follower).value() == FollowEnd::interrupted);
+    CHECK(story.readings.size() < 20'000);
+  }
+  {
     StreamServer server({std::string(kStream) + "data: 1\n\ndata: 2\n\n"});
     Story story(server);
     story.follower.measurement = [&](const std::string& text) { return story.readings.push_back(text), false; };
