@@ -113,7 +113,6 @@ class ChainDriver final : public Chain {
   std::map<std::uint64_t, Listener> listeners_;
   std::uint64_t next_listener_ = 1;
 
-  std::vector<std::unique_ptr<std::atomic<std::size_t>>> frames_under_way_;  // bytes, by member
 
   struct Timer;
   std::unique_ptr<Timer> timer_;

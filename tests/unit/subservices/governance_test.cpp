@@ -20,7 +20,7 @@ Json with_keys(const World& world, const char* change, const std::string& id, co
   sealing.fill(static_cast<std::uint8_t>(sealing_seed));
   const Bytes proven = possession_bytes(world.executor->genesis().network, id, key.key.public_key(), sealing);
   return Json::object({{"change", change}, {"id", id}, {"did", key.did}, {"sealingKey", sealing_text(sealing_seed)},
-                       {"possession", to_base64url(view(key.key.sign(proven)))}});
+                       {"possession", to_base64url(agiddi::view(key.key.sign(proven)))}});
 }
 
 Json addition(const World& world, const std::string& id, const Person& key, int port = 7105) {
@@ -240,7 +240,7 @@ TEST_CASE("rules are activated at a height, and every block is executed under th
   const Person fresh(210);
   const auto rotation = [&] {
     const Bytes proven = account_possession_bytes(world.executor->genesis().network, world.provider.did, fresh.did);
-    return Json::object({{"account", world.provider.did}, {"newKey", fresh.did}, {"possession", to_base64url(view(fresh.key.sign(proven)))}});
+    return Json::object({{"account", world.provider.did}, {"newKey", fresh.did}, {"possession", to_base64url(agiddi::view(fresh.key.sign(proven)))}});
   };
   const Answer early = world.run(world.provider, "account.rotate", rotation());
   CHECK(early.status() == 422);
