@@ -446,7 +446,8 @@ std::vector<Peer> ChainDriver::wanted_peers(const MemberSet& members) const {
   if (const auto next = subservices::decided_after(state, view->height())) {
     for (const Member& member : next->members.all()) add(member);
   }
-  for (const Member& member : subservices::epoch_record(state, subservices::latest_epoch(state)).members.all()) add(member);
+  const MemberSet latest = subservices::epoch_record(state, subservices::latest_epoch(state)).members;
+  for (const Member& member : latest.all()) add(member);
   for (const Member& member : subservices::proposed_members(state)) add(member);
   for (const Member& member : subservices::former_members(state, kFormerMembersMax)) add(member);
   return peers;
