@@ -71,7 +71,8 @@ std::vector<Member> former_members(const StateView& state, std::size_t max) {
   const std::uint64_t latest = latest_epoch(state);
   const MemberSet now = epoch_record(state, latest).members;
   for (std::uint64_t back = 1; back <= std::min(latest, kEpochsBack); ++back) {
-    for (const Member& member : epoch_record(state, latest - back).members.all()) {
+    const MemberSet before = epoch_record(state, latest - back).members;
+    for (const Member& member : before.all()) {
       if (former.size() >= max) return former;
       const bool known = now.index_of(member.key) >= 0 ||
                          std::any_of(former.begin(), former.end(), [&](const Member& one) { return one.key == member.key; });
