@@ -21,7 +21,7 @@ ReplicaConfig replica_config(const EngineConfig& config, const SigningContext& c
 
 Engine::Engine(EngineConfig config, std::shared_ptr<const Authenticator> authenticator, Restored restored, Now now)
     : config_(std::move(config)),
-      context_{config_.network, config_.members, config_.test_faults.quorum_too_small ? 1u : 0u},
+      context_{config_.network, config_.members, config_.test_faults.quorum_too_small ? 1u : 0u, config_.test_faults},
       authenticator_(std::move(authenticator)),
       restored_log_(restore_log(restored.log, config_.members.size())),
       mempool_(config_.mempool),
@@ -189,13 +189,14 @@ void Engine::suspect(Now now) {
   input.oldest_held_ms = mempool_.oldest_arrival_ms();
   input.oldest_in_flight_ms = replica_.oldest_in_flight_ms();
   if (heartbeat_wanted_) input.heartbeat_due_ms = last_block_ms_ + config_.heartbeat_interval_ms;
+  if (config_.test_faults.never_suspects) return;
   if (context_.members.size() == 1 || !suspicion_.evaluate(input, now.monotonic_ms)) return;
   replica_.start_view_change(replica_.view() + 1, now);
   collect(now);
 }
 
 void Engine::sync(Now now) {
-  if (replica_.handed() >= replica_.executed_height() + kSyncBacklogMax) return;
+  if (replica_.handed() >= replica_.executed_height() + kSyncBacklogMax || config_.test_faults.stuck_after_sync) return;
   if (auto request = block_sync_.next(replica_.complete(), replica_.stable(), connected_, now.monotonic_ms)) {
     send(request->first, {request->second});
   }

@@ -26,7 +26,10 @@ void Replica::place(const PrePrepare& message, Now now) {
     return;  // a re-proposal that the NewView does not contain
   }
   Slot& slot = slots_[batch.height];
-  if (slot.pre_prepare) return;
+  if (slot.pre_prepare) {
+    if (!config_.test_faults.second_batch_accepted || slot.pre_prepare->vote.digest == message.vote.digest) return;
+    slot.voted_prepare = slot.voted_commit = slot.prepared = false;
+  }
   slot.pre_prepare = message;
   slot.since_ms = now.monotonic_ms;
   slot.prepares.insert_or_assign(message.vote.sender, CastVote{message.vote.digest, message.vote.signature});
@@ -36,8 +39,9 @@ void Replica::place(const PrePrepare& message, Now now) {
 }
 
 bool Replica::fresh_batch_allowed(const Batch& batch, Now now) const {
-  const TimeMs drift = batch.timestamp - now.wall_ms;
+  const TimeMs drift = config_.test_faults.timestamps_unchecked ? 0 : batch.timestamp - now.wall_ms;
   if (drift > limits::kBatchClockTolerance_ms || drift < -limits::kBatchClockTolerance_ms) return false;
+  if (config_.test_faults.repeats_accepted) return true;
   std::vector<Hash> ids = batch.transactions;
   std::sort(ids.begin(), ids.end());
   if (std::adjacent_find(ids.begin(), ids.end()) != ids.end()) return false;
@@ -54,7 +58,8 @@ bool Replica::heartbeat_allowed(Now now) const {
 bool Replica::follows_predecessor(const Batch& batch) const {
   const TimeMs previous = *timestamp_of(batch.height - 1);
   const TimeMs least = previous + (batch.transactions.empty() ? heartbeat_gap_ms() : 1);
-  if (batch.timestamp < least) return false;
+  if (batch.timestamp < least && !config_.test_faults.timestamps_unchecked) return false;
+  if (config_.test_faults.repeats_accepted) return true;
   return std::none_of(batch.transactions.begin(), batch.transactions.end(), [&](const Hash& id) { return view_transactions_.contains(id); });
 }
 
@@ -64,7 +69,7 @@ void Replica::accept(Height height, Slot& slot) {
 }
 
 bool Replica::useful(const Vote& vote) const {
-  if (vote.view < view_) return false;
+  if (vote.view < view_) return config_.test_faults.vote_view_ignored;
   if (vote.view > view_ || !active_) return true;
   if (!inside_buffer(vote.height)) return false;
   const auto found = slots_.find(vote.height);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "consensus/messages.h"
+#include "consensus/test_faults.h"
 
 namespace agiddi::consensus {
 
@@ -23,6 +24,7 @@ struct SigningContext {
   std::string network;
   MemberSet members;
   std::size_t votes_short = 0;   // tests only: a quorum that is too small by so many votes
+  TestFaults test_faults{};      // tests only
   std::size_t quorum() const { return members.quorum() - votes_short; }
 };
 

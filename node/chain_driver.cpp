@@ -1,6 +1,5 @@
 #include "node/chain_driver.h"
 
-#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
@@ -8,8 +7,8 @@
 
 #include "consensus/frames.h"
 #include "consensus/verify.h"
+#include "node/chain_duties.h"
 #include "node/log.h"
-#include "subservices/door.h"
 
 namespace agiddi::node {
 namespace {
@@ -18,7 +17,6 @@ constexpr std::size_t kCoreQueue = 16'384;
 constexpr std::size_t kVerifyQueue = 4'096;
 constexpr std::size_t kApplyQueue = 256;
 constexpr auto kTick = std::chrono::milliseconds(5);
-constexpr std::uint64_t kRecentBlocksMax = 10'000;                        // read at start for the ids of recent transactions
 
 std::int64_t wall_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -78,30 +76,12 @@ ChainDriver::ChainDriver(NodeKeys keys, ledger::Ledger& ledger, const ConsensusC
   engine.genesis_timestamp = keys_.genesis.created;
   engine.request_timeout_ms = config.request_timeout_ms;
   engine.heartbeat_interval_ms = config.heartbeat_ms;
-  engine_ = std::make_unique<consensus::Engine>(std::move(engine), authenticator_, restored(), clocks());
+  engine_ = std::make_unique<consensus::Engine>(std::move(engine), authenticator_, restored_from(ledger_, *snapshot()), clocks());
   engine_->heartbeat_wanted(subservices::heartbeat_wanted(*snapshot()), clocks());
   published_.store(std::make_shared<const Published>(Published{engine_->status()}));
 }
 
 ChainDriver::~ChainDriver() { stop(); }
-
-// What the Engine needs to know of its former life. Certificates are not synced one by one, so the latest few may be missing.
-consensus::Restored ChainDriver::restored() const {
-  consensus::Restored restored;
-  for (ledger::LogRecord& record : ledger_.log_read_all()) restored.log.push_back({std::move(record.key), std::move(record.value)});
-  const auto view = snapshot();
-  restored.applied = view->height();
-  const std::uint64_t certified = view->certified_height();
-  if (certified > 0) restored.certified = consensus::CertifiedHeader{*view->header(certified), *view->certificate(certified)};
-  for (std::uint64_t height = certified + 1; height <= restored.applied; ++height) restored.uncertified.push_back(*view->header(height));
-  const std::size_t wanted = consensus::MempoolLimits{}.remembered;
-  for (std::uint64_t height = restored.applied; height > 0 && restored.recent_transactions.size() < wanted && restored.applied - height < kRecentBlocksMax; --height) {
-    const std::vector<Hash> ids = view->batch(height)->transactions;
-    restored.recent_transactions.insert(restored.recent_transactions.end(), ids.rbegin(), ids.rend());
-  }
-  std::reverse(restored.recent_transactions.begin(), restored.recent_transactions.end());
-  return restored;
-}
 
 Result<void> ChainDriver::start(const Endpoint& peer_listen) {
   if (auto listening = network_.start(peer_listen); !listening) return listening;
@@ -209,7 +189,7 @@ void ChainDriver::on_frame(std::size_t member, const Bytes& bytes) {
     refused_frames_.add();
     return log_warn("peer frame refused", {{"peer", members_[member].id}, {"reason", frame.error().detail}});
   }
-  if (!verify_transactions(*frame)) {
+  if (!check_transactions(*frame, *snapshot(), keys_.genesis.network, now(), verify_signature)) {
     refused_frames_.add();
     return log_warn("peer frame refused", {{"peer", members_[member].id}, {"reason", "a transaction in it is not authentic"}});
   }
@@ -223,28 +203,10 @@ void ChainDriver::on_frame(std::size_t member, const Bytes& bytes) {
   });
 }
 
-// Signature, network and action of every transaction. Gossip is also cleaned of what is outside its window or on the ledger already.
-bool ChainDriver::verify_transactions(consensus::PeerFrame& frame) const {
-  if (auto* gossip = std::get_if<consensus::Transactions>(&frame.content); gossip && !gossip->answer) {
-    const auto view = snapshot();
-    std::erase_if(gossip->items, [&](const consensus::TransactionPtr& t) {
-      return !inside_window(t->header, now()) || view->has_transaction(t->id);
-    });
-  }
-  return consensus::for_each_transaction(frame, [&](const Transaction& t) {
-    return t.header.network == keys_.genesis.network && subservices::is_known_action(t.header.action) && verify_signature(t);
-  });
-}
-
 void ChainDriver::flush() {
   consensus::Output output = engine_->take_output();
   if (output.fatal) die(*output.fatal);
-  if (!output.persist.empty()) {
-    std::vector<ledger::LogWrite> writes;
-    writes.reserve(output.persist.size());
-    for (consensus::LogWrite& write : output.persist) writes.push_back({ledger::kLogKept, std::move(write.key), std::move(write.value)});
-    ledger_.log_write(writes, true);
-  }
+  if (!output.persist.empty()) write_log(ledger_, std::move(output.persist));
   for (consensus::Send& send : output.sends) {
     if (send.to) {
       network_.send(*send.to, send.frame);
@@ -259,17 +221,7 @@ void ChainDriver::flush() {
   if (!output.certified.empty()) refresh_snapshot();
   for (const consensus::ReadRequest& request : output.reads) {
     verify_.post([this, request] {
-      const auto view = snapshot();
-      std::vector<consensus::SyncBlock> blocks;
-      const std::uint64_t last = std::min<std::uint64_t>({request.to, request.from + consensus::kSyncBlocksMax - 1, view->height()});
-      std::size_t bytes = 0;
-      for (std::uint64_t height = request.from; height <= last && bytes < consensus::kSyncAnswerMax_bytes; ++height) {
-        auto certificate = view->certificate(height);
-        if (!certificate) break;
-        auto block = view->block(height);
-        for (const Transaction& transaction : block->transactions) bytes += transaction.body.size();
-        blocks.push_back({std::move(block->header), std::move(*certificate), std::move(block->batch), std::move(block->transactions)});
-      }
+      auto blocks = read_blocks(*snapshot(), request);
       core_.post_always([this, request, blocks = std::move(blocks)]() mutable {
         engine_->blocks_read(request.peer, request.from, std::move(blocks), clocks());
       });
@@ -292,12 +244,10 @@ void ChainDriver::refresh_snapshot() {
 }
 
 void ChainDriver::apply(consensus::CommittedBatch batch) {
-  const auto parent = snapshot();
-  subservices::ExecutedBlock executed = executor_.execute(batch.batch, std::move(batch.transactions), *parent);
+  auto outcome = execute_committed(executor_, std::move(batch), *snapshot());
+  if (!outcome) die(outcome.error().detail);
+  const subservices::ExecutedBlock& executed = *outcome;
   const BlockHeader header = executed.apply.block.header;
-  if (batch.expected && batch.expected->header.hash() != header.hash()) {
-    die("block " + std::to_string(header.height) + " does not reproduce its certified header");
-  }
   ledger_.apply(executed.apply);
   refresh_snapshot();
 

@@ -58,7 +58,6 @@ class ChainDriver final : public Chain {
 
   // verify lane
   void on_frame(std::size_t member, const Bytes& bytes);
-  bool verify_transactions(consensus::PeerFrame& frame) const;
 
   void refresh_snapshot();  // apply and core lane
 
@@ -67,7 +66,6 @@ class ChainDriver final : public Chain {
   void publish(const subservices::ExecutedBlock& executed, const BlockHeader& header);
 
   void arm_timer();
-  consensus::Restored restored() const;
   std::optional<Outcome> recorded(const Hash& transaction) const;
 
   NodeKeys keys_;

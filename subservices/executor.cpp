@@ -33,9 +33,10 @@ Result<void> take_jti(RuleContext& context, const Transaction& transaction) {
   return {};
 }
 
-Receipt execute_one(RuleContext& context, const Transaction& transaction) {
-  if (auto valid = check_envelope(transaction, context.network, context.timestamp); !valid) return rejection(transaction.id, valid.error());
-  if (auto fresh = take_jti(context, transaction); !fresh) return rejection(transaction.id, fresh.error());
+Receipt execute_one(RuleContext& context, const Transaction& transaction, const ExecutorFaults& faults) {
+  const TimeMs time = faults.window_unchecked ? transaction.header.issued_at_s * 1000 : context.timestamp;
+  if (auto valid = check_envelope(transaction, context.network, time); !valid) return rejection(transaction.id, valid.error());
+  if (auto fresh = take_jti(context, transaction); !fresh && !faults.repeats_executed) return rejection(transaction.id, fresh.error());
 
   const auto checkpoint = context.state.checkpoint();
   const std::size_t triples = context.triples.size(), events = context.events.size();
@@ -48,6 +49,15 @@ Receipt execute_one(RuleContext& context, const Transaction& transaction) {
   }
   context.state.commit(checkpoint);
   return {transaction.id, outcome->status, outcome->result.dump()};
+}
+
+// A planted bug: see ExecutorFaults.
+void make_money(RuleContext& context, const Transaction& transaction, const Receipt& receipt) {
+  if (transaction.header.action != "credit.transfer" || receipt.status != Status::created) return;
+  auto account = load<records::Account>(context.state, keys::account(transaction.header.kid, "EUR"));
+  if (!account) return;
+  account->set_available(account->available() + 1);
+  store(context.state, keys::account(transaction.header.kid, "EUR"), *account);
 }
 
 void sweep(RuleContext& context) {
@@ -87,7 +97,8 @@ Hash root_of_receipts(const std::vector<Receipt>& receipts) {
 
 }  // namespace
 
-Executor::Executor(Genesis genesis) : genesis_(std::move(genesis)), members_(genesis_.member_set()) {}
+Executor::Executor(Genesis genesis, ExecutorFaults faults)
+    : genesis_(std::move(genesis)), members_(genesis_.member_set()), faults_(faults) {}
 
 ExecutedBlock Executor::execute(const Batch& batch, std::vector<Transaction> transactions, const ledger::LedgerSnapshot& parent) const {
   AGIDDI_CHECK(batch.height == parent.height() + 1, "a batch is executed on the block before it");
@@ -102,15 +113,18 @@ ExecutedBlock Executor::execute(const Batch& batch, std::vector<Transaction> tra
   for (std::size_t i = 0; i < transactions.size(); ++i) {
     const Transaction& transaction = transactions[i];
     AGIDDI_CHECK(transaction.id == batch.transactions[i], "the transactions are the batch's, in its order");
-    if (!ids.insert(transaction.id).second || parent.has_transaction(transaction.id)) {
+    const bool repeated = !ids.insert(transaction.id).second || parent.has_transaction(transaction.id);
+    if (repeated && !faults_.repeats_executed) {
       block.receipts.push_back(rejection(transaction.id, {Status::conflict, "the transaction came before and keeps its first outcome", {}}));
     } else {
-      block.receipts.push_back(execute_one(context, transaction));
+      block.receipts.push_back(execute_one(context, transaction, faults_));
     }
+    if (faults_.money_from_nothing) make_money(context, transaction, block.receipts.back());
+    if (faults_.differs) block.receipts.back().result += ' ';
   }
 
   executed.apply.changes = state.changes();
-  check_conservation(executed.apply.changes);
+  if (!faults_.money_from_nothing) check_conservation(executed.apply.changes);
   executed.apply.digest = parent.state_digest();
   executed.apply.digest.apply(executed.apply.changes);
 
