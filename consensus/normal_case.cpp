@@ -30,6 +30,8 @@ void Replica::place(const PrePrepare& message, Now now) {
     if (!config_.test_faults.second_batch_accepted || slot.pre_prepare->vote.digest == message.vote.digest) return;
     slot.voted_prepare = slot.voted_commit = slot.prepared = false;
   }
+  // A primary hears its own words from others when it lost its disk (or when its key runs twice): what it proposed there stays proposed.
+  if (is_primary()) next_proposal_ = std::max(next_proposal_, batch.height + 1);
   slot.pre_prepare = message;
   slot.since_ms = now.monotonic_ms;
   slot.prepares.insert_or_assign(message.vote.sender, CastVote{message.vote.digest, message.vote.signature});

@@ -11,7 +11,8 @@ using namespace consensus;
 
 namespace {
 
-constexpr std::size_t kMemoryMax_bytes = 4 * 1024 * 1024;  // of one member's consensus, in a simulation of small transactions
+constexpr std::size_t kMemory_bytes = 1024 * 1024;         // of one member's consensus, in a simulation of small transactions
+constexpr std::size_t kMemoryOfLiar_bytes = 4'500'000;     // what each liar may make it keep: messages of later views
 
 std::string short_hash(const Hash& hash) { return hash.hex().substr(0, 8); }
 std::string node(std::size_t member) { return "node " + std::to_string(member); }
@@ -144,7 +145,7 @@ void Checkers::certified(std::size_t member, const CertifiedHeader& certified) {
 }
 
 void Checkers::memory(std::size_t member, std::size_t bytes) {
-  if (bytes > kMemoryMax_bytes) fail(node(member) + " buffers " + std::to_string(bytes) + " bytes");
+  if (bytes > kMemory_bytes + liars_ * kMemoryOfLiar_bytes) fail(node(member) + " buffers " + std::to_string(bytes) + " bytes");
 }
 
 void Checkers::disk_lost(std::size_t member) {

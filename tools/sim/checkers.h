@@ -34,6 +34,7 @@ class Checkers {
   void certified(std::size_t member, const consensus::CertifiedHeader& certified);
   void memory(std::size_t member, std::size_t bytes);
   void disk_lost(std::size_t member);
+  void set_liars(std::size_t liars) { liars_ = liars; }
   // A correct member answered its client: this outcome is for ever.
   void acknowledged(const Hash& transaction, std::uint64_t height, const Receipt& receipt);
   // At the end: what was acknowledged stands in this ledger so, and every block has a certificate that holds.
@@ -62,6 +63,7 @@ class Checkers {
   std::map<std::tuple<std::size_t, std::string, std::uint64_t, std::uint64_t>, Hash> promises_;
   std::map<std::size_t, consensus::View> left_;           // the highest view that a member asked for
   std::map<Hash, Acknowledged> acknowledged_;
+  std::size_t liars_ = 0;
   std::optional<std::string> failure_;
 };
 

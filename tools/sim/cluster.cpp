@@ -65,6 +65,7 @@ Cluster::Cluster(const SimOptions& options)
   }
   for (MemberIndex i = 0; i < options_.nodes; ++i) nodes_.push_back(std::make_unique<SimNode>(*this, i, i));
   choose_liars();
+  checkers_.set_liars(report_.counts.byzantine);
   const std::size_t places = nodes_.size();
   cut_.assign(places, std::vector<bool>(places, false));
   told_.assign(places, std::vector<bool>(options_.nodes, false));

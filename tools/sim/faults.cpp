@@ -79,7 +79,7 @@ void Cluster::choose_liars() {
 }
 
 void Cluster::plan_faults() {
-  faults_end_us_ = random_.between(1'000'000, 6'000'000);
+  faults_end_us_ = random_.between(1'000'000, 4'500'000);
   sync_us_ = random_.between(50, 1000);
   apply_us_ = random_.chance(200) ? random_.between(5000, 40'000) : random_.between(50, 1000);
   if (options_.has("loss")) loss_ = random_.between(0, 150);

@@ -22,6 +22,41 @@ int list_bugs() {
   return 0;
 }
 
+// The lowest seed that finds a bug, of at most seeds_max from 1.
+std::optional<SeedResult> find(const PlantedBug& bug, unsigned jobs) {
+  std::uint64_t next = 1;
+  std::optional<SeedResult> found;
+  run_seeds(
+      jobs,
+      [&]() -> std::optional<SimOptions> {
+        if (next > bug.seeds_max) return std::nullopt;
+        SimOptions options;
+        options.seed = next++;
+        options.nodes = bug.nodes;
+        options.faults = *read_faults(bug.faults);
+        plant(options, bug.name);
+        return resolved(options);
+      },
+      [&](const SeedResult& result) {
+        if (!result.report.ok && (!found || result.options.seed < found->options.seed)) found = result;
+        return !found;
+      });
+  return found;
+}
+
+int find_bugs(unsigned jobs) {
+  int missed = 0;
+  for (const PlantedBug& bug : bug_table()) {
+    const auto found = find(bug, jobs);
+    const bool right = found && found->report.failure.find(bug.found_by) != std::string::npos;
+    missed += right ? 0 : 1;
+    std::printf("%-24s %s\n", bug.name.c_str(), found ? ("seed " + std::to_string(found->options.seed) + " of " + std::to_string(bug.seeds_max) + ": " + found->report.failure + (right ? "" : " (expected: " + bug.found_by + ")")).c_str() : "NOT FOUND");
+    std::fflush(stdout);
+  }
+  std::printf("%zu planted bugs, %d missed\n", bug_table().size(), missed);
+  return missed == 0 ? 0 : 1;
+}
+
 void print(const SeedResult& result) {
   const SimCounts& counts = result.report.counts;
   std::printf("seed %llu, %zu nodes: %s, height %llu, view %llu, %llu transactions, %llu liars (%llu lies), %llu crashes, %llu disks lost, %llu partitions, "
@@ -49,6 +84,7 @@ int main(int argc, char** argv) {
   if (line->list_faults) return list_faults();
   if (line->list_bugs) return list_bugs();
   crypto_init();
+  if (line->find_bugs) return find_bugs(line->jobs);
 
   const auto start = std::chrono::steady_clock::now();
   std::uint64_t next = 0, runs = 0;

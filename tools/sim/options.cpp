@@ -30,6 +30,8 @@ std::vector<std::string> split(const std::string& text) {
 }
 
 // "benign" and "byzantine" stand for their halves of the table.
+}  // namespace
+
 Result<std::set<std::string>> read_faults(const std::string& text) {
   std::set<std::string> chosen;
   for (const std::string& name : split(text)) {
@@ -46,6 +48,8 @@ Result<std::set<std::string>> read_faults(const std::string& text) {
   }
   return chosen;
 }
+
+namespace {
 
 std::string names_of(const std::set<std::string>& faults) {
   if (faults == all_faults()) return "all";
@@ -96,14 +100,14 @@ std::set<std::string> all_faults() {
 std::string usage() {
   return "usage: agiddi-sim [--seed S] [--seeds K] [--nodes N[,N…]|any] [--faults all|none|benign|byzantine|NAME[,NAME…]]\n"
          "                  [--transactions T] [--steps E] [--jobs J] [--failures F] [--real-signatures] [--trace] [--quiet] [--bug NAME]\n"
-         "                  [--list-faults] [--list-bugs]\n"
+         "                  [--list-faults] [--list-bugs] [--find-bugs]\n"
          "Runs seeds S to S+K-1 for every N (1 to 16, or any: from the seed): a network of N members in virtual time with those faults, then without\n"
          "(what lies goes on lying). Every member is whole: consensus, mempool, rules and ledger on a simulated disk. Checks at every step: one block\n"
          "for a height, equal states, valid certificates, every transaction exactly once and none invalid, money conserved, every promise on disk\n"
          "before it is given and kept over crashes, memory bounded; and that everything commits at every correct member once the faults have ended.\n"
          "Exit status 0: every check held; 1: one failed, with a timeline and the command that repeats it; 2: wrong usage.\n"
          "--jobs runs so many seeds at a time; --failures goes on until so many seeds have failed. --bug plants a fault in the members that the\n"
-         "checks must find.\n";
+         "checks must find; --find-bugs plants each in turn and prints after how many seeds which check found it.\n";
 }
 
 Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments) {
@@ -119,6 +123,8 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
       options.real_signatures = true;
     } else if (option == "--list-bugs") {
       line.list_bugs = true;
+    } else if (option == "--find-bugs") {
+      line.find_bugs = true;
     } else if (option == "--list-faults") {
       line.list_faults = true;
     } else {
@@ -176,7 +182,7 @@ SimOptions resolved(SimOptions options) {
   // Mostly small clusters: their stories are as good and cost less.
   static constexpr std::size_t kSizes[] = {4, 4, 4, 4, 5, 4, 6, 7, 7, 4, 5, 7, 1, 2, 3, 4, 8, 10, 13, 16};
   const std::size_t size = kSizes[random.between(0, std::size(kSizes) - 1)];
-  const auto transactions = static_cast<std::size_t>(random.between(5, 60));
+  const auto transactions = static_cast<std::size_t>(random.between(5, 40));
   if (options.nodes == 0) options.nodes = size;
   if (options.transactions == 0) options.transactions = transactions;
   return options;

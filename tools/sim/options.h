@@ -42,6 +42,8 @@ struct FaultKind {
 };
 const std::vector<FaultKind>& fault_table();
 std::set<std::string> all_faults();
+// "all", "none", "benign", "byzantine" or names, with commas between.
+Result<std::set<std::string>> read_faults(const std::string& text);
 
 struct CommandLine {
   SimOptions options;
@@ -49,7 +51,7 @@ struct CommandLine {
   std::uint64_t seeds = 1;
   unsigned jobs = 1;
   std::uint64_t failures_max = 1;           // stop after so many failing seeds
-  bool quiet = false, list_bugs = false, list_faults = false;
+  bool quiet = false, list_bugs = false, list_faults = false, find_bugs = false;
 };
 
 // Reads the arguments; an error names the wrong one.

@@ -166,6 +166,10 @@ Transaction Workload::expired(std::uint64_t number) const {
   return sign(traders_[0], "credit.transfer", credit(traders_[1].did, kMicro), kEpoch_ms / 1000 - 3600, "expired-" + std::to_string(number));
 }
 
+Transaction Workload::harmless(std::uint64_t number) const {
+  return sign(traders_[1], "credit.mint", credit(traders_[1].did, kMicro), kEpoch_ms / 1000, "harmless-" + std::to_string(number));
+}
+
 // What the rules must have said, as far as it follows from the documents and balances alone.
 std::optional<std::string> Workload::expect(const Transaction& transaction, const Receipt& receipt) {
   const std::string& action = transaction.header.action;

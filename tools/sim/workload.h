@@ -34,6 +34,8 @@ class Workload {
   // What a faulty member may try: a transfer that nobody signed, and one of long ago that is signed.
   Transaction forged(std::uint64_t number) const;
   Transaction expired(std::uint64_t number) const;
+  // One that is valid, and refused by the rules.
+  Transaction harmless(std::uint64_t number) const;
 
   // The next block of the chain, in order, once. Gives what is wrong with its outcomes or with the money after it.
   std::optional<std::string> follow(const Block& block, const ledger::LedgerSnapshot& after);

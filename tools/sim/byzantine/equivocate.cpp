@@ -9,10 +9,16 @@ using namespace consensus;
 class Equivocate final : public Behaviour {
  public:
   void outgoing(Messages& messages, Liar& liar) override {
+    Messages more;
     for (Addressed& one : messages) {
-      if (const auto* proposal = as<PrePrepare>(one)) propose(one, *proposal, liar);
+      if (const auto* proposal = as<PrePrepare>(one)) {
+        const Addressed first = one;
+        propose(one, *proposal, liar);
+        if (one.frame != first.frame && liar.random.chance(300)) more.push_back(first);   // some see both
+      }
       if (const auto* vote = as<Vote>(one)) follow(one, *vote, liar);
     }
+    messages.insert(messages.end(), more.begin(), more.end());
   }
 
  private:

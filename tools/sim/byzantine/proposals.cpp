@@ -29,7 +29,7 @@ class InvalidBatch final : public Behaviour {
         });
       }
     }
-    messages.insert(messages.begin(), more.begin(), more.end());
+    messages.insert(messages.end(), more.begin(), more.end());   // as an answer: the bodies that the batch lacks
   }
 
  private:
@@ -46,9 +46,9 @@ class InvalidBatch final : public Behaviour {
     Batch& batch = false_.batch;
     const auto body = [&](Transaction transaction) {
       batch.transactions.push_back(transaction.id);
-      Transactions gossip;
-      gossip.items.push_back(std::make_shared<const Transaction>(std::move(transaction)));
-      bodies_ = std::make_shared<const PeerFrame>(PeerFrame{std::move(gossip)});
+      Transactions answer{{}, true};
+      answer.items.push_back(std::make_shared<const Transaction>(std::move(transaction)));
+      bodies_ = std::make_shared<const PeerFrame>(PeerFrame{std::move(answer)});
     };
     switch (liar.random.between(0, 8)) {
       case 0: batch.timestamp += liar.random.between(6'000, 3'600'000); break;
@@ -79,15 +79,21 @@ class Overrun final : public Behaviour {
     config.pipeline_max = 4 * limits::kWindowHeights;
     config.batch_delay_max_ms = 0;
   }
-  // Empty batches as far as the others listen.
+  // Small batches, two windows of them at once.
   void tick(Messages& messages, Liar& liar) override {
     const Replica& replica = liar.engine->replica();
-    if (!replica.active() || !replica.is_primary() || replica.uncommitted_proposals() > 0) return;
+    if (!replica.active() || !replica.is_primary() || replica.uncommitted_proposals() > 0 || !replica.timestamp_of(replica.next_proposal() - 1)) return;
+    if (!liar.random.chance(300)) return;
     ++liar.lies;
-    const TimeMs start = liar.now.wall_ms;
+    const TimeMs start = std::max(liar.now.wall_ms, *replica.timestamp_of(replica.next_proposal() - 1)) + 1;
+    Transactions bodies;
+    for (Height step = 0; step < 2 * limits::kWindowHeights; ++step) {
+      bodies.items.push_back(std::make_shared<const Transaction>(liar.workload->harmless(liar.random.next())));
+    }
+    liar.broadcast(messages, {bodies});
     for (Height step = 0; step < 2 * limits::kWindowHeights; ++step) {
       const Height height = replica.next_proposal() + step;
-      Batch batch{height, replica.view(), start + static_cast<TimeMs>(step) * 1000, {}};
+      Batch batch{height, replica.view(), start + static_cast<TimeMs>(step), {bodies.items[step]->id}};
       PrePrepare message{batch, {Phase::prepare, replica.view(), height, batch.digest(), liar.self, {}}};
       liar.sign(message.vote);
       liar.broadcast(messages, {message});

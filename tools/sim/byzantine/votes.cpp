@@ -122,11 +122,13 @@ class Flood final : public Behaviour {
     View own = replica.view() + 1;
     while (primary_of(own, liar.members()) != self) ++own;
     for (int i = 0; i < 40; ++i) {
-      Batch batch{replica.stable() + static_cast<Height>(liar.random.between(1, 32)), own, liar.now.wall_ms, {}};
-      for (int k = 0; k < 1000; ++k) batch.transactions.push_back(i == 0 ? liar.false_hash() : batch.transactions.empty() ? liar.false_hash() : batch.transactions.back());
-      PrePrepare message{batch, {Phase::prepare, own, batch.height, batch.digest(), self, {}}};
-      liar.sign(message.vote);
-      if (i % 10 == 0) liar.broadcast(messages, {message});
+      if (i % 6 == 0) {
+        Batch batch{replica.stable() + static_cast<Height>(liar.random.between(1, 32)), own, liar.now.wall_ms, {}};
+        batch.transactions.assign(limits::kBatchTransactionsMax, liar.false_hash());
+        PrePrepare message{batch, {Phase::prepare, own, batch.height, batch.digest(), self, {}}};
+        liar.sign(message.vote);
+        liar.broadcast(messages, {message});
+      }
       Vote vote{Phase::commit, replica.view() + static_cast<View>(i), replica.stable() + static_cast<Height>(i * i), liar.false_hash(), self, {}};
       liar.sign(vote);
       liar.broadcast(messages, {vote});
