@@ -29,12 +29,14 @@ void Replica::place(const PrePrepare& message, Now now) {
   if (slot.pre_prepare) {
     if (!config_.test_faults.second_batch_accepted || slot.pre_prepare->vote.digest == message.vote.digest) return;
     slot.voted_prepare = slot.voted_commit = slot.prepared = false;
+    for (const Hash& id : slot.pre_prepare->batch.transactions) view_transactions_.erase(id);
   }
   // A primary hears its own words from others when it lost its disk (or when its key runs twice): what it proposed there stays proposed.
   if (is_primary()) next_proposal_ = std::max(next_proposal_, batch.height + 1);
   slot.pre_prepare = message;
   slot.since_ms = now.monotonic_ms;
-  slot.prepares.insert_or_assign(message.vote.sender, CastVote{message.vote.digest, message.vote.signature});
+  // Its own vote counts when it has written what the vote promises, whoever remembers it.
+  if (message.vote.sender != config_.self) slot.prepares.insert_or_assign(message.vote.sender, CastVote{message.vote.digest, message.vote.signature});
   slot.standing = planned || fresh_batch_allowed(batch, now) ? Standing::waiting : Standing::refused;
   slot.bodies = batch.transactions.empty();
   if (!slot.bodies) ready_.need_bodies.push_back(batch);

@@ -74,13 +74,15 @@ class BadViewChange final : public Behaviour {
     } else if (kind == 1 && message.view_changes.size() > 1) {
       message.view_changes.pop_back();
     } else {
-      Height height = 0;                                   // null batches in place of what was prepared
+      // Null batches in place of what was prepared; one where nothing was.
+      Height height = 0;
       TimeMs previous = 0;
       for (const ViewChange& one : message.view_changes) {
         if (one.stable_height() < height || !one.stable) continue;
         height = one.stable_height();
         previous = one.stable->header.timestamp;
       }
+      if (message.prepares.empty()) message.prepares.push_back({Phase::prepare, message.view, height + 1, {}, liar.self, {}});
       for (Vote& vote : message.prepares) {
         vote.digest = Batch{vote.height, message.view, previous, {}}.digest();
         liar.sign(vote);
