@@ -8,6 +8,8 @@ endif()
 
 add_library(agiddi_options INTERFACE)
 target_compile_options(agiddi_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -fno-strict-overflow)
+# In a batch of sources every one is an included file, and its anonymous namespace looks like a header's.
+target_compile_options(agiddi_options INTERFACE $<$<BOOL:${CMAKE_UNITY_BUILD}>:-Wno-subobject-linkage>)
 target_include_directories(agiddi_options INTERFACE ${CMAKE_SOURCE_DIR})
 if(AGIDDI_SANITIZE)
   add_compile_options(-fsanitize=${AGIDDI_SANITIZE} -fno-omit-frame-pointer)

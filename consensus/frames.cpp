@@ -6,7 +6,7 @@
 namespace agiddi::consensus {
 namespace {
 
-auto malformed(std::string what) { return fail(Status::invalid, std::move(what)); }
+auto bad_frame(std::string what) { return fail(Status::invalid, std::move(what)); }
 
 // Encoding: value -> record.
 
@@ -298,10 +298,10 @@ template <class Record, class Value, class Method>
 Result<Value> decode(BytesView bytes, std::size_t members, Method method) {
   if (bytes.size() > limits::kPeerFrameMax_bytes) return fail(Status::too_large, "a frame that is too large");
   Record record;
-  if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return malformed("a frame that cannot be read");
+  if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return bad_frame("a frame that cannot be read");
   Value value;
   Decoder decoder{members};
-  if (!(decoder.*method)(record, value)) return malformed(decoder.problem);
+  if (!(decoder.*method)(record, value)) return bad_frame(decoder.problem);
   return value;
 }
 

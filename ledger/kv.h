@@ -6,6 +6,7 @@
 // the process (a node must not go on without its disk); reads of damaged data abort likewise.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -50,6 +51,12 @@ class KvStore : public KvReader {
  public:
   virtual void write(const KvBatch& batch, bool sync) = 0;  // with sync all earlier batches are on disk too, when it returns
   virtual std::shared_ptr<const KvReader> snapshot() const = 0;
+  // Reads the files that no one may have read for long, at a gentle rate, and compares their checksums; one sentence that names the first
+  // damaged one, nothing when there is none or `stopping` became true. A store in memory has no files.
+  virtual std::optional<std::string> find_damage(const std::atomic<bool>& stopping) const {
+    (void)stopping;
+    return std::nullopt;
+  }
 };
 
 // The smallest key above every key that begins with prefix; empty when there is none.

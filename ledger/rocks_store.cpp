@@ -7,13 +7,16 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/sst_file_reader.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "ledger/kv.h"
 #include "protocol/check.h"
@@ -23,6 +26,8 @@ namespace {
 
 constexpr std::uint64_t kLogTotal_bytes = 512u << 20;
 constexpr int kOpenFilesMax = 512;
+constexpr std::uint64_t kScrubSlice_bytes = 1u << 20;              // about 100 MB a second at most
+constexpr auto kScrubRest = std::chrono::milliseconds(10);
 
 constexpr std::array<const char*, kColumns> kNames = {"meta", "blocks", "transactions", "state", "terms", "spo", "pos", "osp", "log", "local"};
 
@@ -33,6 +38,10 @@ void must(const rocksdb::Status& status, const char* what) {
   if (status.ok()) return;
   std::fprintf(stderr, "the store failed while %s: %s\n", what, status.ToString().c_str());
   std::abort();
+}
+
+std::string damage_text(const std::string& where, const rocksdb::Status& status) {
+  return "the store " + where + " is damaged (" + status.ToString() + "): restore a backup, or empty the folder and let the node catch up from the others";
 }
 
 // The open database and its column handles; snapshots share it, so that no order of destruction is wrong.
@@ -121,6 +130,27 @@ class RocksStore final : public KvStore {
   }
   std::shared_ptr<const KvReader> snapshot() const override { return std::make_shared<RocksSnapshot>(database_); }
 
+  // Table files only: the log was checked when the store was opened, and is read again only then.
+  std::optional<std::string> find_damage(const std::atomic<bool>& stopping) const override {
+    std::vector<rocksdb::LiveFileMetaData> files;
+    database_->db->GetLiveFilesMetaData(&files);
+    rocksdb::BlockBasedTableOptions table;
+    table.no_block_cache = true;
+    rocksdb::Options options;
+    options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+    for (const auto& file : files) {
+      const std::string path = file.db_path + file.name;
+      rocksdb::SstFileReader reader(options);
+      rocksdb::Status status = reader.Open(path);
+      if (status.ok()) status = reader.VerifyChecksum();
+      // A file that a compaction has replaced in the meantime is no damage, whatever the reader says of it.
+      if (!status.ok() && std::filesystem::exists(path)) return damage_text(path, status);
+      for (std::uint64_t rested = 0; rested < file.size && !stopping; rested += kScrubSlice_bytes) std::this_thread::sleep_for(kScrubRest);
+      if (stopping) break;
+    }
+    return std::nullopt;
+  }
+
  private:
   std::shared_ptr<const Database> database_;
 };
@@ -184,8 +214,7 @@ Error open_error(const std::string& path, const rocksdb::Status& status) {
     return {Status::conflict, "the store " + path + " is already in use by another process" + who + ": stop it, or use another data folder", {}};
   }
   if (status.IsCorruption()) {
-    return {Status::internal,
-            "the store " + path + " is damaged (" + text + "): restore a backup, or empty the folder and let the node catch up from the others", {}};
+    return {Status::internal, damage_text(path, status), {}};
   }
   return {Status::internal, "the store " + path + " cannot be opened: " + text, {}};
 }

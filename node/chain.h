@@ -64,8 +64,8 @@ class Chain {
   // Signs and submits a transaction of this member (integration.claim, usage.report).
   virtual void submit_own(std::string action, Json body, Done done) = 0;
 
-  // Whether this node holds the transaction for a coming block (state "pending").
-  virtual void is_pending(const Hash& transaction, std::function<void(bool)> done) = 0;
+  // Whether this node holds the transaction for a coming block (state "pending"). Nothing: too busy to look.
+  virtual void is_pending(const Hash& transaction, std::function<void(std::optional<bool>)> done) = 0;
 
   virtual std::uint64_t subscribe(Listener listener) = 0;      // returns a handle
   virtual void unsubscribe(std::uint64_t handle) = 0;          // no call of the listener after it returns

@@ -9,6 +9,7 @@
 #include "consensus/verify.h"
 #include "node/chain_duties.h"
 #include "node/log.h"
+#include "protocol/limits.h"
 
 namespace agiddi::node {
 namespace {
@@ -16,6 +17,7 @@ namespace {
 constexpr std::size_t kCoreQueue = 16'384;
 constexpr std::size_t kVerifyQueue = 4'096;
 constexpr std::size_t kApplyQueue = 256;
+constexpr std::size_t kFramesOfMemberMax_bytes = 2 * limits::kPeerFrameMax_bytes;   // between a link and the core lane
 constexpr auto kTick = std::chrono::milliseconds(5);
 
 std::int64_t wall_ms() {
@@ -32,12 +34,34 @@ consensus::Now clocks() {
   std::abort();
 }
 
+std::vector<std::unique_ptr<std::atomic<std::size_t>>> frame_counters(std::size_t members) {
+  std::vector<std::unique_ptr<std::atomic<std::size_t>>> counters;
+  for (std::size_t i = 0; i < members; ++i) counters.push_back(std::make_unique<std::atomic<std::size_t>>(0));
+  return counters;
+}
+
 Json block_event(const BlockHeader& header, const Hash& hash, std::size_t transactions) {
   return Json::object({{"height", header.height}, {"hash", hash.hex()}, {"timestamp", time_text(header.timestamp)},
                        {"transactions", static_cast<std::uint64_t>(transactions)}, {"stateDigest", header.state_digest.hex()}});
 }
 
 }  // namespace
+
+// The answer to a submit on its way through the lanes: work that a stopping lane drops still gives one.
+class ChainDriver::Answer {
+ public:
+  explicit Answer(Done done) : done_(std::move(done)) {}
+  Answer(const Answer&) = delete;
+  Answer& operator=(const Answer&) = delete;
+  ~Answer() {
+    if (done_) done_(fail(Status::unavailable, "The node is stopping; ask another node."));
+  }
+  void give(Result<Outcome> outcome) { take()(std::move(outcome)); }
+  Done take() { return std::exchange(done_, {}); }
+
+ private:
+  Done done_;
+};
 
 struct ChainDriver::Timer {
   explicit Timer(boost::asio::io_context& io) : timer(io) {}
@@ -52,11 +76,14 @@ ChainDriver::ChainDriver(NodeKeys keys, ledger::Ledger& ledger, const ConsensusC
       executor_(keys_.genesis),
       snapshot_(ledger.snapshot()),
       context_{keys_.genesis.network, members_},
+      frames_under_way_(frame_counters(members_.size())),
       timer_(std::make_unique<Timer>(io)),
       network_(io, keys_.key, members_, keys_.self,
                PeerNetwork::Handlers{
-                   [this](std::size_t member, Bytes frame) {
-                     return verify_.post([this, member, bytes = std::move(frame)] { on_frame(member, bytes); });
+                   [this](std::size_t member, Bytes& frame) {
+                     auto charge = charge_frame(member, frame.size());
+                     if (!charge || verify_.depth() >= kVerifyQueue) return false;
+                     return verify_.post_always([this, member, bytes = std::move(frame), charge = std::move(charge)] { on_frame(member, bytes, charge); });
                    },
                    [this](std::size_t member, bool connected) {
                      core_.post_always([this, member, connected] {
@@ -83,8 +110,8 @@ ChainDriver::ChainDriver(NodeKeys keys, ledger::Ledger& ledger, const ConsensusC
 
 ChainDriver::~ChainDriver() { stop(); }
 
-Result<void> ChainDriver::start(const Endpoint& peer_listen) {
-  if (auto listening = network_.start(peer_listen); !listening) return listening;
+Result<void> ChainDriver::start(const Endpoint& peer_listen, const PeerAddresses& peer_addresses) {
+  if (auto listening = network_.start(peer_listen, peer_addresses); !listening) return listening;
   core_.post_always([] {});  // the first flush: what the restored Engine has to say
   arm_timer();
   return {};
@@ -140,22 +167,24 @@ std::optional<Outcome> ChainDriver::recorded(const Hash& transaction) const {
 
 void ChainDriver::submit(Transaction transaction, Done done) {
   if (stopping_) return done(fail(Status::unavailable, "The node is stopping; ask another node."));
-  auto shared = std::make_shared<Done>(std::move(done));
-  const bool queued = verify_.post([this, transaction = std::move(transaction), shared]() mutable {
-    if (!verify_signature(transaction)) return (*shared)(fail(Status::unauthorized, "The signature does not verify with the key that kid names."));
-    const bool admitted = core_.post([this, transaction = std::move(transaction), shared]() mutable { admit(std::move(transaction), std::move(*shared)); });
-    if (!admitted) (*shared)(fail(Status::overloaded, "This node is overloaded; try again shortly or ask another node."));
+  auto answer = std::make_shared<Answer>(std::move(done));
+  const bool queued = verify_.post([this, transaction = std::move(transaction), answer]() mutable {
+    if (!verify_signature(transaction)) return answer->give(fail(Status::unauthorized, "The signature does not verify with the key that kid names."));
+    const bool admitted = core_.post([this, transaction = std::move(transaction), answer]() mutable {
+      admit(std::move(transaction), answer->take());
+    });
+    if (!admitted) answer->give(fail(Status::overloaded, "This node is overloaded; try again shortly or ask another node."));
   });
-  if (!queued) (*shared)(fail(Status::overloaded, "This node is overloaded; try again shortly or ask another node."));
+  if (!queued) answer->give(fail(Status::overloaded, "This node is overloaded; try again shortly or ask another node."));
 }
 
 void ChainDriver::submit_own(std::string action, Json body, Done done) {
   submit(make_transaction(keys_.key, keys_.genesis.network, action, wall_ms() / 1000, body.dump()), std::move(done));
 }
 
-void ChainDriver::is_pending(const Hash& transaction, std::function<void(bool)> done) {
+void ChainDriver::is_pending(const Hash& transaction, std::function<void(std::optional<bool>)> done) {
   const bool queued = core_.post([this, transaction, done] { done(engine_->holds(transaction) || waiters_.contains(transaction)); });
-  if (!queued) done(false);
+  if (!queued) done(std::nullopt);
 }
 
 void ChainDriver::admit(Transaction transaction, Done done) {
@@ -182,8 +211,16 @@ void ChainDriver::refuse_waiters(const Error& error) {
   }
 }
 
+// Counts a frame against its sender until the core lane has taken it; nothing when the sender has too much under way already.
+std::shared_ptr<void> ChainDriver::charge_frame(std::size_t member, std::size_t bytes) {
+  std::atomic<std::size_t>& under_way = *frames_under_way_[member];
+  if (under_way.load() + bytes > kFramesOfMemberMax_bytes) return nullptr;
+  under_way += bytes;
+  return {&under_way, [bytes](std::atomic<std::size_t>* count) { *count -= bytes; }};
+}
+
 // What a frame says is checked here, off the core lane; the Engine gets it as verified.
-void ChainDriver::on_frame(std::size_t member, const Bytes& bytes) {
+void ChainDriver::on_frame(std::size_t member, const Bytes& bytes, const std::shared_ptr<void>& charge) {
   auto frame = consensus::decode_frame(bytes, members_.size());
   if (!frame) {
     refused_frames_.add();
@@ -197,7 +234,7 @@ void ChainDriver::on_frame(std::size_t member, const Bytes& bytes) {
     refused_frames_.add();
     return log_warn("peer frame refused", {{"peer", members_[member].id}, {"reason", verified.error().detail}});
   }
-  core_.post_always([this, member, frame = std::move(*frame)]() mutable {
+  core_.post_always([this, member, frame = std::move(*frame), charge]() mutable {
     const auto taken = engine_->receive(static_cast<consensus::MemberIndex>(member), std::move(frame), clocks(), true);
     if (!taken) log_debug("peer frame not taken", {{"peer", members_[member].id}, {"reason", taken.error().detail}});
   });

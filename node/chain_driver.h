@@ -26,7 +26,7 @@ class ChainDriver final : public Chain {
   ChainDriver(NodeKeys keys, ledger::Ledger& ledger, const ConsensusConfig& config, boost::asio::io_context& io, Metrics& metrics);
   ~ChainDriver() override;
 
-  Result<void> start(const Endpoint& peer_listen);
+  Result<void> start(const Endpoint& peer_listen, const PeerAddresses& peer_addresses);
   void stop();  // afterwards every waiting submit has been answered with unavailable
 
   const subservices::Executor& executor() const { return executor_; }
@@ -39,7 +39,7 @@ class ChainDriver final : public Chain {
   std::shared_ptr<const ledger::LedgerSnapshot> snapshot() const override { return snapshot_.load(); }
   void submit(Transaction transaction, Done done) override;
   void submit_own(std::string action, Json body, Done done) override;
-  void is_pending(const Hash& transaction, std::function<void(bool)> done) override;
+  void is_pending(const Hash& transaction, std::function<void(std::optional<bool>)> done) override;
   std::uint64_t subscribe(Listener listener) override;
   void unsubscribe(std::uint64_t handle) override;
   Result<Bytes> open_sealed_key(BytesView sealed) const override;
@@ -57,7 +57,8 @@ class ChainDriver final : public Chain {
   void refuse_waiters(const Error& error);
 
   // verify lane
-  void on_frame(std::size_t member, const Bytes& bytes);
+  std::shared_ptr<void> charge_frame(std::size_t member, std::size_t bytes);   // on an io thread
+  void on_frame(std::size_t member, const Bytes& bytes, const std::shared_ptr<void>& charge);
 
   void refresh_snapshot();  // apply and core lane
 
@@ -65,6 +66,7 @@ class ChainDriver final : public Chain {
   void apply(consensus::CommittedBatch batch);
   void publish(const subservices::ExecutedBlock& executed, const BlockHeader& header);
 
+  class Answer;
   void arm_timer();
   std::optional<Outcome> recorded(const Hash& transaction) const;
 
@@ -85,6 +87,8 @@ class ChainDriver final : public Chain {
   std::mutex listeners_mutex_;
   std::map<std::uint64_t, Listener> listeners_;
   std::uint64_t next_listener_ = 1;
+
+  std::vector<std::unique_ptr<std::atomic<std::size_t>>> frames_under_way_;  // bytes, by member
 
   struct Timer;
   std::unique_ptr<Timer> timer_;

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 #include <toml++/toml.h>
 
@@ -56,8 +57,20 @@ class TableReader {
     known_.emplace(key);
     const toml::node* node = table_ ? table_->get(key) : nullptr;
     if (!node) return nullptr;
-    if (!node->is_table()) error("[" + std::string(key) + "] must be a section");
+    if (!node->is_table()) error("[" + name(key) + "] must be a section");
     return node->as_table();
+  }
+
+  // Every key of the table with its string, for tables whose keys are names that the operator chose.
+  std::map<std::string, std::string> strings(std::string_view example) {
+    std::map<std::string, std::string> all;
+    if (!table_) return all;
+    for (const auto& [key, node] : *table_) {
+      const std::string text(key.str());
+      known_.emplace(text);
+      all.emplace(text, string(text, true, example));
+    }
+    return all;
   }
 
   void finish() {
@@ -111,6 +124,7 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
 }
 
 Result<NodeConfig> load_config(const std::string& path) {
+  if (fs::is_directory(path)) return fail(Status::invalid, path + " is a directory; give the configuration file in it, such as " + (fs::path(path) / "node.toml").string());
   if (!fs::is_regular_file(path)) return fail(Status::not_found, path + ": no such configuration file");
   toml::table root;
   try {
@@ -139,6 +153,8 @@ Result<NodeConfig> load_config(const std::string& path) {
 
   TableReader peer(top.section("peer"), path, "peer");
   const std::string peer_listen = peer.string("listen", true, "127.0.0.1:8201");
+  TableReader addresses(peer.section("addresses"), path, "peer.addresses");
+  const auto peer_addresses = addresses.strings("10.0.0.7:8201");
   peer.finish();
 
   TableReader broker(top.section("broker"), path, "broker");
@@ -161,7 +177,7 @@ Result<NodeConfig> load_config(const std::string& path) {
   log.finish();
   top.finish();
 
-  for (const TableReader* reader : {&top, &http, &peer, &broker, &consensus, &access, &log}) {
+  for (const TableReader* reader : {&top, &http, &peer, &addresses, &broker, &consensus, &access, &log}) {
     if (!reader->first_error().empty()) return fail(Status::invalid, reader->first_error());
   }
 
@@ -173,6 +189,10 @@ Result<NodeConfig> load_config(const std::string& path) {
   };
   if (auto done = endpoint(http_listen, "http.listen", config.http.listen); !done) return tl::unexpected(done.error());
   if (auto done = endpoint(peer_listen, "peer.listen", config.peer_listen); !done) return tl::unexpected(done.error());
+  for (const auto& [member, text] : peer_addresses) {
+    const std::string key = "peer.addresses." + member;
+    if (auto done = endpoint(text, key.c_str(), config.peer_addresses[member]); !done) return tl::unexpected(done.error());
+  }
 
   if (config.http.certificate_file.empty() != config.http.private_key_file.empty()) {
     return fail(Status::invalid, path + ": http.certificate and http.private_key belong together; give both or none");

@@ -6,11 +6,13 @@
 //   sealing_key = "sealing.jwk"        # X25519 JWK: opens sealed access
 //   [http]   listen = "127.0.0.1:8101" # public_url = "https://…" optional; certificate / private_key for any non-loopback address
 //   [peer]   listen = "127.0.0.1:8201" # address in genesis is what others dial
+//   [peer.addresses] node-2 = "10.0.0.7:8201"    # optional: where this node dials a member instead, as behind NAT or through a proxy
 //   [broker] url = "mqtt://127.0.0.1:1883", username = "node-1", password_file = "broker.password"
 //   [access] allow_private_endpoints = false   # loopback, link-local, private device brokers (cluster up sets true)
 //   [log]    level = "info"            # trace debug info warn error; lines go to standard error
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "protocol/genesis.h"
@@ -18,6 +20,9 @@
 namespace agiddi::node {
 
 struct Endpoint { std::string host; std::uint16_t port = 0; std::string text() const { return host + ":" + std::to_string(port); } };
+
+// Member id -> where this node dials it instead of the address that the ledger names.
+using PeerAddresses = std::map<std::string, Endpoint, std::less<>>;
 
 struct HttpConfig {
   Endpoint listen;
@@ -41,6 +46,7 @@ struct NodeConfig {
   std::string genesis_file, data_folder, key_file, sealing_key_file;
   HttpConfig http;
   Endpoint peer_listen;
+  PeerAddresses peer_addresses;
   BrokerConfig broker;
   ConsensusConfig consensus;
   bool allow_private_endpoints = false;

@@ -12,6 +12,7 @@
 #include "node/http/api.h"
 #include "node/http/server.h"
 #include "node/log.h"
+#include "node/store_scrub.h"
 #include "ontology/units.h"
 #include "subservices/genesis_state.h"
 
@@ -66,6 +67,7 @@ struct Daemon::Parts {
   std::unique_ptr<DeliveryService> delivery;
   std::unique_ptr<Lane> workers;
   std::unique_ptr<HttpServer> http;
+  std::unique_ptr<StoreScrub> scrub;
   std::vector<std::thread> threads;
   bool stopped = false;
 
@@ -90,9 +92,10 @@ struct Daemon::Parts {
     http = std::move(*server);
     register_gauges();
     for (std::size_t i = 0; i < kIoThreads; ++i) threads.emplace_back([this] { io.run(); });
-    if (auto listening = chain->start(config.peer_listen); !listening) return listening;
+    if (auto listening = chain->start(config.peer_listen, config.peer_addresses); !listening) return listening;
     delivery->start();
     http->start();
+    scrub = std::make_unique<StoreScrub>(*open.store);
     log_info("node started", {{"node", self.id}, {"network", network}, {"height", chain->snapshot()->height()}, {"http", options.public_url}, {"peer", config.peer_listen.text()}});
     return {};
   }
@@ -114,6 +117,7 @@ struct Daemon::Parts {
   void stop() {
     if (stopped) return;
     stopped = true;
+    scrub.reset();
     if (http) http->stop();
     if (delivery) delivery->stop();
     if (workers) workers->stop();
@@ -149,6 +153,11 @@ int check_node_store(const NodeConfig& config) {
   const auto opened = open_store(config);
   if (!opened) {
     std::fprintf(stderr, "agiddi-node: %s\n", opened.error().detail.c_str());
+    return 1;
+  }
+  // Before anything is compared: a comparison that meets a damaged file can only abort.
+  if (const auto damage = opened->store->find_damage(std::atomic<bool>{false})) {
+    std::fprintf(stderr, "agiddi-node: %s\n", damage->c_str());
     return 1;
   }
   const std::vector<std::string> findings = ledger::check_store(*opened->store);

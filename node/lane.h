@@ -40,11 +40,13 @@ class Lane {
 
   // Work that waits is dropped; the piece that runs is finished.
   void stop() {
+    std::deque<Work> dropped;   // goes without the lock: what it holds may tell others that it was dropped
     {
       const std::lock_guard lock(mutex_);
       stopped_ = true;
-      queue_.clear();
+      dropped.swap(queue_);
     }
+    dropped.clear();
     ready_.notify_all();
     for (std::thread& thread : threads_) {
       if (thread.joinable()) thread.join();

@@ -4,10 +4,10 @@ string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
 string(REGEX REPLACE "((0x[0-9a-f][0-9a-f],){32})" "\\1\n" bytes "${bytes}")
 file(WRITE ${OUTPUT} "#include <string_view>
 namespace agiddi::ontology::embedded {
-namespace {
-const unsigned char kBytes[] = {
+std::string_view ${NAME}() {
+  static constexpr unsigned char kBytes[] = {
 ${bytes}};
+  return {reinterpret_cast<const char*>(kBytes), sizeof kBytes};
 }
-std::string_view ${NAME}() { return {reinterpret_cast<const char*>(kBytes), sizeof kBytes}; }
 }
 ")

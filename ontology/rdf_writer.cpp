@@ -12,7 +12,7 @@ using ledger::Term;
 using ledger::TermKind;
 using ledger::Triple;
 
-const std::string kType = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type";
+const std::string kRdfType = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type";
 
 bool digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -62,10 +62,10 @@ class TurtleWriter {
     body_ += text(subject);
     Predicates predicates = stars_.at(subject);
     // The type reads best first.
-    std::stable_partition(predicates.begin(), predicates.end(), [](const auto& entry) { return entry.first->value == kType; });
+    std::stable_partition(predicates.begin(), predicates.end(), [](const auto& entry) { return entry.first->value == kRdfType; });
     for (std::size_t p = 0; p < predicates.size(); ++p) {
       body_ += p == 0 ? " " : " ;\n    ";
-      body_ += predicates[p].first->value == kType ? "a" : text(*predicates[p].first);
+      body_ += predicates[p].first->value == kRdfType ? "a" : text(*predicates[p].first);
       for (std::size_t o = 0; o < predicates[p].second.size(); ++o) {
         body_ += o == 0 ? " " : ", ";
         body_ += text(*predicates[p].second[o]);

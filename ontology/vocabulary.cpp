@@ -63,7 +63,7 @@ class Statements {
 };
 
 // The IRI that a name of ours stands for; other prefixed names and plain text give nothing useful to look up.
-std::string expand(std::string_view name) {
+std::string full_name(std::string_view name) {
   if (name.starts_with("agiddi:")) return iri_of(ns::kAgiddi, name.substr(7));
   if (name.find(':') != std::string_view::npos) return std::string(name);
   return iri_of(ns::kAgiddi, name);
@@ -120,12 +120,12 @@ Vocabulary::Vocabulary(std::string_view turtle) {
 }
 
 const DeviceType* Vocabulary::device_type(std::string_view name) const {
-  const auto found = types_.find(expand(name));
+  const auto found = types_.find(full_name(name));
   return found == types_.end() ? nullptr : &found->second;
 }
 
 const ObservedProperty* Vocabulary::observed_property(std::string_view name) const {
-  const auto found = properties_.find(expand(name));
+  const auto found = properties_.find(full_name(name));
   return found == properties_.end() ? nullptr : &found->second;
 }
 

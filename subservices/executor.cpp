@@ -66,16 +66,19 @@ void sweep(RuleContext& context) {
     due.emplace_back(key);
     return due.size() < kSweepMax;
   });
+  std::size_t done = 0;
   for (const Bytes& key : due) {
+    if (done >= kSweepMax) return;
     if (!context.state.contains(key)) continue;   // an entry before it ended this one too
     const auto entry = keys::read_expiry(key);
+    ++done;
     switch (entry.kind) {
       case keys::ExpiryKind::seen:
         context.state.erase(keys::seen_by_hash(entry.id));
         context.state.erase(key);
         break;
       case keys::ExpiryKind::payment_item: sweep_payment_item(context, entry); break;
-      case keys::ExpiryKind::integration: sweep_integration(context, entry); break;
+      case keys::ExpiryKind::integration: done += sweep_integration(context, entry); break;
     }
     AGIDDI_CHECK(!context.state.contains(key), "what fell due is dealt with");
   }

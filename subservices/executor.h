@@ -1,7 +1,7 @@
 // Executor: applies an agreed batch to the ledger. Deterministic: the batch, its transactions and the state before it decide every byte of
 // the block, on every validator. No clock, no I/O, no randomness; the only time is the batch's.
 //
-// A block begins with a sweep of what has fallen due (at most kSweepMax entries, in key order), then runs the transactions in order, each in
+// A block begins with a sweep of what has fallen due (kSweepMax bounds the work, in key order), then runs the transactions in order, each in
 // a checkpoint of its own that a rejection rolls back. A rejection is an outcome, not an error: it is written into the receipt for ever.
 //
 // Threads: const and without mutable state; the apply lane uses one. Foreign input: only transactions, all of whose signatures were verified before.
@@ -18,7 +18,8 @@
 
 namespace agiddi::subservices {
 
-// Twice what a full block can add, so that a backlog always shrinks.
+// What one block's sweep forgets or settles: documents, payment items and devices of integrations together, and the last integration whole. What is
+// left falls to the next block; while anything is open, heartbeats bring one.
 inline constexpr std::size_t kSweepMax = 2 * limits::kBatchTransactionsMax;
 
 // Something that a block did, for the event stream and the data plane.

@@ -50,6 +50,7 @@ Bytes ciphertext(BytesView ciphertext) { return with_hash('C', tagged_hash("agid
 Bytes payment(const Hash& payment) { return with_hash('P', payment); }
 Bytes payment_items_of(const Hash& payment) { return with_hash('p', payment); }
 Bytes payment_item(const Hash& payment, std::uint32_t index) { return with_hash_and_index('p', payment, index); }
+Bytes paid_device(const Hash& payment, const Hash& device) { return with_hash('q', payment).append(device.view()); }
 Bytes integration(const Hash& integration) { return with_hash('G', integration); }
 Bytes integration_devices_of(const Hash& integration) { return with_hash('g', integration); }
 Bytes integration_device(const Hash& integration, std::uint32_t index) { return with_hash_and_index('g', integration, index); }

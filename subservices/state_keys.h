@@ -13,6 +13,7 @@
 //   C H("agiddi/ciphertext/1", …)        CiphertextOwner
 //   P payment                            Payment
 //   p payment index(4)                   PaymentItem
+//   q payment device                     index(4) of the device's item
 //   G integration                        Integration
 //   g integration index(4)               IntegrationDevice
 //   n member-id 0x00 integration         empty: integrations that this member serves and that have not ended
@@ -42,6 +43,7 @@ Bytes ciphertext(BytesView ciphertext);
 Bytes payment(const Hash& payment);
 Bytes payment_item(const Hash& payment, std::uint32_t index);
 Bytes payment_items_of(const Hash& payment);                  // prefix
+Bytes paid_device(const Hash& payment, const Hash& device);
 Bytes integration(const Hash& integration);
 Bytes integration_device(const Hash& integration, std::uint32_t index);
 Bytes integration_devices_of(const Hash& integration);        // prefix

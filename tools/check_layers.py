@@ -28,7 +28,7 @@ ROOMS = {
     r"serd/|sord/": ["ontology/"],
     r"rasqal|raptor2?": ["tests/"],
     r"re2/": ["ontology/sparql/"],
-    r"boost/(asio|beast)": ["node/", "tools/cli/", "tools/chaos/", "tests/unit/node/", "tests/unit/daemon/", "tests/unit/tools/", "tests/fuzz/"],
+    r"boost/(asio|beast)": ["node/", "tools/cli/", "tools/benchmark/", "tools/chaos_proxy/", "tests/unit/node/", "tests/unit/daemon/", "tests/unit/tools/", "tests/fuzz/"],
     r"boost/json": ["protocol/"],
     r"boost/multiprecision": ["protocol/"],
     r"openssl/": ["node/peer/", "node/http/", "tools/cli/", "tests/unit/node/"],

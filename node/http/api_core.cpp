@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kQueryThreads = 2;
 constexpr std::size_t kQueryQueue = 128;
+constexpr std::size_t kWritesMax = 1024;       // from the door to the block
 constexpr std::chrono::milliseconds kPoll{20};
 
 }  // namespace
@@ -35,6 +36,24 @@ std::function<void()> ApiCore::after(std::chrono::milliseconds time, std::functi
     });
   });
   return [timer] { boost::asio::post(timer->get_executor(), [timer] { timer->expires_at(SteadyClock::time_point::min()); }); };
+}
+
+std::shared_ptr<void> ApiCore::write_place() {
+  if (writes_->fetch_add(1) >= kWritesMax) {
+    writes_->fetch_sub(1);
+    return nullptr;
+  }
+  return {static_cast<void*>(writes_.get()), [writes = writes_](void*) { writes->fetch_sub(1); }};
+}
+
+bool ApiCore::finishes(const Hash& transaction) {
+  const std::lock_guard lock(finishing_mutex_);
+  return finishing_.insert(transaction).second;
+}
+
+void ApiCore::finished(const Hash& transaction) {
+  const std::lock_guard lock(finishing_mutex_);
+  finishing_.erase(transaction);
 }
 
 void ApiCore::read(Responder responder, Read read) {

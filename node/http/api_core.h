@@ -2,10 +2,13 @@
 // Internal to the API. Threads: any. Lives as long as a handler or a call that is under way.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 
 #include "node/http/api.h"
 #include "node/http/problem.h"
@@ -43,12 +46,25 @@ class ApiCore : public std::enable_shared_from_this<ApiCore> {
   // The same with the deadline and the status to wait on chosen by the caller (proofs wait for the certificate).
   void read_until(Responder responder, Read read, SteadyClock::time_point deadline, Status retry);
 
+
+  // A place for a write that is under way, given back with the pointer; nothing when all are taken. It is asked for before anything is computed, so that
+  // a flood costs little and what was admitted is answered soon.
+  std::shared_ptr<void> write_place();
+
+  // One of several copies of a document that are under way at once finishes it (delivery credentials are given out once): true for the first, until it
+  // calls finished(). Later copies are answered from the ledger.
+  bool finishes(const Hash& transaction);
+  void finished(const Hash& transaction);
+
  private:
   ApiContext context_;
   boost::asio::io_context& io_;
   subservices::Executor executor_;
   ontology::sparql::CancelToken stopping_;
   Lane queries_;
+  std::shared_ptr<std::atomic<std::size_t>> writes_ = std::make_shared<std::atomic<std::size_t>>(0);
+  std::mutex finishing_mutex_;
+  std::set<Hash> finishing_;     // bounded by the writes that are under way
 };
 
 using Core = std::shared_ptr<ApiCore>;

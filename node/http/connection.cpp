@@ -26,7 +26,6 @@ namespace http = boost::beast::http;
 using Clock = std::chrono::steady_clock;
 using boost::system::error_code;
 
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kBufferMax_bytes = 96 * 1024;
 constexpr std::size_t kReadChunk_bytes = 16 * 1024;
 constexpr std::size_t kWriteChunk_bytes = 256 * 1024;
@@ -210,7 +209,7 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
   // Sleeps until wake_ is cancelled or the time has come.
   asio::awaitable<void> wait_for_wake(Clock::time_point until) {
     wake_.expires_at(until);
-    co_await wake_.async_wait(kTuple);
+    co_await wake_.async_wait(asio::as_tuple(asio::use_awaitable));
   }
 
   asio::awaitable<bool> write_all(std::string_view text) {

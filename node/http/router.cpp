@@ -103,6 +103,14 @@ struct Router::Impl {
       answer = problem(Status::not_acceptable, "This path answers in " + join(binding->options.produces) + "; the Accept header excludes that.");
       return nullptr;
     }
+    if (wanted == "GET" && binding->options.query) {
+      const auto& known = *binding->options.query;
+      for (const auto& [name, value] : request.query) {
+        if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+        answer = problem(Status::bad_request, "There is no query parameter \"" + name + "\" here; " + (known.empty() ? "this call takes none." : "this call takes " + join(known) + "."));
+        return nullptr;
+      }
+    }
     if (!binding->options.consumes.empty()) {
       const auto type = request.header("content-type");
       const auto media = type ? parse_media_type(*type) : std::nullopt;

@@ -12,6 +12,7 @@ struct RouteOptions {
   std::vector<std::string> produces;      // media types for 406; empty: the handler negotiates or anything goes
   std::vector<std::string> consumes;      // media types for 415; empty: any. A request without Content-Type passes
   bool consumes_required = false;         // a body without Content-Type is 415 too
+  std::optional<std::vector<std::string>> query = {};   // the query parameters of a GET; another one is 400. Without: any (or the handler looks)
 };
 
 class Router {

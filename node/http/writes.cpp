@@ -42,6 +42,7 @@ struct UnderWay {
   std::shared_ptr<const Transaction> transaction;
   Preference preference;
   Finish finish;
+  std::shared_ptr<void> place;       // held until the outcome is known
   Json preview;                      // the 202's body
   std::function<void()> stop_timer;
 
@@ -66,6 +67,7 @@ struct UnderWay {
 
   void on_outcome(Result<Outcome> outcome) const {
     stop_timer();
+    if (finish) core->finished(transaction->id);
     if (!outcome) return responder.send(problem_with(outcome.error(), {{"transaction", transaction->id.hex()}}));
     if (plain_async()) send_accepted();
     if (responder.answered() && !finish) return;
@@ -79,6 +81,7 @@ struct UnderWay {
 };
 
 void submit(UnderWay made) {
+  if (made.finish && !made.core->finishes(made.transaction->id)) made.finish = {};
   auto way = std::make_shared<UnderWay>(std::move(made));
   const auto wait = way->plain_async() ? kAsyncGrace : std::chrono::milliseconds(1000 * way->preference.wait_s.value_or(kWaitDefault_s));
   way->stop_timer = way->core->after(wait, [way] { way->on_deadline(); });
@@ -88,7 +91,7 @@ void submit(UnderWay made) {
 }
 
 void at_the_door(const Core& core, const WriteCall& call, const HttpRequest& request, const Responder& responder, const ExtraDoor& door,
-                 Finish finish) {
+                 Finish finish, std::shared_ptr<void> place) {
   auto transaction = authenticate(core->chain(), call.action, request);
   if (!transaction) return responder.send(problem(transaction.error()));
   const auto snapshot = core->chain().snapshot();
@@ -109,7 +112,7 @@ void at_the_door(const Core& core, const WriteCall& call, const HttpRequest& req
     if (auto fits = door(*body); !fits) return responder.send(problem(fits.error()));
   }
   UnderWay way{core, responder, std::make_shared<const Transaction>(std::move(*transaction)), parse_prefer(request.header_list("prefer")),
-               std::move(finish), Json::object(), {}};
+               std::move(finish), std::move(place), Json::object(), {}};
   way.preview.set("transaction", way.transaction->id.hex());
   if (way.preference.respond_async && call.action == "device.register") {
     auto preview = subservices::preview_registration(core->chain().members(), *way.transaction);
@@ -136,9 +139,11 @@ Result<Transaction> authenticate(Chain& chain, std::string_view action, const Ht
 }
 
 void signed_write(const Core& core, const WriteCall& call, HttpRequest request, Responder responder, ExtraDoor door, Finish finish) {
+  auto place = core->write_place();
+  if (!place) return responder.send(problem(Status::overloaded, "This node has too many writes under way; try again shortly or ask another node."));
   auto shared = std::make_shared<HttpRequest>(std::move(request));
-  core->run(core->workers(), responder, [core, call, shared, responder, door = std::move(door), finish = std::move(finish)]() mutable {
-    at_the_door(core, call, *shared, responder, door, std::move(finish));
+  core->run(core->workers(), responder, [core, call, shared, responder, door = std::move(door), finish = std::move(finish), place = std::move(place)]() mutable {
+    at_the_door(core, call, *shared, responder, door, std::move(finish), std::move(place));
   });
 }
 

@@ -28,6 +28,8 @@ Handler write_handler(const Core& core, WriteCall call);
 Result<Transaction> authenticate(Chain& chain, std::string_view action, const HttpRequest& request);
 
 inline const RouteOptions kJsonBody{{"application/json"}, {"application/json"}, false};
-inline const RouteOptions kJsonOnly{{"application/json"}, {}, false};
+inline const RouteOptions kJsonOnly{{"application/json"}, {}, false, std::vector<std::string>{}};
+// A GET that takes query parameters. produces: empty when the handler negotiates.
+inline RouteOptions with_query(std::vector<std::string> produces, std::vector<std::string> names) { return {std::move(produces), {}, false, std::move(names)}; }
 
 }  // namespace agiddi::node

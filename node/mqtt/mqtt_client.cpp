@@ -30,6 +30,21 @@ constexpr auto kFarewellMax = std::chrono::milliseconds(300);   // to get a DISC
 constexpr int kReadPackets = 64;
 constexpr const char* kSystemCertificates = "/etc/ssl/certs";
 
+// A refusal that waiting does not mend: the account, the client id, a ban. Busy, over a quota or shutting down is not one.
+bool is_final(int code) {
+  switch (code) {
+    case CONNACK_REFUSED_IDENTIFIER_REJECTED:
+    case CONNACK_REFUSED_BAD_USERNAME_PASSWORD:
+    case CONNACK_REFUSED_NOT_AUTHORIZED:
+    case MQTT_RC_CLIENTID_NOT_VALID:
+    case MQTT_RC_BAD_USERNAME_OR_PASSWORD:
+    case MQTT_RC_NOT_AUTHORIZED:
+    case MQTT_RC_BANNED:
+    case MQTT_RC_BAD_AUTHENTICATION_METHOD: return true;
+    default: return false;
+  }
+}
+
 void init_library() {
   static std::once_flag once;
   std::call_once(once, [] { AGIDDI_CHECK(mosquitto_lib_init() == MOSQ_ERR_SUCCESS, "the MQTT library starts"); });
@@ -290,8 +305,11 @@ struct MqttClient::Impl {
 
   void on_connected(Session& session, int code) {
     if (code != 0) {
-      if (version_5 && (code == MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION || code == CONNACK_REFUSED_PROTOCOL_VERSION)) version_5 = false;
-      end(session, std::string("the broker refused the connection: ") + (version_5 ? mosquitto_reason_string(code) : mosquitto_connack_string(code)));
+      const bool older = version_5 && (code == MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION || code == CONNACK_REFUSED_PROTOCOL_VERSION);
+      if (older) version_5 = false;
+      const std::string reason = std::string("the broker refused the connection: ") + (version_5 ? mosquitto_reason_string(code) : mosquitto_connack_string(code));
+      if (!older && is_final(code) && handlers.on_refused) handlers.on_refused(reason);
+      end(session, reason);
       return;
     }
     session.up = true;

@@ -61,6 +61,7 @@ enum class MqttAck {
 struct MqttHandlers {
   std::function<void()> on_up;                          // connected; subscriptions are to be made anew
   std::function<void(std::string reason)> on_down;      // a connection ended or an attempt failed
+  std::function<void(std::string reason)> on_refused;   // before on_down: the broker will not have this client (account, client id, a ban); it is tried again all the same
   std::function<void(MqttMessage)> on_message;
 };
 

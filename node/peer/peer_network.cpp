@@ -17,7 +17,7 @@
 #include <boost/asio/write.hpp>
 #include <chrono>
 #include <deque>
-#include <set>
+#include <list>
 
 #include "node/log.h"
 #include "node/peer/certificate.h"
@@ -39,7 +39,8 @@ constexpr auto kHandshakeTimeout = milliseconds(5'000);
 constexpr auto kDialPauseMin = milliseconds(50);
 constexpr auto kDialPauseMax = milliseconds(1'000);
 constexpr auto kBackPressurePause = milliseconds(2);
-constexpr std::size_t kAcceptedMax = 4 * limits::kMembersMax;
+constexpr std::size_t kHandshakesMax = 128;       // accepted, and no member's yet
+constexpr std::size_t kLinksOfMemberMax = 2;     // an old one that is about to fail, and its successor
 
 auto token(error_code& failure) { return asio::redirect_error(asio::use_awaitable, failure); }
 
@@ -70,7 +71,11 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
     for (std::size_t i = 0; i < members_.size(); ++i) links_.push_back(std::make_unique<Link>(io));
   }
 
-  Result<void> start(const Endpoint& listen) {
+  Result<void> start(const Endpoint& listen, PeerAddresses instead) {
+    instead_ = std::move(instead);
+    for (const auto& [id, address] : instead_) {
+      if (members_.index_of(id) < 0) log_warn("peer.addresses names nobody", {{"member", id}, {"address", address.text()}});
+    }
     error_code failure;
     const auto address = asio::ip::make_address(listen.host == "localhost" ? "127.0.0.1" : listen.host, failure);
     if (failure) return fail(Status::invalid, "peer.listen: " + listen.host + " is not an IP address");
@@ -92,7 +97,10 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
     asio::post(accept_strand_, [self = shared_from_this()] {
       error_code ignored;
       self->acceptor_.close(ignored);
-      for (TlsStream* stream : self->accepted_) stream->lowest_layer().close(ignored);
+      for (TlsStream* stream : self->handshakes_) stream->lowest_layer().close(ignored);
+      for (const auto& link : self->links_) {
+        for (TlsStream* stream : link->accepted) stream->lowest_layer().close(ignored);
+      }
     });
     for (auto& link : links_) {
       asio::post(link->strand, [self = shared_from_this(), &link = *link] {
@@ -130,7 +138,23 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
     std::atomic<std::size_t> queued_bytes{0};
     std::atomic<bool> connected{false};
     bool idle = false;
+    std::list<TlsStream*> accepted;                        // accept strand only: what this member dialled
   };
+
+  Result<Endpoint> address_of(std::size_t member) const {
+    const auto found = instead_.find(members_[member].id);
+    if (found != instead_.end()) return found->second;
+    return parse_endpoint(members_[member].address);
+  }
+
+  // Accept strand: adds a stream at the end and closes the oldest when there are more than may be. It leaves the list when its coroutine ends.
+  static void enter(std::list<TlsStream*>& streams, TlsStream& stream, std::size_t most) {
+    streams.push_back(&stream);
+    if (streams.size() <= most) return;
+    error_code ignored;
+    streams.front()->lowest_layer().close(ignored);
+    streams.splice(streams.end(), streams, streams.begin());   // the next oldest comes first
+  }
 
   static asio::awaitable<void> pause(const Strand& strand, milliseconds length) {
     asio::steady_timer timer(strand, length);
@@ -148,7 +172,6 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
         co_await pause(self->accept_strand_, kDialPauseMin);
         continue;
       }
-      if (self->accepted_.size() >= kAcceptedMax) continue;  // more links than members can need: the newcomer is closed
       asio::co_spawn(self->accept_strand_, read_loop(self, std::move(socket)), asio::detached);
     }
   }
@@ -158,19 +181,23 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
     error_code failure;
     socket.set_option(tcp::no_delay(true), failure);
     TlsStream stream(std::move(socket), self->tls_);
-    self->accepted_.insert(&stream);
+    enter(self->handshakes_, stream, kHandshakesMax);
     {
       const Deadline deadline(self->accept_strand_, stream.next_layer(), kHandshakeTimeout);
       co_await stream.async_handshake(ssl::stream_base::server, token(failure));
     }
+    self->handshakes_.remove(&stream);
     const int member = failure ? -1 : peer_member(stream.native_handle(), self->members_);
     if (member < 0 || static_cast<std::size_t>(member) == self->self_) {
       ++self->counters_.refused;
       if (!self->stopping_) log_warn("peer link refused", {{"reason", failure ? failure.message() : "its key is no member's"}});
     } else {
+      auto& accepted = self->links_[static_cast<std::size_t>(member)]->accepted;
+      if (!accepted.empty()) log_info("peer dialled again", {{"peer", self->members_[static_cast<std::size_t>(member)].id}});
+      enter(accepted, stream, kLinksOfMemberMax);
       co_await read_frames(self, stream, static_cast<std::size_t>(member));
+      accepted.remove(&stream);
     }
-    self->accepted_.erase(&stream);
   }
 
   static asio::awaitable<void> read_frames(std::shared_ptr<Impl> self, TlsStream& stream, std::size_t member) {
@@ -220,7 +247,7 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
 
   static asio::awaitable<bool> dial(std::shared_ptr<Impl> self, std::size_t member) {
     Link& link = *self->links_[member];
-    const auto address = parse_endpoint(self->members_[member].address);
+    const auto address = self->address_of(member);
     if (!address) co_return false;
     error_code failure;
     tcp::resolver resolver(link.strand);
@@ -290,11 +317,12 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
   asio::io_context& io_;
   ssl::context tls_;
   MemberSet members_;
+  PeerAddresses instead_;  // as it was at start
   std::size_t self_;
   Handlers handlers_;
   Strand accept_strand_;
   tcp::acceptor acceptor_;
-  std::set<TlsStream*> accepted_;
+  std::list<TlsStream*> handshakes_;                       // accept strand only
   std::vector<std::unique_ptr<Link>> links_;
   std::atomic<bool> stopping_{false};
 };
@@ -302,7 +330,7 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
 PeerNetwork::PeerNetwork(asio::io_context& io, const KeyPair& key, MemberSet members, std::size_t self, Handlers handlers)
     : impl_(std::make_shared<Impl>(io, key, std::move(members), self, std::move(handlers))) {}
 PeerNetwork::~PeerNetwork() { stop(); }
-Result<void> PeerNetwork::start(const Endpoint& listen) { return impl_->start(listen); }
+Result<void> PeerNetwork::start(const Endpoint& listen, PeerAddresses instead) { return impl_->start(listen, std::move(instead)); }
 void PeerNetwork::stop() { impl_->stop(); }
 void PeerNetwork::send(std::size_t member, std::shared_ptr<const Bytes> frame) { impl_->send(member, std::move(frame)); }
 bool PeerNetwork::connected(std::size_t member) const { return impl_->connected(member); }

@@ -4,6 +4,8 @@
 // Threads: runs on the io_context that it is given; send() and stop() may be called from any thread. on_frame and on_link come from
 // an io thread, one at a time for each peer, and must not block: hand the value to a lane. When on_frame returns false (the lane is full) the
 // link stops reading for a moment, so that back-pressure reaches the sender instead of memory.
+// Strangers: of connections that have not shown a member's key yet, the oldest gives way to a newcomer, so that they keep no member out; a member has at
+// most two accepted links, and the older gives way.
 // Loss: a frame for a peer that is away or whose queue is full is dropped and counted; PBFT asks again.
 #pragma once
 
@@ -31,14 +33,14 @@ struct PeerCounters {
 class PeerNetwork {
  public:
   struct Handlers {
-    std::function<bool(std::size_t member, Bytes frame)> on_frame;
+    std::function<bool(std::size_t member, Bytes& frame)> on_frame;   // true: taken (moved from); false: offered again later
     std::function<void(std::size_t member, bool connected)> on_link;  // our own dialled link went up or down
   };
 
   PeerNetwork(boost::asio::io_context& io, const KeyPair& key, MemberSet members, std::size_t self, Handlers handlers);
   ~PeerNetwork();
-  // Listens and begins to dial. The error names the address.
-  Result<void> start(const Endpoint& listen);
+  // Listens and begins to dial, a member that `instead` names at that address. The error names the address.
+  Result<void> start(const Endpoint& listen, PeerAddresses instead = {});
   void stop();
   void send(std::size_t member, std::shared_ptr<const Bytes> frame);
   bool connected(std::size_t member) const;

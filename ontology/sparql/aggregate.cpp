@@ -9,7 +9,7 @@ namespace agiddi::ontology::sparql {
 
 namespace {
 
-using Kind = Aggregate::Kind;
+using AggregateKind = Aggregate::Kind;
 
 // One aggregate of one group, while solutions arrive.
 class Accumulator {
@@ -27,7 +27,7 @@ class Accumulator {
     Value value = evaluate(*aggregate.argument, execution);
     if (value.is_error()) {
       // COUNT, MIN, MAX and SAMPLE pass over what has no value; a sum over it has none either.
-      if (aggregate.kind == Kind::sum || aggregate.kind == Kind::avg || aggregate.kind == Kind::group_concat) failed_ = true;
+      if (aggregate.kind == AggregateKind::sum || aggregate.kind == AggregateKind::avg || aggregate.kind == AggregateKind::group_concat) failed_ = true;
       return;
     }
     if (aggregate.distinct) {
@@ -36,9 +36,9 @@ class Accumulator {
     }
     ++count_;
     switch (aggregate.kind) {
-      case Kind::count: break;
-      case Kind::sum:
-      case Kind::avg: {
+      case AggregateKind::count: break;
+      case AggregateKind::sum:
+      case AggregateKind::avg: {
         const auto total = value.number ? sparql::add(sum_, *value.number) : std::nullopt;
         if (total) {
           sum_ = *total;
@@ -47,16 +47,16 @@ class Accumulator {
         }
         break;
       }
-      case Kind::min:
-      case Kind::max: {
-        const bool better = count_ == 1 || (aggregate.kind == Kind::min ? sort_order(value, best_) < 0 : sort_order(value, best_) > 0);
+      case AggregateKind::min:
+      case AggregateKind::max: {
+        const bool better = count_ == 1 || (aggregate.kind == AggregateKind::min ? sort_order(value, best_) < 0 : sort_order(value, best_) > 0);
         if (better) best_ = std::move(value);
         break;
       }
-      case Kind::sample:
+      case AggregateKind::sample:
         if (count_ == 1) best_ = std::move(value);
         break;
-      case Kind::group_concat: {
+      case AggregateKind::group_concat: {
         if (value.kind == Value::Kind::blank) {
           failed_ = true;
           break;
@@ -73,17 +73,17 @@ class Accumulator {
   Value result(const Aggregate& aggregate) const {
     if (failed_) return Value::error();
     switch (aggregate.kind) {
-      case Kind::count: return Value::of(Number::integer(static_cast<std::int64_t>(count_)));
-      case Kind::sum: return Value::of(sum_);
-      case Kind::avg: {
+      case AggregateKind::count: return Value::of(Number::integer(static_cast<std::int64_t>(count_)));
+      case AggregateKind::sum: return Value::of(sum_);
+      case AggregateKind::avg: {
         if (count_ == 0) return Value::of(Number::integer(0));
         const Number dividend = sum_.type == Number::Type::integer ? sum_.promoted(Number::Type::decimal) : sum_;
         return Value::of(divide(dividend, Number::integer(static_cast<std::int64_t>(count_))));
       }
-      case Kind::min:
-      case Kind::max:
-      case Kind::sample: return count_ == 0 ? Value::error() : best_;
-      case Kind::group_concat: return Value::string(text_);
+      case AggregateKind::min:
+      case AggregateKind::max:
+      case AggregateKind::sample: return count_ == 0 ? Value::error() : best_;
+      case AggregateKind::group_concat: return Value::string(text_);
     }
     return Value::error();
   }

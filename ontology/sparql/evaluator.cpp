@@ -11,7 +11,7 @@ namespace agiddi::ontology::sparql {
 
 namespace {
 
-std::size_t footprint(const ledger::Term& term) { return sizeof(term) + term.value.size() + term.datatype.size() + term.language.size(); }
+std::size_t result_footprint(const ledger::Term& term) { return sizeof(term) + term.value.size() + term.datatype.size() + term.language.size(); }
 
 class Runner {
  public:
@@ -61,7 +61,7 @@ class Runner {
         } else {
           row.emplace_back(execution_.term(id));
         }
-        bytes += row.back() ? footprint(*row.back()) : sizeof(ledger::Term);
+        bytes += row.back() ? result_footprint(*row.back()) : sizeof(ledger::Term);
       }
       result_.rows.push_back(std::move(row));
       return execution_.reserve(bytes);
@@ -71,7 +71,7 @@ class Runner {
   bool add(ledger::Triple triple) {
     if (seen_.contains(triple)) return execution_.tick();
     if (!room_for_another(seen_.size())) return false;
-    if (!execution_.reserve(2 * (footprint(triple.subject) + footprint(triple.predicate) + footprint(triple.object)) + 64)) return false;
+    if (!execution_.reserve(2 * (result_footprint(triple.subject) + result_footprint(triple.predicate) + result_footprint(triple.object)) + 64)) return false;
     result_.triples.push_back(triple);
     seen_.insert(std::move(triple));
     return execution_.tick();

@@ -2,11 +2,12 @@
 
 #include <cstdlib>
 
+#include "ontology/sparql/utf8.h"
+
 namespace agiddi::ontology::sparql {
 
 namespace {
 
-bool digit(char c) { return c >= '0' && c <= '9'; }
 
 std::optional<int> take_digits(std::string_view& text, std::size_t count) {
   if (text.size() < count) return std::nullopt;

@@ -7,6 +7,8 @@
 
 namespace agiddi::ontology::sparql {
 
+constexpr bool digit(char c) { return c >= '0' && c <= '9'; }      // ASCII
+
 char32_t utf8_decode(std::string_view text, std::size_t& position);  // position is below size; moves past the code point
 void utf8_append(std::string& out, char32_t code);
 std::size_t utf8_length(std::string_view text);                      // in code points

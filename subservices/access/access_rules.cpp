@@ -1,7 +1,6 @@
 #include "subservices/access/access_rules.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "ontology/units.h"
@@ -90,19 +89,12 @@ struct ItemToGrant { std::uint32_t index = 0; records::PaymentItem item; };
 
 // The payment items of the devices asked for, in that order. Whoever asks for a device that was not paid for gets nothing at all.
 Result<std::vector<ItemToGrant>> items_to_grant(const StateView& state, const AccessRequest& request) {
-  std::map<Hash, ItemToGrant> paid;
-  const Bytes prefix = keys::payment_items_of(request.payment);
-  state.scan(prefix, [&](BytesView key, BytesView value) {
-    auto item = parse_record<records::PaymentItem>(value);
-    const Hash device = hash_of(item.device());
-    paid.emplace(device, ItemToGrant{read_u32_be(key.substr(prefix.size())), std::move(item)});
-    return true;
-  });
   std::vector<ItemToGrant> items;
-  for (std::size_t i = 0; i < request.devices.size(); ++i) {
-    const auto found = paid.find(request.devices[i]);
-    if (found == paid.end()) return fail(Status::forbidden, "the payment does not hold device " + device_urn(request.devices[i]));
-    items.push_back(found->second);
+  for (const Hash& device : request.devices) {
+    const auto index = state.get(keys::paid_device(request.payment, device));
+    if (!index) return fail(Status::forbidden, "the payment does not hold device " + device_urn(device));
+    const std::uint32_t at = read_u32_be(*index);
+    items.push_back({at, load_known<records::PaymentItem>(state, keys::payment_item(request.payment, at))});
   }
   return items;
 }
@@ -128,13 +120,23 @@ TimeMs end_of_time(const RuleContext& context, const records::Payment& payment, 
   return (payment.starts_with_integration() ? context.timestamp : payment.timestamp_ms()) + item.limit_ms();
 }
 
+// Who has the access of a granted item, and what its payer can do.
+std::string where_used(const RuleContext& context, const records::PaymentItem& item) {
+  const Hash id = hash_of(item.integration());
+  const auto integration = load_known<records::Integration>(context.state, keys::integration(id));
+  const bool open = integration.state() == records::INTEGRATION_ACTIVE || integration.state() == records::INTEGRATION_UNCLAIMED;
+  if (item.state() != records::ITEM_INTEGRATED || !open) return "was used by integration " + id.hex() + ", which has ended: pay again for more";
+  const std::string where = integration.node().empty() ? "at no node yet" : "at " + integration.node();
+  return "is in use " + where + " by integration " + id.hex() + ": take it up with integration.credentials there, or end it with integration.close";
+}
+
 Result<void> check_grantable(const RuleContext& context, const AccessRequest& request, const records::Payment& payment,
                              const std::vector<ItemToGrant>& items) {
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto& item = items[i].item;
     const std::string urn = device_urn(request.devices[i]);
     if (item.state() == records::ITEM_INTEGRATED || !item.integration().empty()) {
-      return fail(Status::conflict, "this payment's access to " + urn + " is in use or was used");
+      return fail(Status::conflict, "this payment's access to " + urn + " " + where_used(context, item));
     }
     if (item.state() == records::ITEM_SETTLED) return fail(Status::payment_required, "what was paid for " + urn + " has lapsed and went back");
     if (item.minutes_milli() > 0 && end_of_time(context, payment, item) <= context.timestamp) {

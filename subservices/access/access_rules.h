@@ -21,8 +21,8 @@ Result<RuleOutcome> usage_report(RuleContext& context, const Transaction& transa
 // {"integration"}, signed by the application. Forwarding stops at once; the money is settled by the serving node's final report, or after 30 s without one.
 Result<RuleOutcome> integration_close(RuleContext& context, const Transaction& transaction, const Json& body);
 
-// One entry of the expiry index that has fallen due.
+// One entry of the expiry index that has fallen due. The second gives the number of devices that it ended.
 void sweep_payment_item(RuleContext& context, const keys::Expiry& entry);
-void sweep_integration(RuleContext& context, const keys::Expiry& entry);
+std::size_t sweep_integration(RuleContext& context, const keys::Expiry& entry);
 
 }  // namespace agiddi::subservices

@@ -210,6 +210,9 @@ Result<RuleOutcome> payment_create(RuleContext& context, const Transaction& tran
   for (std::uint32_t i = 0; i < quote->items.size(); ++i) {
     auto item = make_item(quote->items[i]);
     reschedule_item(context, id, i, item, first_due(context, *request, item));
+    Bytes index;
+    append_u32_be(index, i);
+    context.state.put(keys::paid_device(id, quote->items[i].device), std::move(index));
     items.push(to_json(quote->items[i]));
   }
   count_open(context.state, static_cast<int>(quote->items.size()), 0);

@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kLimitDefault = 100;
 constexpr std::int64_t kLimitMax = 1000;
 constexpr std::size_t kConditionsMax = 64;
-constexpr std::size_t kTextMax_bytes = 60'000;   // of the query that is made
+constexpr std::size_t kQueryMax_bytes = 60'000;   // of the query that is made
 
 const char* comparison_symbol(Operator op) {
   switch (op) {
@@ -380,7 +380,7 @@ Result<SearchPlan> plan_search(const Json& body) {
   }
   plan.sparql = builder.text(plan.order, plan.limit);
   plan.probe = builder.text(plan.order, plan.limit + 1);
-  if (plan.sparql.size() > kTextMax_bytes) return fail_field("/conditions", "are too many or too long");
+  if (plan.sparql.size() > kQueryMax_bytes) return fail_field("/conditions", "are too many or too long");
   return plan;
 }
 

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
@@ -196,6 +197,18 @@ def test_a_repeated_create_answers_without_credentials(cluster):
     assert first.status == 201 and "url" in first.json["delivery"], first
     assert again.status == 201 and again.json["integration"] == first.json["integration"]
     assert "token" not in again.text and "password" not in again.text
+
+
+def test_of_copies_sent_at_once_one_gets_the_credentials(cluster):
+    urn = cluster.new_device()
+    payment = cluster.pay(urn, minutes=10)
+    document = json.dumps({"application": cluster.application.did, "payment": payment["payment"], "devices": [urn], "delivery": {"protocol": "sse"}}).encode()
+    signature = cluster.application.sign(cluster.application.protected(cluster.network, "integration.create"), document)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: cluster.nodes[3].post("/v1/integrations", document, {"Agiddi-Signature": signature}), range(8)))
+    assert {answer.status for answer in answers} == {201}, answers
+    assert len({answer.json["integration"] for answer in answers}) == 1
+    assert sum("delivery" in answer.json for answer in answers) == 1
 
 
 def test_a_node_named_in_the_request_serves(cluster):

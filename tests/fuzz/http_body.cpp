@@ -85,7 +85,7 @@ class OneNode final : public Chain {
     done(Outcome{batch.height, batch.timestamp, receipt});
   }
   void submit_own(std::string, Json, Done done) override { done(fail(Status::unavailable, "no")); }
-  void is_pending(const Hash&, std::function<void(bool)> done) override { done(false); }
+  void is_pending(const Hash&, std::function<void(std::optional<bool>)> done) override { done(false); }
   std::uint64_t subscribe(Listener) override { return 1; }
   void unsubscribe(std::uint64_t) override {}
   Result<Bytes> open_sealed_key(BytesView) const override { return fail(Status::forbidden, "no"); }

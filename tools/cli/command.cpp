@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <iostream>
 
+#include "tools/cli/url.h"
+
 namespace agiddi::tools {
 
 namespace {
@@ -62,7 +64,10 @@ void Command::choice(const std::string& name, std::string& target, const std::ve
 }
 
 void Command::node(std::string& target) {
-  impl_->app->add_option("--node", target, "Address of a node, such as http://127.0.0.1:8101")->required()->envname("AGIDDI_NODE");
+  impl_->app->add_option("--node", target, "Address of a node, such as http://127.0.0.1:8101")->required()->envname("AGIDDI_NODE")->check([](const std::string& text) {
+    const auto fits = check_node_url(text);
+    return fits ? std::string() : fits.error().detail;
+  });
 }
 
 void Command::examples(const std::string& text) { impl_->app->footer("Examples:\n" + text); }

@@ -7,6 +7,7 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
@@ -30,16 +31,17 @@ class Connection {
  public:
   explicit Connection(const Url& url) : url_(url) {}
 
-  Result<void> open() {
+  Result<void> open(int timeout_ms) {
+    const int step_ms = std::min(timeout_ms, kConnectMax_ms);
     ErrorCode ec;
     tcp::resolver resolver(io_);
     tcp::resolver::results_type found;
     resolver.async_resolve(url_.host, std::to_string(url_.port), [&](ErrorCode e, tcp::resolver::results_type r) { ec = e, found = std::move(r); });
-    if (!run(kConnectMax_ms, [&] { resolver.cancel(); })) ec = beast::error::timeout;
+    if (!run(step_ms, [&] { resolver.cancel(); })) ec = beast::error::timeout;
     if (ec) return unreachable(ec);
     tls_context_.emplace(asio::ssl::context::tls_client);
     stream_.emplace(io_, *tls_context_);
-    lowest().expires_after(Milliseconds(kConnectMax_ms));
+    lowest().expires_after(Milliseconds(step_ms));
     lowest().async_connect(found, [&](ErrorCode e, const tcp::endpoint&) { ec = e; });
     run();
     if (ec) return unreachable(ec);
@@ -49,7 +51,7 @@ class Connection {
     stream_->set_verify_mode(asio::ssl::verify_peer);
     stream_->set_verify_callback(asio::ssl::host_name_verification(url_.host));
     if (!SSL_set_tlsext_host_name(stream_->native_handle(), url_.host.c_str())) return fail(Status::unavailable, "TLS cannot start");
-    lowest().expires_after(Milliseconds(kConnectMax_ms));
+    lowest().expires_after(Milliseconds(step_ms));
     stream_->async_handshake(asio::ssl::stream_base::client, [&](ErrorCode e) { ec = e; });
     run();
     if (ec) return unreachable(ec);
@@ -182,7 +184,7 @@ Result<HttpResponse> http_call(const HttpRequest& request) {
   const auto url = web_url(request.url);
   if (!url) return tl::unexpected(url.error());
   Connection connection(*url);
-  if (auto opened = connection.open(); !opened) return tl::unexpected(opened.error());
+  if (auto done = connection.open(request.timeout_ms); !done) return tl::unexpected(done.error());
   auto message = message_of(request, *url);
   // A refusal may come before a long body is sent whole: it is read even when writing broke.
   const ErrorCode written = connection.write(message, request.timeout_ms);
@@ -196,18 +198,19 @@ Result<HttpResponse> http_call(const HttpRequest& request) {
 }
 
 Result<StreamEnd> http_stream(const HttpRequest& request, int idle_ms, const std::function<bool(const SseEvent&)>& handle,
-                              const std::function<bool()>& wanted) {
+                              const std::function<bool()>& wanted, const std::function<void()>& opened) {
   const auto url = web_url(request.url);
   if (!url) return tl::unexpected(url.error());
   Connection connection(*url);
-  if (auto opened = connection.open(); !opened) return tl::unexpected(opened.error());
+  if (auto done = connection.open(request.timeout_ms); !done) return tl::unexpected(done.error());
   auto message = message_of(request, *url);
   message.set(http::field::accept, "text/event-stream");
   if (const ErrorCode ec = connection.write(message, request.timeout_ms)) return connection.broken(ec);
   http::response_parser<http::buffer_body> parser;
   parser.body_limit(boost::none);
   if (const ErrorCode ec = connection.read_header(parser, request.timeout_ms)) return connection.broken(ec);
-  StreamEnd end{head_of(parser.get()), false};
+  StreamEnd end{head_of(parser.get()), false, ""};
+  if (end.response.status == 200 && opened) opened();
 
   SseReader reader;
   char part[16 * 1024];
@@ -220,11 +223,15 @@ Result<StreamEnd> http_stream(const HttpRequest& request, int idle_ms, const std
     if (end.response.status != 200) {
       end.response.body += bytes;
       if (end.response.body.size() > kBodyMax_bytes) return fail(Status::unavailable, "the answer is too long");
-    } else if (!reader.feed(bytes, handle)) {
-      end.stopped = true;
-      return end;
+    } else {
+      const bool goes_on = reader.feed(bytes, handle);
+      end.last_comment = reader.last_comment();
+      if (!goes_on) {
+        end.stopped = true;
+        return end;
+      }
     }
-    if (ec == asio::error::operation_aborted) {
+    if (ec == asio::error::operation_aborted || !wanted()) {   // asked here too: a busy stream never waits
       end.stopped = true;
       return end;
     }

@@ -33,12 +33,14 @@ struct HttpResponse {
 Result<HttpResponse> http_call(const HttpRequest& request);
 
 // Reads a stream of server-sent events until handle says stop (false), the far end closes, or nothing comes for idle_ms. A status other than 200
-// is returned as the response with its body. wanted() is asked at least twice a second; false ends the stream.
+// is returned as the response with its body. wanted() is asked at least twice a second; false ends the stream. opened()
+// is called once the far end has answered with status 200.
 struct StreamEnd {
   HttpResponse response;         // status 200: the stream was read
   bool stopped = false;          // by handle or wanted
+  std::string last_comment;      // a node says in one why it ends a stream
 };
 Result<StreamEnd> http_stream(const HttpRequest& request, int idle_ms, const std::function<bool(const SseEvent&)>& handle,
-                              const std::function<bool()>& wanted);
+                              const std::function<bool()>& wanted, const std::function<void()>& opened = {});
 
 }  // namespace agiddi::tools

@@ -36,12 +36,13 @@ Outcome<std::string> text_member(const Json& answer, std::string_view name) {
   return value->as_string();
 }
 
-NodeClient::NodeClient(std::string url) : url_(std::move(url)) {
+NodeClient::NodeClient(std::string url, int timeout_ms) : url_(std::move(url)), timeout_ms_(timeout_ms) {
   while (!url_.empty() && url_.back() == '/') url_.pop_back();
 }
 
 Outcome<HttpResponse> NodeClient::call(HttpRequest request) {
   request.url = url_ + request.url;
+  if (timeout_ms_ > 0) request.timeout_ms = timeout_ms_;
   auto response = http_call(request);
   if (!response) return passed_on(response.error());
   if (response->status >= 300) return tl::unexpected(failure_of(*response));

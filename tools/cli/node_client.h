@@ -11,7 +11,8 @@ namespace agiddi::tools {
 
 class NodeClient {
  public:
-  explicit NodeClient(std::string url);  // a trailing slash is cut off
+  // A trailing slash of the url is cut off. timeout_ms: for each call; 0 = a minute, and for a write what its block may take.
+  explicit NodeClient(std::string url, int timeout_ms = 0);
   const std::string& url() const { return url_; }
 
   Outcome<HttpResponse> get(const std::string& path, const std::string& accept);
@@ -27,6 +28,7 @@ class NodeClient {
  private:
   Outcome<HttpResponse> call(HttpRequest request);
   std::string url_;
+  int timeout_ms_;
   std::optional<Json> validators_;
 };
 

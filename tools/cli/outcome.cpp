@@ -7,7 +7,7 @@ Json problem_document(std::string title, std::string detail) {
   return Json::object({{"type", "about:blank"}, {"title", std::move(title)}, {"detail", std::move(detail)}});
 }
 
-std::string text_member(const Json& json, std::string_view name) {
+std::string text_of(const Json& json, std::string_view name) {
   const Json* value = json.find(name);
   return value && value->is_string() ? value->as_string() : std::string();
 }
@@ -29,16 +29,24 @@ tl::unexpected<Failure> wrong_usage(std::string detail) {
   return tl::unexpected(Failure(problem_document("Wrong usage", std::move(detail)), kExitUsage));
 }
 
+std::string shown(const Json& object, std::string_view name, const char* otherwise) {
+  const Json* value = object.find(name);
+  if (!value || value->is_null()) return otherwise;
+  return value->is_string() ? value->as_string() : value->dump();
+}
+
 std::string problem_text(const Json& problem) {
   std::string out;
   const Json* status = problem.find("status");
-  if (status && status->is_number()) out = "refused (" + status->number_text() + " " + text_member(problem, "title") + "): ";
-  out += text_member(problem, "detail") + "\n";
+  if (status && status->is_number()) out = "refused (" + status->number_text() + " " + text_of(problem, "title") + "): ";
+  out += text_of(problem, "detail") + "\n";
   const Json* errors = problem.find("errors");
   if (errors && errors->is_array()) {
     for (const Json& error : errors->items()) {
-      const std::string pointer = text_member(error, "pointer");
-      out += "  " + (pointer.empty() ? "(document)" : pointer) + ": " + text_member(error, "detail") + "\n";
+      const std::string pointer = text_of(error, "pointer");
+      // A single error usually is the detail already.
+      if (errors->items().size() == 1 && out.find(text_of(error, "detail")) != out.npos && out.find(pointer) != out.npos) break;
+      out += "  " + (pointer.empty() ? "(document)" : pointer) + ": " + text_of(error, "detail") + "\n";
     }
   }
   return out;

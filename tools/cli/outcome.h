@@ -33,7 +33,10 @@ tl::unexpected<Failure> wrong_usage(std::string detail);
 // Passes an Error on as a Failure.
 inline tl::unexpected<Failure> passed_on(const Error& error) { return tl::unexpected(Failure(error)); }
 
-// "refused (402 Payment required): …" and a line for each pointer.
+// A member for people: a text as it is, another value as JSON; `otherwise` when it is absent or null.
+std::string shown(const Json& object, std::string_view name, const char* otherwise = "-");
+
+// "refused (402 Payment required): …" and a line for each pointer that the detail does not tell already.
 std::string problem_text(const Json& problem);
 
 }  // namespace agiddi::tools

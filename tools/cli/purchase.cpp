@@ -2,17 +2,9 @@
 
 #include "protocol/decimal.h"
 #include "tools/cli/files.h"
+#include "tools/cli/ids.h"
 
 namespace agiddi::tools {
-namespace {
-
-std::string shown(const Json& object, std::string_view name) {
-  const Json* value = object.find(name);
-  if (!value) return "-";
-  return value->is_string() ? value->as_string() : value->dump();
-}
-
-}  // namespace
 
 void PurchaseArguments::declare(Command& command) {
   command.options("--device", devices, "Id of a device (urn:agiddi:device:…); may be repeated");
@@ -34,6 +26,7 @@ Outcome<Json> quote_body(const PurchaseArguments& arguments) {
   }
   if (arguments.devices.empty()) return wrong_usage("give at least one --device, or --items FILE");
   if (arguments.minutes.empty() && arguments.kilobytes.empty()) return wrong_usage("give --minutes, --kilobytes or both");
+  if (auto fit = check_device_ids("--device", arguments.devices); !fit) return tl::unexpected(fit.error());
   Json items = Json::array();
   for (const std::string& device : arguments.devices) {
     Json item = Json::object({{"device", device}});

@@ -1,5 +1,6 @@
 #include "tools/cli/sealing.h"
 
+#include "node/mqtt/mqtt_client.h"
 #include "protocol/encoding.h"
 #include "protocol/field_reader.h"
 
@@ -48,6 +49,9 @@ Outcome<Json> clear_access(const Json& access, const std::string& pointer, const
     if (text) out.set(name, *text);
   };
   take("endpoint", true);
+  if (const Json* endpoint = out.find("endpoint")) {   // sealed, nobody could see the mistake any more
+    if (const auto url = node::parse_mqtt_url(endpoint->as_string()); !url) reader.error("endpoint", url.error().detail);
+  }
   take("topic", true);
   take("token", false);
   take("username", false);

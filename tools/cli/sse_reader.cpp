@@ -31,7 +31,9 @@ bool SseReader::line(std::string_view text, const std::function<bool(const SseEv
   const std::string_view name = text.substr(0, colon);
   std::string_view value = colon == text.npos ? std::string_view() : text.substr(colon + 1);
   if (value.starts_with(' ')) value.remove_prefix(1);
-  if (name == "data") {
+  if (colon == 0) {
+    comment_ = value;
+  } else if (name == "data") {
     if (has_data_) event_.data.push_back('\n');
     event_.data += value;
     has_data_ = true;

@@ -15,6 +15,7 @@ class SseReader {
   // Calls handle for each complete event in these bytes; a comment or an event without data is none. False when handle said stop (false)
   // or an event is longer than the bound.
   bool feed(std::string_view bytes, const std::function<bool(const SseEvent&)>& handle);
+  const std::string& last_comment() const { return comment_; }   // without its colon and space
 
  private:
   bool line(std::string_view text, const std::function<bool(const SseEvent&)>& handle);
@@ -22,6 +23,7 @@ class SseReader {
   bool after_return_ = false; // a line feed next belongs to the line before
   bool has_data_ = false;
   SseEvent event_;
+  std::string comment_;
 };
 
 }  // namespace agiddi::tools

@@ -1,5 +1,6 @@
 #include "tools/cli/url.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace agiddi::tools {
@@ -55,6 +56,17 @@ Result<Url> parse_url(std::string_view text) {
     if (error != std::errc() || end != port.data() + port.size() || url.port == 0) return refuse();
   }
   return url;
+}
+
+Result<void> check_node_url(std::string_view text) {
+  const auto url = parse_url(text);
+  const bool web = url && (url->scheme == "http" || url->scheme == "https");
+  const bool plain_host = web && std::all_of(url->host.begin(), url->host.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' || c == ':' || c == '%';
+  });
+  if (plain_host && url->target.find('?') == std::string::npos && text.find('#') == text.npos) return {};
+  const std::string what = text.empty() ? "it is empty" : "'" + std::string(text) + "' is no address of a node";
+  return fail(Status::invalid, what + "; give its scheme, host and port, for example --node http://127.0.0.1:8101");
 }
 
 }  // namespace agiddi::tools

@@ -19,4 +19,7 @@ struct Url {
 
 Result<Url> parse_url(std::string_view text);
 
+// Whether the text can be the value of --node: http or https, a host, no query. The error says what is wrong and how it looks.
+Result<void> check_node_url(std::string_view text);
+
 }  // namespace agiddi::tools

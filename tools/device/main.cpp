@@ -54,6 +54,9 @@ int main(int argc, char** argv) {
 
   std::signal(SIGTERM, on_signal);
   std::signal(SIGINT, on_signal);
-  tools::ReplayDevice(std::move(options)).run(stopping);
+  if (const auto done = tools::ReplayDevice(std::move(options)).run(stopping); !done) {
+    std::fprintf(stderr, "agiddi-device: %s\n", done.error().detail.c_str());
+    return 1;
+  }
   return 0;
 }

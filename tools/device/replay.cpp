@@ -80,10 +80,12 @@ void ReplayDevice::listen() {
   options.dial = {true, true};
   node::MqttHandlers handlers;
   handlers.on_up = [this] {
-    control_->subscribe(options_.command_topic, [](node::MqttAck ack) {
-      say(ack == node::MqttAck::accepted ? "listening" : "the broker refuses the command topic");
+    control_->subscribe(options_.command_topic, [this](node::MqttAck ack) {
+      if (ack == node::MqttAck::accepted) say("listening");
+      if (ack == node::MqttAck::refused) refuse("the broker refuses the command topic " + options_.command_topic);
     });
   };
+  handlers.on_refused = [this](std::string reason) { refuse(std::move(reason)); };
   handlers.on_down = [](const std::string& reason) { say("command connection is down:", reason); };
   handlers.on_message = [this](node::MqttMessage message) {
     auto command = read_command(message.payload, options_.token);
@@ -97,15 +99,23 @@ void ReplayDevice::listen() {
   control_->start();
 }
 
-void ReplayDevice::run(const std::atomic<bool>& stop) {
+void ReplayDevice::refuse(std::string why) {
+  const std::lock_guard lock(mutex_);
+  refused_ = std::move(why);
+  wake_.notify_one();
+}
+
+Result<void> ReplayDevice::run(const std::atomic<bool>& stop) {
   listen();
   auto next = std::chrono::steady_clock::now() + options_.interval;
-  while (!stop) {
+  std::string refused;
+  while (!stop && refused.empty()) {
     std::deque<DeviceCommand> commands;
     {
       std::unique_lock lock(mutex_);
-      wake_.wait_until(lock, std::min(next, std::chrono::steady_clock::now() + kPatience), [this] { return !commands_.empty(); });
+      wake_.wait_until(lock, std::min(next, std::chrono::steady_clock::now() + kPatience), [this] { return !commands_.empty() || !refused_.empty(); });
       commands.swap(commands_);
+      refused = refused_;
     }
     for (const DeviceCommand& command : commands) take(command);
     drop_expired();
@@ -116,6 +126,8 @@ void ReplayDevice::run(const std::atomic<bool>& stop) {
   }
   control_->stop();
   while (!sessions_.empty()) end(sessions_.begin(), "shutting down");
+  if (!refused.empty()) return fail(Status::forbidden, refused);
+  return {};
 }
 
 void ReplayDevice::take(const DeviceCommand& command) {

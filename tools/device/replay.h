@@ -39,8 +39,8 @@ class ReplayDevice {
  public:
   explicit ReplayDevice(DeviceOptions options);
   ~ReplayDevice();
-  // Until stop is set. Prints one line an event on standard output.
-  void run(const std::atomic<bool>& stop);
+  // Until stop is set, or the broker refuses the command topic or the connection for good (Status::forbidden). Prints one line an event on standard output.
+  Result<void> run(const std::atomic<bool>& stop);
 
  private:
   struct Session {
@@ -50,6 +50,7 @@ class ReplayDevice {
     std::uint64_t published = 0;
   };
   void listen();
+  void refuse(std::string why);
   void take(const DeviceCommand& command);
   void publish_next();
   void drop_expired();
@@ -61,6 +62,7 @@ class ReplayDevice {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<DeviceCommand> commands_;
+  std::string refused_;                       // by the broker, why
   std::unique_ptr<node::MqttClient> control_; // last: its thread ends before the queue goes
 };
 

@@ -95,13 +95,17 @@ Json transaction_json(const ledger::TransactionRecord& record) {
   return answer;
 }
 
+// The chain could not be asked whether it holds the transaction.
+Error busy() { return {Status::overloaded, "This node is overloaded; try again shortly or ask another node.", {}}; }
+
 void get_transaction(const Core& core, HttpRequest request, Responder responder) {
   const auto id = Hash::from_hex(request.parameter("id"));
   if (!id) return responder.send(problem(Status::not_found, "A transaction id is 64 lower-case hex digits."));
-  core->chain().is_pending(*id, [core, id = *id, responder](bool pending) {
+  core->chain().is_pending(*id, [core, id = *id, responder](std::optional<bool> pending) {
     core->read(responder, [id, pending](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
       if (const auto record = snapshot.transaction(id)) return json_response(200, transaction_json(*record));
-      if (pending) return json_response(200, Json::object({{"transaction", id.hex()}, {"state", "pending"}}));
+      if (!pending) return tl::unexpected(busy());
+      if (*pending) return json_response(200, Json::object({{"transaction", id.hex()}, {"state", "pending"}}));
       return fail(Status::not_found, "This node knows no such transaction.");
     });
   });
@@ -113,10 +117,11 @@ void get_proof(const Core& core, HttpRequest request, Responder responder) {
   auto wait = parse_prefer(request.header_list("prefer")).wait_s;
   if (const auto text = request.query_value("wait")) wait = parse_prefer("wait=" + std::string(*text)).wait_s;
   const auto deadline = SteadyClock::now() + std::chrono::seconds(wait.value_or(kProofWait_s));
-  core->chain().is_pending(*id, [core, id = *id, responder, deadline, unknown_until = SteadyClock::now() + core->catch_up()](bool pending) {
+  core->chain().is_pending(*id, [core, id = *id, responder, deadline, unknown_until = SteadyClock::now() + core->catch_up()](std::optional<bool> pending) {
     core->read_until(responder, [id, pending, unknown_until](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
       const auto record = snapshot.transaction(id);
-      if (!record && !pending && SteadyClock::now() >= unknown_until) return fail(Status::not_found, "This node knows no such transaction.");
+      if (!record && !pending) return tl::unexpected(busy());
+      if (!record && !*pending && SteadyClock::now() >= unknown_until) return fail(Status::not_found, "This node knows no such transaction.");
       if (!record) return fail(Status::unavailable, "The transaction is in no block yet.");
       const auto certificate = snapshot.certificate(record->height);
       if (!certificate) return fail(Status::unavailable, "Block " + std::to_string(record->height) + " has no certificate yet.");
@@ -139,7 +144,7 @@ void bind_chain(Router& router, const Core& core) {
   router.add("GET", "/v1/validators", bind(core, validators), kJsonOnly);
   router.add("GET", "/v1/blocks/{height}", bind(core, get_block), kJsonOnly);
   router.add("GET", "/v1/transactions/{id}", bind(core, get_transaction), kJsonOnly);
-  router.add("GET", "/v1/transactions/{id}/proof", bind(core, get_proof), kJsonOnly);
+  router.add("GET", "/v1/transactions/{id}/proof", bind(core, get_proof), with_query({"application/json"}, {"wait"}));
 }
 
 }  // namespace agiddi::node

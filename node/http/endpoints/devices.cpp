@@ -89,13 +89,13 @@ void bind_devices(Router& router, const Core& core) {
   router.add("POST", "/v1/devices/{id}/retire", write_handler(core, {"device.retire", "id"}), kJsonBody);
   router.add("GET", "/v1/devices/{id}", [core](HttpRequest request, Responder responder) {
     get_device(core, std::move(request), std::move(responder), false);
-  });
+  }, with_query({}, {"version"}));
   router.add("GET", "/v1/devices/{id}/template", [core](HttpRequest request, Responder responder) {
     get_device(core, std::move(request), std::move(responder), true);
-  });
+  }, with_query({}, {"version"}));
   router.add("GET", "/v1/devices/{id}/versions", [core](HttpRequest request, Responder responder) {
     get_versions(core, std::move(request), std::move(responder));
-  }, kJsonOnly);
+  }, with_query({"application/json"}, {"limit", "cursor"}));
 }
 
 }  // namespace agiddi::node

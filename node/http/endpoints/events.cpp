@@ -52,7 +52,7 @@ void bind_events(Router& router, const Core& core) {
   });
   router.add("GET", "/v1/events", [hub](HttpRequest, Responder responder) {
     if (!hub->add(responder)) responder.send(problem(Status::unavailable, "Too many clients follow the events of this node; try another one."));
-  });
+  }, with_query({}, {}));
 }
 
 }  // namespace agiddi::node

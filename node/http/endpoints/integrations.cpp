@@ -235,7 +235,7 @@ void bind_integrations(Router& router, const Core& core) {
   router.add("POST", "/v1/integrations/{id}/close", write_handler(core, {"integration.close", "integration"}), kJsonBody);
   router.add("GET", "/v1/integrations/{id}/stream", [core](HttpRequest request, Responder responder) {
     stream(core, std::move(request), std::move(responder));
-  });
+  }, with_query({}, {"token"}));
 }
 
 }  // namespace agiddi::node

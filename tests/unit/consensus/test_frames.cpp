@@ -16,7 +16,7 @@ namespace {
 
 std::shared_ptr<const KeyPair> key(char fill) { return std::make_shared<const KeyPair>(std::move(*KeyPair::from_seed(Bytes(32, fill)))); }
 
-Transaction document(const std::string& jti) {
+Transaction frame_document(const std::string& jti) {
   ProtectedHeader header{did_from_key(key('c')->public_key()), "test", "sim.add", 1'780'000'000, jti};
   return *parse_transaction(sign_document(*key('c'), header, "{}"), "{}");
 }
@@ -33,7 +33,7 @@ std::vector<PeerFrame> examples(const SigningContext& context) {
   status.signature = tools::CheapAuthenticator(1).sign(signing_bytes(context, status));
   HeaderVote header_vote{stable.header, 1, {}};
   header_vote.signature = tools::CheapAuthenticator(1).sign(signing_bytes(context, header_vote));
-  const Transaction transaction = document("one");
+  const Transaction transaction = frame_document("one");
   Batch block_batch{2, 0, kGenesis_ms, {transaction.id}};
   CertifiedHeader block = make_certified(context, 2, 0, kGenesis_ms, false);
   block.header.batch_digest = block_batch.digest();

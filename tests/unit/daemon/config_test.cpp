@@ -49,6 +49,19 @@ TEST_CASE("a configuration is read, and relative paths belong to its folder") {
   CHECK(!config->allow_private_endpoints);
 }
 
+TEST_CASE("a member may be dialled at another address than the ledger's") {
+  const Folder folder;
+  using Catch::Contains;
+  const auto config = load_config(folder.write("node.toml", kGood + "[peer.addresses]\nnode-2 = \"10.0.0.7:8202\"\nnode-3 = \"[::1]:8203\"\n"));
+  REQUIRE(config);
+  CHECK(config->peer_addresses.size() == 2);
+  CHECK(config->peer_addresses.at("node-2").text() == "10.0.0.7:8202");
+  CHECK(config->peer_addresses.at("node-3").host == "::1");
+  CHECK_THAT(refusal(folder, kGood + "[peer.addresses]\nnode-2 = \"10.0.0.7\"\n"), Contains("peer.addresses.node-2"));
+  CHECK_THAT(refusal(folder, kGood + "[peer.addresses]\nnode-2 = 8202\n"), Contains("peer.addresses.node-2"));
+  CHECK_THAT(refusal(folder, kGood + "addresses = 5\n"), Contains("[peer.addresses]"));
+}
+
 TEST_CASE("every mistake in a configuration is named") {
   const Folder folder;
   using Catch::Contains;

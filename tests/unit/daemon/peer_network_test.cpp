@@ -54,7 +54,7 @@ struct World {
   }
   void start(std::size_t i, const KeyPair* other_key = nullptr) {
     networks[i] = std::make_unique<PeerNetwork>(io, other_key ? *other_key : keys[i], MemberSet(members), i,
-                                                PeerNetwork::Handlers{[this, i](std::size_t from, Bytes frame) {
+                                                PeerNetwork::Handlers{[this, i](std::size_t from, Bytes& frame) {
                                                                         const std::lock_guard lock(mutex);
                                                                         received[i].emplace_back(from, std::move(frame));
                                                                         return true;
@@ -130,4 +130,25 @@ TEST_CASE("plain bytes on the peer port are refused and harm nobody") {
   REQUIRE(within(std::chrono::seconds(5), [&] { return world.networks[0]->counters().refused == 1; }));
   world.start(1);
   REQUIRE(within(std::chrono::seconds(5), [&] { return world.networks[0]->connected(1) && world.networks[1]->connected(0); }));
+}
+
+TEST_CASE("strangers who connect and say nothing keep no member out") {
+  World world(2);
+  world.start(0);
+  asio::io_context io;
+  const auto address = *parse_endpoint(world.members[0].address);
+  std::vector<asio::ip::tcp::socket> strangers;
+  for (int i = 0; i < 300; ++i) strangers.emplace_back(io).connect({asio::ip::make_address(address.host), address.port});
+  world.start(1);
+  REQUIRE(within(std::chrono::seconds(10), [&] { return world.networks[1]->connected(0); }));
+  world.networks[1]->send(0, frame("arrives"));
+  REQUIRE(within(std::chrono::seconds(5), [&] { return world.count(0) == 1; }));
+  // The oldest strangers had to go.
+  strangers.front().non_blocking(true);
+  REQUIRE(within(std::chrono::seconds(5), [&] {
+    char byte;
+    boost::system::error_code failure;
+    strangers.front().read_some(asio::buffer(&byte, 1), failure);
+    return failure && failure != asio::error::would_block;
+  }));
 }

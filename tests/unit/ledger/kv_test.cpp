@@ -224,6 +224,31 @@ TEST_CASE("a damaged store is refused with advice") {
   CHECK_THAT(again.error().detail, Catch::Contains("store " + folder.path()));
 }
 
+TEST_CASE("damage in a table that nobody reads is found") {
+  TempFolder folder;
+  std::atomic<bool> stopping{false};
+  for (int round = 0; round < 2; ++round) {   // the second opening makes tables of the first one's log
+    auto store = open_rocks_store(folder.path());
+    REQUIRE(store);
+    for (int i = 0; i < 500; ++i) (*store)->write({{Column::blocks, std::to_string(i), random_bytes(1000)}}, i == 499);
+    CHECK(!(*store)->find_damage(stopping));
+  }
+  bool damaged = false;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
+    if (entry.path().extension() != ".sst" || entry.file_size() < 100'000) continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(50'000);
+    file.write("damage", 6);
+    damaged = true;
+  }
+  REQUIRE(damaged);
+  const auto store = open_rocks_store(folder.path());
+  REQUIRE(store);
+  const auto damage = (*store)->find_damage(stopping);
+  REQUIRE(damage);
+  CHECK_THAT(*damage, Catch::Contains(".sst is damaged") && Catch::Contains("catch up from the others"));
+}
+
 TEST_CASE("a folder that cannot be made is an error with its name") {
   const auto store = open_rocks_store("/proc/agiddi-nowhere");
   REQUIRE(!store);

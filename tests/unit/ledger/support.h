@@ -15,6 +15,8 @@ namespace agiddi::ledger::test {
 
 inline const bool kCryptoReady = (crypto_init(), true);
 
+inline Term decimal(std::string text) { return Term::typed(std::move(text), xsd::decimal); }
+
 class TempFolder {
  public:
   TempFolder() {

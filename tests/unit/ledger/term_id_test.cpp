@@ -6,10 +6,10 @@
 
 using namespace agiddi;
 using namespace agiddi::ledger;
+using agiddi::ledger::test::decimal;
 
 namespace {
 
-Term decimal(std::string text) { return Term::typed(std::move(text), xsd::decimal); }
 Term integer(std::string text) { return Term::typed(std::move(text), xsd::integer); }
 Term time(std::string text) { return Term::typed(std::move(text), xsd::date_time); }
 

@@ -11,8 +11,6 @@ using namespace agiddi::ledger::test;
 
 namespace {
 
-Term decimal(std::string text) { return Term::typed(std::move(text), xsd::decimal); }
-
 std::vector<Term> object_pool() {
   return {Term::iri("urn:o1"), Term::iri("urn:s1"), Term::blank("x"), Term::literal("short"), Term::literal("a literal that is long"),
           Term::tagged("a literal that is long", "en"), Term::tagged("short", "fr"), decimal("1.5"), decimal("1.50"), decimal("-3.25"),

@@ -144,7 +144,7 @@ TimeMs WorldChain::now() const {
 }
 
 void WorldChain::submit(Transaction, Done done) { done(fail(Status::internal, "not in this world")); }
-void WorldChain::is_pending(const Hash&, std::function<void(bool)> done) { done(false); }
+void WorldChain::is_pending(const Hash&, std::function<void(std::optional<bool>)> done) { done(false); }
 
 void WorldChain::submit_own(std::string action, Json body, Done done) {
   const Hash id = Hash::from_hex(body.find("integration")->as_string()).value();

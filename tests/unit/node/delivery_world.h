@@ -60,7 +60,7 @@ class WorldChain : public Chain {
   std::shared_ptr<const ledger::LedgerSnapshot> snapshot() const override { return nullptr; }
   void submit(Transaction transaction, Done done) override;
   void submit_own(std::string action, Json body, Done done) override;
-  void is_pending(const Hash& transaction, std::function<void(bool)> done) override;
+  void is_pending(const Hash& transaction, std::function<void(std::optional<bool>)> done) override;
   std::uint64_t subscribe(Listener listener) override;
   void unsubscribe(std::uint64_t handle) override;
   Result<Bytes> open_sealed_key(BytesView sealed) const override { return open_sealed(sealing_, sealed); }

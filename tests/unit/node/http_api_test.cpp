@@ -146,6 +146,22 @@ TEST_CASE("a device in every format, by URN in either spelling, and by version")
   CHECK(api.get("/v1/devices/" + device_urn(Hash{})).status == 404);
 }
 
+TEST_CASE("a query parameter that is not known is 400 with its name; SPARQL clients and monitors may send their own") {
+  Api api;
+  const std::string urn = registered(api);
+  for (const std::string& path : {"/v1/devices/" + urn + "?verson=1", "/v1/devices/" + urn + "/template?limit=1", "/v1/devices/" + urn + "/versions?version=1",
+                                  std::string("/v1/status?x"), std::string("/v1/blocks/latest?wait=1"), std::string("/v1/query/attributes?limit=1")}) {
+    INFO(path);
+    const ApiAnswer answer = api.get(path);
+    CHECK(answer.status == 400);
+    CHECK(answer.text("detail").find("query parameter") != std::string::npos);
+  }
+  CHECK(api.get("/v1/devices/" + urn + "/versions?from=1").text("detail").find("\"from\" here; this call takes limit, cursor.") != std::string::npos);
+  CHECK(api.get("/sparql?query=ASK%7B%7D&format=json").status == 200);
+  CHECK(api.get("/healthz?probe=1").status == 200);
+  CHECK(api.get("/metrics?x=1").status == 200);
+}
+
 TEST_CASE("Prefer: respond-async answers at once, wait bounds the wait") {
   Api api;
   auto& world = api.chain.world;

@@ -136,6 +136,30 @@ TEST_CASE("the router binds verbs and patterns, and parameters are decoded once"
   CHECK(dispatch(router, put).status == 415);
 }
 
+TEST_CASE("a query parameter that a call does not know is 400 and named, where the call says what it knows") {
+  Router router;
+  const auto handler = [](HttpRequest, Responder to) { to.send(HttpResponse{200, "", "", {}}); };
+  router.add("GET", "/some", handler, {{}, {}, false, std::vector<std::string>{"limit", "cursor"}});
+  router.add("GET", "/none", handler, {{}, {}, false, std::vector<std::string>{}});
+  router.add("POST", "/none", handler, {{}, {}, false, std::vector<std::string>{}});
+  router.add("GET", "/any", handler);
+  const auto ask = [&](const std::string& path, std::vector<NameValue> query, const std::string& method = "GET") {
+    HttpRequest request = get(path);
+    request.method = method;
+    request.query = std::move(query);
+    return dispatch(router, std::move(request));
+  };
+  CHECK(ask("/some", {{"limit", "1"}, {"cursor", ""}}).status == 200);
+  const HttpResponse refused = ask("/some", {{"limit", "1"}, {"limt", "1"}});
+  CHECK(refused.status == 400);
+  CHECK(refused.body.find("\\\"limt\\\" here; this call takes limit, cursor.") != std::string::npos);
+  CHECK(ask("/none", {{"x", ""}}).status == 400);
+  CHECK(ask("/none", {{"x", ""}}, "HEAD").status == 400);
+  CHECK(ask("/none", {{"x", ""}}, "OPTIONS").status == 204);
+  CHECK(ask("/none", {{"x", ""}}, "POST").status == 200);
+  CHECK(ask("/any", {{"x", ""}}).status == 200);
+}
+
 TEST_CASE("problems say what RFC 9457 asks for, and retries when") {
   const HttpResponse invalid = problem(Error{Status::invalid, "devices/0: \"x\"", {{"/devices/0/x", "unknown"}}});
   CHECK(invalid.status == 422);

@@ -105,7 +105,7 @@ class WorldChain final : public Chain {
     const KeyPair& key = world.members[0].key;
     submit(make_transaction(key, genesis().network, action, now() / 1000, body.dump()), std::move(done));
   }
-  void is_pending(const Hash& transaction, std::function<void(bool)> done) override {
+  void is_pending(const Hash& transaction, std::function<void(std::optional<bool>)> done) override {
     bool pending = false;
     {
       const std::lock_guard lock(mutex_);

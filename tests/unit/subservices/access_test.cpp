@@ -146,6 +146,25 @@ TEST_CASE("a grant is exclusive, also inside one block") {
   CHECK(view(world, integration).find("node")->as_string() == "node-4");
 }
 
+TEST_CASE("a refusal of a grant in use says who has it and what to do") {
+  World world;
+  const std::string urn = world.registered(R"({"perMinute":"0.10"})");
+  const std::string payment = world.paid(urn, R"("minutes":10)", "1");
+  const std::string integration = integrated(world, payment, {urn}, "");
+  const auto refusal = [&] {
+    const auto answer = world.run(world.application, "integration.create", world.access(payment, {urn}));
+    CHECK(answer.status() == 409);
+    return answer.detail();
+  };
+  CHECK(refusal().find("is in use at no node yet by integration " + integration) != std::string::npos);
+  REQUIRE(world.run(world.members[1], "integration.claim", claim(integration, "node-2")).status() == 200);
+  CHECK(refusal().find("is in use at node-2 by integration " + integration + ": take it up with integration.credentials") != std::string::npos);
+  REQUIRE(world.run(world.application, "integration.close", Json::object({{"integration", integration}})).status() == 200);
+  CHECK(refusal().find("was used by integration " + integration) != std::string::npos);
+  REQUIRE(world.run(world.members[1], "usage.report", world.report(integration, 1, true, {World::count(urn, 10, 60'000, 3)})).status() == 200);
+  CHECK(refusal().find("was used by integration " + integration) != std::string::npos);
+}
+
 TEST_CASE("who may claim and report") {
   World world;
   const std::string urn = world.registered(R"({"perKilobyte":"1"})"), stranger = world.registered(R"({"perKilobyte":"1"})");

@@ -17,10 +17,10 @@ using namespace agiddi::tools;
 
 namespace {
 
-struct Folder {
+struct ClusterFolder {
   std::string path = (std::filesystem::temp_directory_path() / ("agiddi-cluster-" + random_token())).string();
-  Folder() { std::filesystem::create_directory(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
+  ClusterFolder() { std::filesystem::create_directory(path); }
+  ~ClusterFolder() { std::filesystem::remove_all(path); }
 };
 
 unsigned mode_of(const std::string& path) {
@@ -56,7 +56,7 @@ TEST_CASE("configurations name what the daemon and the broker need") {
 }
 
 TEST_CASE("a cluster's files fit each other") {
-  const Folder folder;
+  const ClusterFolder folder;
   ClusterPlan plan = plan_cluster(folder.path, 4, 9000);
   REQUIRE(make_files(plan, "/lib/plugin.so"));
   const Genesis genesis = parse_genesis(read_file(plan.genesis_file()).value()).value();
@@ -93,7 +93,7 @@ TEST_CASE("a cluster's files fit each other") {
 }
 
 TEST_CASE("a folder without a cluster, or with a broken one") {
-  const Folder folder;
+  const ClusterFolder folder;
   CHECK_FALSE(read_plan(folder.path));
   CHECK_FALSE(cluster_down(folder.path));
   CHECK_FALSE(cluster_status(folder.path + "/absent"));
@@ -101,6 +101,22 @@ TEST_CASE("a folder without a cluster, or with a broken one") {
                           R"({"network":"n","brokerPort":70000,"nodes":[{"id":"node-1","httpPort":2,"peerPort":3}],"accounts":[]})"}) {
     CHECK_FALSE(parse_plan(folder.path, bad));
   }
+}
+
+TEST_CASE("a cluster is made in an empty or a new folder only, and a refusal leaves nothing behind") {
+  const ClusterFolder folder;
+  const std::string mine = folder.path + "/mine";
+  std::filesystem::create_directory(mine);
+  REQUIRE(write_file(mine + "/letter", "dear", 0600));
+  const auto refused = cluster_up({mine, 1, 0});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().problem.find("detail")->as_string().find("not empty") != std::string::npos);
+  CHECK(std::distance(std::filesystem::directory_iterator(mine), std::filesystem::directory_iterator()) == 1);
+  CHECK_FALSE(cluster_up({mine + "/letter", 1, 0}));
+  CHECK(read_file(mine + "/letter").value() == "dear");
+  // The ports do not fit: known before anything is written.
+  CHECK_FALSE(cluster_up({folder.path + "/new/cluster", 4, 65'500}));
+  CHECK_FALSE(std::filesystem::exists(folder.path + "/new"));
 }
 
 TEST_CASE("free ports are free, and a taken one is named") {

@@ -17,10 +17,10 @@ using namespace agiddi::tools;
 
 namespace {
 
-struct Folder {
+struct ProcessFolder {
   std::string path = (std::filesystem::temp_directory_path() / ("agiddi-process-" + random_token())).string();
-  Folder() { std::filesystem::create_directory(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
+  ProcessFolder() { std::filesystem::create_directory(path); }
+  ~ProcessFolder() { std::filesystem::remove_all(path); }
   std::string log() const { return path + "/log"; }
 };
 
@@ -38,7 +38,7 @@ std::string content(const std::string& path) { return read_file(path).value_or("
 }  // namespace
 
 TEST_CASE("a detached process has its own session, folder, environment and log, and stops on SIGTERM") {
-  const Folder folder;
+  const ProcessFolder folder;
   const auto process = launch({{"/bin/sh", "-c", "echo $WORD in $(pwd); exec sleep 60"}, folder.path, folder.log(), {{"WORD", "hello"}}});
   REQUIRE(process);
   CHECK(is_running(*process));
@@ -55,7 +55,7 @@ TEST_CASE("a detached process has its own session, folder, environment and log, 
 }
 
 TEST_CASE("what ignores SIGTERM is killed after the grace") {
-  const Folder folder;
+  const ProcessFolder folder;
   const auto process = launch({{"/bin/sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 0.05; done"}, folder.path, folder.log(), {}});
   REQUIRE(process);
   REQUIRE(soon([&] { return content(folder.log()) == "deaf\n"; }));
@@ -64,7 +64,7 @@ TEST_CASE("what ignores SIGTERM is killed after the grace") {
 }
 
 TEST_CASE("a process of another start time or another boot is a stranger and is left alone") {
-  const Folder folder;
+  const ProcessFolder folder;
   const auto process = launch({{"/bin/sleep", "60"}, folder.path, folder.log(), {}});
   REQUIRE(process);
   ProcessId reused = *process, rebooted = *process, self{static_cast<int>(::getpid()), "1", process->boot};
@@ -81,7 +81,7 @@ TEST_CASE("a process of another start time or another boot is a stranger and is 
 }
 
 TEST_CASE("a program that ends, or is not there") {
-  const Folder folder;
+  const ProcessFolder folder;
   const auto ended = launch({{"/bin/false"}, folder.path, folder.log(), {}});
   REQUIRE(ended);
   CHECK(soon([&] { return !is_running(*ended); }));
@@ -92,7 +92,7 @@ TEST_CASE("a program that ends, or is not there") {
 }
 
 TEST_CASE("the last lines of a log") {
-  const Folder folder;
+  const ProcessFolder folder;
   std::ofstream(folder.log()) << "one\ntwo\nthree\n";
   CHECK(last_lines(folder.log(), 2) == "two\nthree\n");
   CHECK(last_lines(folder.log(), 9) == "one\ntwo\nthree\n");

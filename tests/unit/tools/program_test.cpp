@@ -17,10 +17,10 @@ using namespace agiddi::tools;
 
 namespace {
 
-struct Folder {
+struct ProgramFolder {
   std::string path = (std::filesystem::temp_directory_path() / ("agiddi-program-" + random_token())).string();
-  Folder() { std::filesystem::create_directory(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
+  ProgramFolder() { std::filesystem::create_directory(path); }
+  ~ProgramFolder() { std::filesystem::remove_all(path); }
   std::string file(const std::string& name) const { return path + "/" + name; }
   std::string write(const std::string& name, const std::string& content) const {
     std::ofstream(file(name), std::ios::binary) << content;
@@ -28,17 +28,17 @@ struct Folder {
   }
 };
 
-struct Run { int status; std::string out; Json json; };
+struct Run { int status; std::string out, err; Json json; };
 
 // In a child, so that each run is a fresh program.
 Run run(std::vector<std::string> arguments) {
-  const Folder folder;
-  const std::string out = folder.file("out");
+  const ProgramFolder folder;
+  const std::string out = folder.file("out"), err = folder.file("err");
   std::fflush(stdout);
   const pid_t child = ::fork();
   if (child == 0) {
     ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT, 0600), STDOUT_FILENO);
-    ::dup2(::open("/dev/null", O_WRONLY), STDERR_FILENO);
+    ::dup2(::open(err.c_str(), O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
     std::vector<const char*> argv{"agiddi"};
     for (const auto& argument : arguments) argv.push_back(argument.c_str());
     const int status = run_program(static_cast<int>(argv.size()), argv.data(), declare_program);
@@ -48,7 +48,7 @@ Run run(std::vector<std::string> arguments) {
   int status = 0;
   ::waitpid(child, &status, 0);
   REQUIRE(WIFEXITED(status));
-  Run result{WEXITSTATUS(status), read_file(out).value_or(""), {}};
+  Run result{WEXITSTATUS(status), read_file(out).value_or(""), read_file(err).value_or(""), {}};
   if (auto json = parse_json(result.out)) result.json = std::move(*json);
   return result;
 }
@@ -56,7 +56,7 @@ Run run(std::vector<std::string> arguments) {
 }  // namespace
 
 TEST_CASE("keygen, sign, and what sign refuses") {
-  const Folder folder;
+  const ProgramFolder folder;
   const std::string key = folder.file("a.jwk"), body = folder.write("body.json", "{\"a\":1}\n");
   const Run made = run({"keygen", key, "--json"});
   REQUIRE(made.status == 0);
@@ -84,7 +84,7 @@ TEST_CASE("keygen, sign, and what sign refuses") {
 }
 
 TEST_CASE("verify accepts a proof and refuses a changed one") {
-  const Folder folder;
+  const ProgramFolder folder;
   const test::SmallChain chain;
   const Block block = chain.block(3);
   const std::string genesis = folder.write("genesis.json", write_genesis(chain.genesis));
@@ -125,5 +125,49 @@ TEST_CASE("a node that cannot be reached is a failure, not wrong usage") {
   const Run result = run({"status", "--node", "http://127.0.0.1:1", "--json"});
   CHECK(result.status == 1);
   CHECK(result.json.find("detail")->as_string().find("127.0.0.1:1") != std::string::npos);
-  CHECK(run({"status", "--node", "nonsense"}).status == 1);
+}
+
+TEST_CASE("an address that cannot be one is wrong usage that names --node and shows one") {
+  for (const char* bad : {"", "nonsense", "127.0.0.1:8101", "mqtt://127.0.0.1:8101", "http://", "http://127.0.0.1:99999", "http://a b", "http://h?x=1", "http://h!"}) {
+    CAPTURE(bad);
+    const Run result = run({"status", "--node", bad});
+    CHECK(result.status == 2);
+    CHECK(result.err.find("--node") != std::string::npos);
+    CHECK(result.err.find("http://127.0.0.1:8101") != std::string::npos);
+  }
+  CHECK(run({"status", "--node=http://127.0.0.1:1/"}).status == 1);
+}
+
+TEST_CASE("ids of the wrong form are wrong usage before anything is sent") {
+  const ProgramFolder folder;
+  const std::string key = folder.file("a.jwk"), id(64, 'a'), urn = "urn:agiddi:device:" + id;
+  REQUIRE(run({"keygen", key}).status == 0);
+  const std::string node = "http://127.0.0.1:1";
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"integrate", "--payment", "5f", "--key", key}, {"integrate", "--payment", std::string(64, 'A'), "--key", key}, {"integrate", "--payment", id, "--device", "x", "--key", key},
+           {"integration", "show", "x"}, {"integration", "close", "x", "--key", key}, {"integration", "credentials", "x", "--key", key}, {"account"}, {"account", "did:key:x"},
+           {"account", "did:key:x", "--key", key}, {"pay", "--device", "x", "--minutes", "1", "--key", key}, {"device", "show", "x"}, {"device", "retire", "x", "--key", key},
+           {"device", "show", urn, "--what", "versions", "--format", "turtle"}, {"device", "show", urn, "--what", "versions", "--version", "1"}}) {
+    auto with_node = arguments;
+    with_node.insert(with_node.end(), {"--node", node});
+    CAPTURE(arguments);
+    const Run result = run(with_node);
+    CHECK(result.status == 2);
+    CHECK(result.err.find("cannot reach") == std::string::npos);
+  }
+  CHECK(run({"integration", "show", id, "--node", node}).status == 1);
+  CHECK(run({"account", "--key", key, "--node", node}).status == 1);
+  CHECK(run({"device", "show", urn, "--what", "versions", "--node", node}).status == 1);
+  const Run form = run({"device", "update", urn, folder.write("devices.json", R"({"devices":[]})"), "--key", key, "--node", node});
+  CHECK(form.status == 1);
+  CHECK(form.err.find("one device") != std::string::npos);
+}
+
+TEST_CASE("one error is one line, several have a line each") {
+  const Json one = parse_json(R"({"title":"T","status":422,"detail":"/a is unknown","errors":[{"pointer":"/a","detail":"is unknown"}]})").value();
+  CHECK(problem_text(one) == "refused (422 T): /a is unknown\n");
+  const Json two = parse_json(R"json({"detail":"/a is unknown (and 1 more)","errors":[{"pointer":"/a","detail":"is unknown"},{"pointer":"/b","detail":"is missing"}]})json").value();
+  CHECK(problem_text(two) == "/a is unknown (and 1 more)\n  /a: is unknown\n  /b: is missing\n");
+  const Json other = parse_json(R"({"detail":"not valid","errors":[{"pointer":"/a","detail":"is unknown"}]})").value();
+  CHECK(problem_text(other) == "not valid\n  /a: is unknown\n");
 }

@@ -18,12 +18,14 @@ PurchaseArguments of(std::vector<std::string> devices, std::string minutes, std:
   return arguments;
 }
 
+const std::string kA = "urn:agiddi:device:" + std::string(64, 'a'), kB = "urn:agiddi:device:" + std::string(64, 'b');
+
 }  // namespace
 
 TEST_CASE("devices with the same minutes and kilobytes") {
-  CHECK(quote_body(of({"a", "b"}, "0.10", "2")).value().dump() == R"({"items":[{"device":"a","minutes":0.1,"kilobytes":2},{"device":"b","minutes":0.1,"kilobytes":2}]})");
-  CHECK(quote_body(of({"a"}, "", "1e3")).value().dump() == R"({"items":[{"device":"a","kilobytes":1000}]})");
-  for (const auto& bad : {of({}, "1"), of({"a"}, ""), of({"a"}, "0"), of({"a"}, "-1"), of({"a"}, "1.2345"), of({"a"}, "x"), of({"a"}, "1", "0")}) {
+  CHECK(quote_body(of({kA, kB}, "0.10", "2")).value().dump() == R"({"items":[{"device":")" + kA + R"(","minutes":0.1,"kilobytes":2},{"device":")" + kB + R"(","minutes":0.1,"kilobytes":2}]})");
+  CHECK(quote_body(of({kA}, "", "1e3")).value().dump() == R"({"items":[{"device":")" + kA + R"(","kilobytes":1000}]})");
+  for (const auto& bad : {of({}, "1"), of({"a"}, "1"), of({kA}, ""), of({kA}, "0"), of({kA}, "-1"), of({kA}, "1.2345"), of({kA}, "x"), of({kA}, "1", "0")}) {
     const auto body = quote_body(bad);
     REQUIRE_FALSE(body);
     CHECK(body.error().exit_status == kExitUsage);

@@ -35,6 +35,15 @@ TEST_CASE("events come out the same however the bytes are cut, with any line end
   }
 }
 
+TEST_CASE("the last comment is kept: a node says in it why it ends") {
+  SseReader reader;
+  const auto ignore = [](const SseEvent&) { return true; };
+  REQUIRE(reader.feed(": heartbeat\n\ndata: 1\n\n: end: time us", ignore));
+  CHECK(reader.last_comment() == "heartbeat");
+  REQUIRE(reader.feed("ed up\n\n", ignore));
+  CHECK(reader.last_comment() == "end: time used up");
+}
+
 TEST_CASE("reading stops when the handler says so, and when an event is too long") {
   SseReader reader;
   int seen = 0;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -9,6 +10,7 @@
 #include <csignal>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <thread>
 
 #include "tools/cli/cluster/broker_config.h"
@@ -28,6 +30,7 @@ constexpr auto kReadyMax = std::chrono::seconds(30);
 constexpr auto kBrokerMax = std::chrono::seconds(10);
 constexpr auto kLockMax = std::chrono::seconds(60);
 constexpr auto kPoll = std::chrono::milliseconds(30);
+constexpr auto kStartedMax = std::chrono::seconds(3);   // for a node that is started again to be ready; without a quorum it stays "running"
 constexpr int kProbe_ms = 1'000;
 constexpr std::size_t kLogLines = 15;
 constexpr std::size_t kNodesDefault = 4;
@@ -64,6 +67,8 @@ class FolderLock {
     for (const auto deadline = Clock::now() + kLockMax; ::flock(file, LOCK_EX | LOCK_NB) != 0; std::this_thread::sleep_for(kPoll)) {
       if (Clock::now() >= deadline) return failed("another agiddi cluster command is at work in " + folder);
     }
+    struct stat taken {};
+    if (::fstat(file, &taken) != 0 || taken.st_nlink == 0) return failed("another agiddi cluster command has just removed " + folder + "; try again");
     return lock;
   }
   ~FolderLock() { ::close(file_); }
@@ -112,10 +117,19 @@ Outcome<ProcessId> launch_recorded(const Launch& what, const std::string& pid_fi
   return process;
 }
 
-Outcome<ProcessId> launch_node(const ClusterPlan& plan, const PlannedNode& node) {
-  const std::string program = own_folder() + "/agiddi-node";
+Outcome<std::string> find_node_program() {
+  std::string program = own_folder() + "/agiddi-node";
   if (::access(program.c_str(), X_OK) != 0) return failed("the daemon is not built: " + program + " is missing");
-  return launch_recorded({{program, "--config", plan.node_folder(node) + "/node.toml"}, plan.node_folder(node), plan.node_log(node), {}}, plan.node_pid_file(node));
+  return program;
+}
+
+Outcome<ProcessId> launch_node(const ClusterPlan& plan, const PlannedNode& node) {
+  const auto program = find_node_program();
+  if (!program) return tl::unexpected(program.error());
+  for (const std::uint16_t port : {node.http_port, node.peer_port}) {
+    if (!port_is_free(port)) return failed("port " + std::to_string(port) + " of " + node.id + " on 127.0.0.1 is taken by another process");
+  }
+  return launch_recorded({{*program, "--config", plan.node_folder(node) + "/node.toml"}, plan.node_folder(node), plan.node_log(node), {}}, plan.node_pid_file(node));
 }
 
 // Starts what does not run; `started` gets each process as soon as it stands, so that the caller can stop it after a failure.
@@ -161,12 +175,41 @@ Json node_json(const ClusterPlan& plan, const PlannedNode& node) {
   return out;
 }
 
+// {"available","escrow"} of the account's currency, as the first node that is asked and answers says.
+std::optional<Json> current_balance(const ClusterPlan& plan, const PlannedAccount& account) {
+  for (const PlannedNode& node : plan.nodes) {
+    if (!is_running(node_process(plan, node))) continue;
+    HttpRequest request;
+    request.url = node.url() + "/v1/accounts/" + account.did;
+    request.timeout_ms = kProbe_ms;
+    const auto response = http_call(request);
+    const auto answer = response && response->status == 200 ? parse_json(response->body) : tl::unexpected(Error{Status::unavailable, "", {}});
+    const Json* balances = answer ? answer->find("balances") : nullptr;
+    if (!balances || !balances->is_array()) continue;
+    for (const Json& balance : balances->items()) {
+      const Json* currency = balance.find("currency");
+      if (currency && currency->is_string() && currency->as_string() == account.currency && balance.find("available") && balance.find("escrow")) return balance;
+    }
+  }
+  return std::nullopt;
+}
+
+// "balance" is what is available now; null when no node answers.
+Json account_json(const ClusterPlan& plan, const PlannedAccount& account) {
+  const auto now = current_balance(plan, account);
+  return Json::object({{"name", account.name},
+                       {"did", account.did},
+                       {"key", plan.account_file(account.name)},
+                       {"balance", now ? *now->find("available") : Json()},
+                       {"escrow", now ? *now->find("escrow") : Json()},
+                       {"currency", account.currency},
+                       {"initialBalance", account.balance}});
+}
+
 Json cluster_json(const ClusterPlan& plan) {
   Json nodes = Json::array(), accounts = Json::array();
   for (const PlannedNode& node : plan.nodes) nodes.push(node_json(plan, node));
-  for (const PlannedAccount& account : plan.accounts) {
-    accounts.push(Json::object({{"name", account.name}, {"did", account.did}, {"key", plan.account_file(account.name)}, {"balance", account.balance}, {"currency", account.currency}}));
-  }
+  for (const PlannedAccount& account : plan.accounts) accounts.push(account_json(plan, account));
   const ProcessId broker = broker_process(plan);
   return Json::object({{"network", plan.network},
                        {"genesis", plan.genesis_file()},
@@ -176,21 +219,25 @@ Json cluster_json(const ClusterPlan& plan) {
                        {"accounts", std::move(accounts)}});
 }
 
-Outcome<ClusterPlan> plan_for(const ClusterUp& options, const std::string& folder) {
-  if (has_plan(folder)) {
-    auto plan = read_plan(folder);
-    if (!plan) return plan;
-    if (options.nodes != 0 && static_cast<std::size_t>(options.nodes) != plan->nodes.size()) {
-      return failed(folder + " holds a cluster of " + std::to_string(plan->nodes.size()) + " nodes; give that number, or another folder");
-    }
-    if (options.base_port != 0 && options.base_port != plan->broker_port) {
-      return failed(folder + " holds a cluster with base port " + std::to_string(plan->broker_port) + "; give that one, or another folder");
-    }
-    return plan;
+// The cluster that stands in the folder, if it is the one that is meant.
+Outcome<ClusterPlan> existing_plan(const ClusterUp& options, const std::string& folder) {
+  auto plan = read_plan(folder);
+  if (!plan) return plan;
+  if (options.nodes != 0 && static_cast<std::size_t>(options.nodes) != plan->nodes.size()) {
+    return failed(folder + " holds a cluster of " + std::to_string(plan->nodes.size()) + " nodes; give that number, or another folder");
   }
+  if (options.base_port != 0 && options.base_port != plan->broker_port) {
+    return failed(folder + " holds a cluster with base port " + std::to_string(plan->broker_port) + "; give that one, or another folder");
+  }
+  return plan;
+}
+
+// A plan for a new cluster; nothing is written. All that can be known to be missing is looked for here.
+Outcome<ClusterPlan> new_plan(const ClusterUp& options, const std::string& folder) {
   const std::size_t nodes = options.nodes != 0 ? static_cast<std::size_t>(options.nodes) : kNodesDefault;
-  auto plugin = find_broker_plugin();
-  if (!plugin) return tl::unexpected(plugin.error());
+  for (const auto& found : {find_broker_plugin(), find_broker_program(), find_node_program()}) {
+    if (!found) return tl::unexpected(found.error());
+  }
   Outcome<std::uint16_t> base = static_cast<std::uint16_t>(options.base_port);
   if (options.base_port == 0) {
     base = free_base_port(nodes);
@@ -198,9 +245,57 @@ Outcome<ClusterPlan> plan_for(const ClusterUp& options, const std::string& folde
     return tl::unexpected(checked.error());
   }
   if (!base) return tl::unexpected(base.error());
-  ClusterPlan plan = plan_cluster(folder, nodes, *base);
+  return plan_cluster(folder, nodes, *base);
+}
+
+// A folder for a new cluster: absent or empty. (A lock may be left by a command that was killed.)
+Outcome<void> check_folder(const std::string& folder) {
+  std::error_code error;
+  const auto status = fs::status(folder, error);
+  if (status.type() == fs::file_type::not_found) return {};
+  if (!fs::is_directory(status)) return failed(folder + " is no folder; nothing was changed");
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    if (entry->path().filename() != "cluster.lock") {
+      return failed(folder + " is not empty and holds no cluster of agiddi (cluster.json is missing): give an empty or a new folder; nothing was changed");
+    }
+  }
+  if (error) return failed("cannot read " + folder + ": " + error.message());
+  return {};
+}
+
+// Takes back what a new cluster that did not come up has written, and the folders that were made for it, from `first_made` inwards.
+void remove_made(const ClusterPlan& plan, const std::string& first_made) {
+  std::error_code error;
+  for (const std::string& path : {plan.plan_file(), plan.genesis_file(), plan.folder + "/nodes", plan.folder + "/accounts", plan.broker_folder(), plan.folder + "/cluster.lock"}) {
+    fs::remove_all(path, error);
+  }
+  if (first_made.empty()) return;
+  for (fs::path path = plan.folder; path.string().size() >= first_made.size(); path = path.parent_path()) {
+    if (!fs::remove(path, error)) return;   // not empty: somebody else uses it
+  }
+}
+
+// The outermost folder of a path that does not exist yet; "" when all of it does.
+std::string first_missing(const std::string& folder) {
+  std::string missing;
+  for (fs::path path = folder; !path.empty() && !fs::exists(path); path = path.parent_path()) missing = path.string();
+  return missing;
+}
+
+Outcome<Json> start_cluster(const ClusterPlan& plan) {
+  std::vector<ProcessId> started;
+  if (auto up = start_all(plan, started); !up) {
+    (void)stop_processes(started, false);
+    return tl::unexpected(up.error());
+  }
+  return cluster_json(plan);
+}
+
+Outcome<Json> make_and_start(ClusterPlan& plan) {
+  auto plugin = find_broker_plugin();
+  if (!plugin) return tl::unexpected(plugin.error());
   if (auto made = make_files(plan, *plugin); !made) return tl::unexpected(made.error());
-  return plan;
+  return start_cluster(plan);
 }
 
 struct Locked {
@@ -227,20 +322,28 @@ Outcome<const PlannedNode*> known_node(const ClusterPlan& plan, const std::strin
 
 Outcome<Json> cluster_up(const ClusterUp& options) {
   const std::string folder = absolute_path(options.folder);
+  const InterruptGuard guard;
+  // What can be refused is refused before anything is written.
+  if (!has_plan(folder)) {
+    if (auto fits = check_folder(folder); !fits) return tl::unexpected(fits.error());
+    if (auto plan = new_plan(options, folder); !plan) return tl::unexpected(plan.error());
+  }
+  const std::string missing = first_missing(folder);
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) return failed("cannot make the folder " + folder + ": " + error.message());
   auto lock = FolderLock::take(folder);
   if (!lock) return tl::unexpected(lock.error());
-  const InterruptGuard guard;
-  auto plan = plan_for(options, folder);
-  if (!plan) return tl::unexpected(plan.error());
-  std::vector<ProcessId> started;
-  if (auto up = start_all(*plan, started); !up) {
-    (void)stop_processes(started, false);
-    return tl::unexpected(up.error());
+  if (has_plan(folder)) {
+    auto plan = existing_plan(options, folder);
+    if (!plan) return tl::unexpected(plan.error());
+    return start_cluster(*plan);
   }
-  return cluster_json(*plan);
+  if (auto fits = check_folder(folder); !fits) return tl::unexpected(fits.error());   // again, now that nobody else is at work
+  auto plan = new_plan(options, folder);
+  auto up = plan ? make_and_start(*plan) : Outcome<Json>(tl::unexpected(plan.error()));
+  if (!up) remove_made(plan ? *plan : plan_cluster(folder, 0, 0), missing);
+  return up;
 }
 
 Outcome<Json> cluster_down(const std::string& folder) {
@@ -276,8 +379,10 @@ Outcome<Json> stop_node(const std::string& folder, const std::string& name, bool
   if (!cluster) return tl::unexpected(cluster.error());
   auto node = known_node(cluster->plan, name);
   if (!node) return tl::unexpected(node.error());
-  if (auto done = stop_processes({node_process(cluster->plan, **node)}, kill_at_once); !done) return tl::unexpected(done.error());
-  return node_json(cluster->plan, **node);
+  const ProcessId process = node_process(cluster->plan, **node);
+  const bool was_running = is_running(process);
+  if (auto done = stop_processes({process}, kill_at_once); !done) return tl::unexpected(done.error());
+  return node_json(cluster->plan, **node).set("changed", was_running);
 }
 
 Outcome<Json> start_node(const std::string& folder, const std::string& name) {
@@ -287,7 +392,8 @@ Outcome<Json> start_node(const std::string& folder, const std::string& name) {
   auto node = known_node(plan, name);
   if (!node) return tl::unexpected(node.error());
   const InterruptGuard guard;
-  if (!is_running(node_process(plan, **node))) {
+  const bool was_running = is_running(node_process(plan, **node));
+  if (!was_running) {
     auto process = launch_node(plan, **node);
     if (!process) return tl::unexpected(process.error());
     auto up = await((*node)->id, *process, plan.node_log(**node), Clock::now() + kReadyMax, [&] { return answers(**node, "/healthz"); });
@@ -295,8 +401,9 @@ Outcome<Json> start_node(const std::string& folder, const std::string& name) {
       (void)stop_processes({*process}, false);
       return tl::unexpected(up.error());
     }
+    for (const auto until = Clock::now() + kStartedMax; Clock::now() < until && !interrupted && !answers(**node, "/readyz");) std::this_thread::sleep_for(kPoll);
   }
-  return node_json(plan, **node);
+  return node_json(plan, **node).set("changed", !was_running);
 }
 
 }  // namespace agiddi::tools

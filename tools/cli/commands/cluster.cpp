@@ -6,14 +6,16 @@
 namespace agiddi::tools {
 namespace {
 
-std::string shown(const Json& object, std::string_view name) {
-  const Json* value = object.find(name);
-  if (!value || value->is_null()) return "-";
-  return value->is_string() ? value->as_string() : value->dump();
-}
-
 std::string node_text(const Json& node) {
   return shown(node, "id") + "  " + shown(node, "url") + "  pid " + shown(node, "pid") + "  " + shown(node, "state") + "  height " + shown(node, "height") + "\n";
+}
+
+std::string balance_text(const Json& account) {
+  const std::string currency = " " + shown(account, "currency");
+  const Json* balance = account.find("balance");
+  if (!balance || balance->is_null()) return shown(account, "initialBalance") + currency + " at first (no node answers)";
+  const std::string escrow = shown(account, "escrow");
+  return balance->as_string() + currency + (escrow == "0" || escrow == "-" ? "" : " and " + escrow + " in escrow");
 }
 
 std::string cluster_text(const Json& cluster) {
@@ -21,7 +23,7 @@ std::string cluster_text(const Json& cluster) {
                     shown(cluster, "brokerPid") + "\n";
   for (const Json& node : cluster.find("nodes")->items()) out += node_text(node);
   for (const Json& account : cluster.find("accounts")->items()) {
-    out += shown(account, "name") + "  " + shown(account, "did") + "  " + shown(account, "key") + "\n";
+    out += shown(account, "name") + "  " + shown(account, "did") + "  " + shown(account, "key") + "  " + balance_text(account) + "\n";
   }
   return out;
 }
@@ -30,6 +32,13 @@ Outcome<Answer> with_text(Outcome<Json> document, std::string (*text)(const Json
   if (!document) return tl::unexpected(document.error());
   std::string shown_text = text(*document);
   return Answer{std::move(*document), std::move(shown_text)};
+}
+
+// Says so when there was nothing to do; that is no failure.
+Outcome<Json> told(Outcome<Json> node, const char* state) {
+  const Json* changed = node ? node->find("changed") : nullptr;
+  if (changed && changed->is_bool() && !changed->as_bool()) message(shown(*node, "id") + " was " + state + " already; nothing was done");
+  return node;
 }
 
 std::string stopped_text(const Json& answer) {
@@ -75,14 +84,14 @@ void declare_cluster(Command& program) {
     command.option("--dir", o->folder, "Folder of the cluster", true);
     command.flag("--kill", o->kill, "With SIGKILL, as a crash would");
     command.examples("  agiddi cluster stop-node 1 --kill --dir demo");
-    command.action([o] { return with_text(stop_node(o->folder, o->node, o->kill), node_text); });
+    command.action([o] { return with_text(told(stop_node(o->folder, o->node, o->kill), "stopped"), node_text); });
   }
   {
     Command command = cluster.sub("start-node", "Start one node again");
     command.positional("NODE", o->node, "Its number or id");
     command.option("--dir", o->folder, "Folder of the cluster", true);
     command.examples("  agiddi cluster start-node 1 --dir demo");
-    command.action([o] { return with_text(start_node(o->folder, o->node), node_text); });
+    command.action([o] { return with_text(told(start_node(o->folder, o->node), "running"), node_text); });
   }
 }
 

@@ -1,5 +1,6 @@
 #include "protocol/decimal.h"
 #include "tools/cli/files.h"
+#include "tools/cli/ids.h"
 #include "tools/cli/node_client.h"
 #include "tools/cli/program.h"
 #include "tools/cli/sealing.h"
@@ -81,11 +82,15 @@ Outcome<Answer> register_devices(const std::string& url, const std::string& key_
 }
 
 Outcome<Answer> update_device(const std::string& url, const std::string& key_file, const std::string& id, const std::string& file) {
+  if (auto fits = check_device_id("ID", id); !fits) return tl::unexpected(fits.error());
   auto key = load_key_file(key_file);
   if (!key) return passed_on(key.error());
   auto device = read_json_file(file);
   if (!device) return passed_on(device.error());
-  if (!device->is_object()) return failed(file + ": must be one device, {\"name\",\"type\",…}");
+  if (!device->is_object() || device->find("devices")) {
+    const char* what = device->find("devices") ? "holds {\"devices\":[…]}, the form of a registration; an update takes" : "must be";
+    return failed(file + ": " + what + " one device alone, {\"name\",\"type\",…}");
+  }
   NodeClient node(url);
   const auto sealer = Sealer::at(node, *key);
   if (!sealer) return tl::unexpected(sealer.error());
@@ -103,6 +108,7 @@ Outcome<Answer> update_device(const std::string& url, const std::string& key_fil
 }
 
 Outcome<Answer> retire_device(const std::string& url, const std::string& key_file, const std::string& id, std::int64_t version) {
+  if (auto fits = check_device_id("ID", id); !fits) return tl::unexpected(fits.error());
   auto key = load_key_file(key_file);
   if (!key) return passed_on(key.error());
   NodeClient node(url);
@@ -117,6 +123,8 @@ Outcome<Answer> retire_device(const std::string& url, const std::string& key_fil
 }
 
 Outcome<Answer> show_device(const std::string& url, const std::string& id, std::int64_t version, const std::string& what, const std::string& format) {
+  if (auto fits = check_device_id("ID", id); !fits) return tl::unexpected(fits.error());
+  if (what == "versions" && (!format.empty() || version > 0)) return wrong_usage("--what versions lists all versions in JSON; it takes no --format and no --version");
   NodeClient node(url);
   std::string path = device_path(id);
   if (what == "versions") {
@@ -126,7 +134,7 @@ Outcome<Answer> show_device(const std::string& url, const std::string& id, std::
   }
   if (what == "template") path += "/template";
   if (version > 0) path += "?version=" + std::to_string(version);
-  if (format == "jsonld") {
+  if (format.empty() || format == "jsonld") {
     auto answer = node.get(path, "application/ld+json").and_then(json_of);
     if (!answer) return tl::unexpected(answer.error());
     return Answer{*answer, answer->pretty()};
@@ -139,7 +147,7 @@ Outcome<Answer> show_device(const std::string& url, const std::string& id, std::
 }  // namespace
 
 void declare_device(Command& program) {
-  struct Options { std::string node, key, id, file, what = "metadata", format = "jsonld"; std::int64_t version = 0; };
+  struct Options { std::string node, key, id, file, what = "metadata", format; std::int64_t version = 0; };
   Command device = program.sub("device", "Register, update, retire or show devices");
   device.examples("  agiddi device register --node http://127.0.0.1:8101 --key provider.jwk devices.json\n  agiddi device show --node http://127.0.0.1:8101 urn:agiddi:device:…");
   {
@@ -178,7 +186,7 @@ void declare_device(Command& program) {
     command.node(o->node);
     command.integer("--version", o->version, 1, INT32_MAX, "An older version");
     command.choice("--what", o->what, {"metadata", "template", "versions"}, "metadata (default), template or versions");
-    command.choice("--format", o->format, {"jsonld", "turtle", "ntriples"}, "jsonld (default), turtle or ntriples");
+    command.choice("--format", o->format, {"jsonld", "turtle", "ntriples"}, "jsonld (default), turtle or ntriples; not for versions");
     command.examples("  agiddi device show urn:agiddi:device:… --format turtle --node http://127.0.0.1:8101");
     command.action([o] { return show_device(o->node, o->id, o->version, o->what, o->format); });
   }

@@ -1,8 +1,5 @@
-#include <chrono>
-#include <cstdio>
-
-#include "tools/cli/follow.h"
-#include "tools/cli/node_client.h"
+#include "tools/cli/follow_integration.h"
+#include "tools/cli/ids.h"
 #include "tools/cli/program.h"
 
 namespace agiddi::tools {
@@ -11,10 +8,8 @@ namespace {
 struct Options {
   std::string node, key, payment, protocol = "mqtt", unit, member;
   std::vector<std::string> devices;
-  bool follow = false;
+  FollowOptions following;
 };
-
-constexpr auto kUnreachableMax = std::chrono::seconds(30);
 
 // Every device of the payment.
 Outcome<Json> paid_devices(NodeClient& node, const std::string& payment) {
@@ -30,26 +25,9 @@ Outcome<Json> paid_devices(NodeClient& node, const std::string& payment) {
   return devices;
 }
 
-void print_line(const std::string& line) {
-  std::fputs((line + "\n").c_str(), stdout);
-  std::fflush(stdout);
-}
-
-// Whether the integration is over, as the node says. It may be silent for a while (a restart), not for long.
-std::function<Outcome<bool>()> end_probe(NodeClient& node, const std::string& integration) {
-  auto heard = std::make_shared<std::chrono::steady_clock::time_point>(std::chrono::steady_clock::now());
-  return [&node, integration, heard]() -> Outcome<bool> {
-    const auto now = std::chrono::steady_clock::now();
-    auto answer = node.get_json("/v1/integrations/" + integration);
-    if (!answer && now - *heard > kUnreachableMax) return tl::unexpected(answer.error());
-    if (!answer) return false;
-    *heard = now;
-    const Json* state = answer->find("state");
-    return state && state->is_string() && state->as_string() == "ended";
-  };
-}
-
 Outcome<Answer> integrate(const Options& o) {
+  if (auto fits = check_id("--payment", o.payment); !fits) return tl::unexpected(fits.error());
+  if (auto fit = check_device_ids("--device", o.devices); !fit) return tl::unexpected(fit.error());
   auto key = load_key_file(o.key);
   if (!key) return passed_on(key.error());
   NodeClient node(o.node);
@@ -60,6 +38,7 @@ Outcome<Answer> integrate(const Options& o) {
     if (!paid) return tl::unexpected(paid.error());
     devices = std::move(*paid);
   }
+  const std::size_t device_count = devices.items().size();
   Json delivery = Json::object({{"protocol", o.protocol}});
   if (!o.unit.empty()) delivery.set("unit", o.unit);
   Json body = Json::object({{"application", did_from_key(key->public_key())}, {"payment", o.payment}, {"devices", std::move(devices)}, {"delivery", std::move(delivery)}});
@@ -69,19 +48,10 @@ Outcome<Answer> integrate(const Options& o) {
   auto id = text_member(*answer, "integration");
   if (!id) return tl::unexpected(id.error());
   const Json* access = answer->find("delivery");
-  if (!o.follow) {
-    return Answer{*answer, "integration " + *id + "\n" + (access ? access->pretty() : "")};
-  }
-  if (!access) return failed("the node's answer has no delivery credentials");
-  message("integration " + *id + ", following until it ends");
-  const Follower follower{print_line, end_probe(node, *id)};
-  auto followed = o.protocol == "mqtt" ? follow_mqtt(*access, follower) : follow_stream(*access, follower);
-  if (!followed) return tl::unexpected(followed.error());
-  if (auto record = node.get_json("/v1/integrations/" + *id)) {
-    const Json* because = record->find("endedBecause");
-    message("integration " + *id + " ended" + (because && because->is_string() ? ": " + because->as_string() : ""));
-  }
-  return Answer{Json(), ""};   // its measurements are what it prints
+  if (o.following.follow) return follow_integration(o.node, *key, {*id, o.protocol, device_count, access ? *access : Json()}, o.following);
+  const auto problem = text_member(*answer, "deliveryProblem");
+  const std::string instead = "no credentials yet" + (problem ? ": " + *problem : std::string(", its node gives them")) + " (agiddi integration credentials " + *id + ")\n";
+  return Answer{*answer, "integration " + *id + "\n" + (access ? access->pretty() : instead)};
 }
 
 }  // namespace
@@ -96,10 +66,12 @@ void declare_integrate(Command& program) {
   command.choice("--protocol", o->protocol, {"mqtt", "sse"}, "How measurements come: mqtt (default) or sse");
   command.option("--unit", o->unit, "Unit wanted in the measurements (UCUM code or QUDT IRI)");
   command.option("--serving-node", o->member, "Id of the member that is to serve (default: the node asked)");
-  command.flag("--follow", o->follow, "Print one measurement a line until the end");
+  o->following.declare(command);
   command.examples(
       "  agiddi integrate --payment 5f… --key application.jwk --protocol sse --follow --node http://127.0.0.1:8101\n"
-      "  agiddi integrate --payment 5f… --key application.jwk --json --node http://127.0.0.1:8101     credentials for your own MQTT client");
+      "  agiddi integrate --payment 5f… --key application.jwk --json --node http://127.0.0.1:8101     credentials for your own MQTT client\n"
+      "--follow prints short lines on a terminal (and with --text), else each measurement as JSON; what happens to the connection goes to standard\n"
+      "error. It ends with status 0 when the integration ends and after Ctrl-C, 1 when the node or the broker stays away.");
   command.action([o] { return integrate(*o); });
 }
 

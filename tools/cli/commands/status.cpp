@@ -4,12 +4,6 @@
 namespace agiddi::tools {
 namespace {
 
-std::string shown(const Json& object, std::string_view name) {
-  const Json* value = object.find(name);
-  if (!value) return "-";
-  return value->is_string() ? value->as_string() : value->dump();
-}
-
 std::string status_text(const Json& status) {
   std::string out = "network  " + shown(status, "network") + "\nnode     " + shown(status, "node") + "\nheight   " + shown(status, "height") + "\nview     " +
                     shown(status, "view") + ", primary " + shown(status, "primary") + "\nsyncing  " + shown(status, "syncing") + "\n";

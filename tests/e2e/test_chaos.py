@@ -1,0 +1,55 @@
+"""The short form of tools/chaos: a killed primary, a paused node, a cut and a damaged store under load, and every check at the end."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import time
+
+from conftest import ROOT
+
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+
+from chaos_parts.checks import Checks  # noqa: E402
+from chaos_parts.cluster import Cluster  # noqa: E402
+from chaos_parts.load import Load  # noqa: E402
+from chaos_parts.story import Story  # noqa: E402
+
+
+def test_a_killed_primary_a_pause_a_cut_and_a_damaged_store(tmp_path):
+    file = tmp_path / "chaos.json"
+    done = subprocess.run(["/usr/bin/python3", "-m", "chaos_parts", "--short", "--rate", "20", "--clients", "4", "--json", str(file)],
+                          env={**os.environ, "PYTHONPATH": os.path.join(ROOT, "tools")}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout
+    result = json.loads(file.read_text())
+    assert result["ok"] and not result["violations"]
+    assert {"kill-primary", "pause", "cut", "corrupt"} == set(result["byFault"])
+    assert result["acknowledged"] > 20 and result["inBlocks"] >= result["acknowledged"]
+
+
+def test_the_checks_find_what_is_lost_doubled_or_spent_wrongly():
+    """The same checks over a healthy cluster, but with clients' memories that say something else than the ledger."""
+    cluster = Cluster(4, fake_clock=False)
+    try:
+        story = Story(quiet=True)
+        cluster.wait_ready()
+        load = Load(cluster, story, "checks", clients=2, per_second=20)
+        load.start()
+        end = time.monotonic() + 60
+        while time.monotonic() < end and sum(len(c.acknowledged) for c in load.clients) < 20:
+            time.sleep(0.05)
+        load.stop()
+        attempts = [a for c in load.clients for a in c.attempts if a.height]
+        payment = next(a for a in attempts if a.kind == "payment")
+        other = next(a for a in attempts if a.kind == "payment" and a is not payment)
+        lost = dataclasses.replace(payment, id="0" * 64, height=1)
+        unexpected = dataclasses.replace(payment, answers=[(0.0, "node-1", 401)], height=None)
+        dearer = dataclasses.replace(other, micro=other.micro + 1)
+        kept = [a for a in attempts if a is not payment and a is not other]
+        checks = Checks(cluster, story, kept[:-1] + [lost, unexpected, dearer])
+        checks.run()
+        for words in ("acknowledged, but not committed", "refused at the door, but committed", "sent by nobody", "money"):
+            assert any(words in v for v in story.violations), (words, story.violations)
+    finally:
+        cluster.close(keep=False)

@@ -1,0 +1,52 @@
+// A cluster for a benchmark: made in a fresh folder, gone with the object. And what is paid for on it.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "protocol/crypto/crypto.h"
+#include "tools/benchmark/http_load.h"
+#include "tools/cli/outcome.h"
+
+namespace agiddi::tools {
+
+class BenchCluster {
+ public:
+  static Outcome<std::unique_ptr<BenchCluster>> start(std::size_t nodes);
+  ~BenchCluster();
+  BenchCluster(const BenchCluster&) = delete;
+  BenchCluster& operator=(const BenchCluster&) = delete;
+
+  const std::vector<std::string>& urls() const { return urls_; }
+  std::vector<LoadTarget> targets() const;
+  // Resident memory of all daemons together, in MiB.
+  double memory_mib() const;
+  KeyPair account(const std::string& name) const;
+  const std::string& network() const { return network_; }
+
+ private:
+  BenchCluster() = default;
+  std::string folder_, network_;
+  std::vector<std::string> urls_;
+  std::vector<std::int64_t> pids_;
+};
+
+// Payments of application-1 for a minute of one device, each a signed document of its own. Signing costs 20 us: prepare() does it ahead.
+class Payments {
+ public:
+  static Outcome<std::unique_ptr<Payments>> open(const BenchCluster& cluster);   // registers the device
+  void prepare(std::size_t count);
+  std::string next();                          // the request's bytes; signs one when none is prepared
+
+ private:
+  Payments(KeyPair key, std::string network, std::string body) : key_(std::move(key)), network_(std::move(network)), body_(std::move(body)) {}
+  std::string make();
+  KeyPair key_;
+  std::string network_, body_;
+  std::deque<std::string> ready_;
+  std::uint64_t made_ = 0;
+};
+
+}  // namespace agiddi::tools

@@ -1,0 +1,24 @@
+// agiddi-bench: benchmarks over real clusters on this machine. See docs/TESTING.md.
+#include "tools/benchmark/benchmarks.h"
+#include "tools/cli/command.h"
+
+int main(int argc, char** argv) {
+  using namespace agiddi::tools;
+  return run_program(argc, argv, [](Command& program) {
+    const auto pay = std::make_shared<PayOptions>();
+    Command payments = program.sub("pay", "Single signed payments: throughput and latency");
+    payments.integer("--nodes", pay->nodes, 1, 16, "Nodes of the cluster (4)");
+    payments.integer("--clients", pay->clients, 1, 10'000, "Clients at a time, spread over the nodes (256)");
+    payments.integer("--seconds", pay->seconds, 1, 3'600, "How long, after 2 s of warm-up (10)");
+    payments.integer("--rate", pay->rate, 0, 1'000'000, "Open loop at so many payments a second; 0 (default): each client waits for its answer");
+    payments.action([pay] { return bench_pay(*pay); });
+
+    const auto overload = std::make_shared<OverloadOptions>();
+    Command flood = program.sub("overload", "Many times more than the cluster can take");
+    flood.integer("--nodes", overload->nodes, 1, 16, "Nodes of the cluster (4)");
+    flood.integer("--clients", overload->clients, 1, 10'000, "Clients that wait for their answers, before and after (256)");
+    flood.integer("--factor", overload->factor, 2, 100, "The flood's rate, in multiples of the best rate (10)");
+    flood.integer("--seconds", overload->seconds, 2, 600, "Length of each of the three phases (10)");
+    flood.action([overload] { return bench_overload(*overload); });
+  });
+}

@@ -1,0 +1,28 @@
+// `--follow`: prints the measurements of an integration until it ends, the user stops it, or its node is away for too long.
+#pragma once
+
+#include <string>
+
+#include "protocol/identity.h"
+#include "tools/cli/command.h"
+#include "tools/cli/node_client.h"
+
+namespace agiddi::tools {
+
+struct FollowOptions {
+  bool follow = false, text = false;
+  std::int64_t retry_s = 60;
+  void declare(Command& command);
+};
+
+struct Followed {
+  std::string id, protocol;
+  std::size_t devices = 1;
+  Json delivery;                 // null: credentials are asked for first
+};
+
+// Credentials of a running integration, signed for with the application's key; the former ones end.
+Outcome<Json> new_credentials(NodeClient& node, const KeyPair& key, const std::string& integration);
+Outcome<Answer> follow_integration(const std::string& node_url, const KeyPair& key, const Followed& what, const FollowOptions& options);
+
+}  // namespace agiddi::tools
