@@ -220,6 +220,7 @@ SimReport Cluster::run() {
   report_.counts.virtual_ms = now_us_ / 1000;
   report_.counts.recovery_ms = std::max<std::int64_t>(0, (now_us_ - faults_end_us_) / 1000);
   for (const auto& node : nodes_) {
+    report_.counts.lies += node->lies();
     if (!node->up()) continue;
     count(node->engine().counters());
     if (node->correct()) report_.counts.view = std::max(report_.counts.view, node->engine().status().view);

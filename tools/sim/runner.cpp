@@ -1,6 +1,7 @@
 #include "tools/sim/runner.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -60,6 +61,10 @@ void on_abort(int) {
   AGIDDI_CHECK(errors >= 0, "a memory file can be made");
   ::dup2(errors, STDERR_FILENO);
   std::signal(SIGABRT, on_abort);
+  // The process is short: memory need not go back to the system meanwhile.
+  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  ::mallopt(M_TOP_PAD, 16 << 20);
   ::alarm(kSeedMax_s);
   Cluster cluster(options);
   running = &cluster;

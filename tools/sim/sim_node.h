@@ -23,6 +23,7 @@ class SimNode {
   // From now on it lies. Before the first start.
   void corrupt(std::unique_ptr<Liar> liar, std::vector<std::unique_ptr<Behaviour>> behaviours);
   bool correct() const { return liar_ == nullptr; }
+  std::uint64_t lies() const { return liar_ ? liar_->lies : 0; }
 
   void start();                         // stays down while the disk is full
   enum class Crash { process, power };  // process: what was written stays
