@@ -40,7 +40,7 @@ Engine::Engine(EngineConfig config, std::shared_ptr<const Authenticator> authent
 Engine::Engine(EngineConfig config, Identify identify, Restored restored, Now now)
     : identify_(std::move(identify)),
       config_(in_its_epoch(std::move(config), identify_, restored)),
-      context_{config_.network, config_.members, config_.test_faults.quorum_too_small ? 1u : 0u},
+      context_{config_.network, config_.members, config_.test_faults.quorum_too_small ? 1u : 0u, {}, config_.test_faults},
       authenticator_(identify_(config_.members).authenticator),
       restored_log_(logged_epoch(restored.log) == config_.members.epoch() ? restore_log(restored.log, limits::kMembersMax) : RestoredLog{}),
       mempool_(config_.mempool),
@@ -231,6 +231,7 @@ void Engine::suspect(Now now) {
   input.oldest_in_flight_ms = replica_.oldest_in_flight_ms();
   if (heartbeat_wanted_) input.heartbeat_due_ms = last_block_ms_ + config_.heartbeat_interval_ms;
   if (hurrying()) input.heartbeat_due_ms = last_block_ms_;
+  if (config_.test_faults.never_suspects) return;
   if (context_.members.size() == 1 || !suspicion_.evaluate(input, now.monotonic_ms)) return;
   replica_.start_view_change(replica_.view() + 1, now);
   collect(now);
@@ -238,7 +239,7 @@ void Engine::suspect(Now now) {
 
 void Engine::sync(Now now) {
   sync_snapshot(now);
-  if (snapshot_sync_.active()) return;
+  if (snapshot_sync_.active() || config_.test_faults.stuck_after_sync) return;
   if (replica_.handed() >= replica_.executed_height() + kSyncBacklogMax || replica_.executed_height() < resume_sync_at_) return;
   if (next_ && replica_.complete() + 1 >= next_->from_height) return;   // the next epoch's blocks are for its Replica
   if (auto request = block_sync_.next(replica_.complete(), std::max(replica_.stable(), noticed()), connected_, now.monotonic_ms)) {

@@ -100,7 +100,7 @@ void Engine::fetch_bodies(Now now) {
 void Engine::keep_bodies(Height height, const Hash& digest, std::vector<TransactionPtr> transactions) {
   auto& logged = logged_bodies_[height];
   for (const TransactionPtr& transaction : transactions) {
-    if (logged.insert(transaction->id).second) output_.persist.push_back(log_body(height, *transaction));
+    if (logged.insert(transaction->id).second && !config_.test_faults.bodies_not_logged) output_.persist.push_back(log_body(height, *transaction));
     body_index_.insert_or_assign(transaction->id, IndexedBody{transaction, height});
   }
   bodies_.insert_or_assign(height, BodySet{digest, std::move(transactions)});

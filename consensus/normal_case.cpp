@@ -26,18 +26,26 @@ void Replica::place(const PrePrepare& message, Now now) {
     return;  // a re-proposal that the NewView does not contain
   }
   Slot& slot = slots_[batch.height];
-  if (slot.pre_prepare) return;
+  if (slot.pre_prepare) {
+    if (!config_.test_faults.second_batch_accepted || slot.pre_prepare->vote.digest == message.vote.digest) return;
+    slot.voted_prepare = slot.voted_commit = slot.prepared = false;
+    for (const Hash& id : slot.pre_prepare->batch.transactions) view_transactions_.erase(id);
+  }
+  // A primary hears its own words from others when it lost its disk (or when its key runs twice): what it proposed there stays proposed.
+  if (is_primary()) next_proposal_ = std::max(next_proposal_, batch.height + 1);
   slot.pre_prepare = message;
   slot.since_ms = now.monotonic_ms;
-  slot.prepares.insert_or_assign(message.vote.sender, CastVote{message.vote.digest, message.vote.signature});
+  // Its own vote counts when it has written what the vote promises, whoever remembers it.
+  if (message.vote.sender != config_.self) slot.prepares.insert_or_assign(message.vote.sender, CastVote{message.vote.digest, message.vote.signature});
   slot.standing = planned || fresh_batch_allowed(batch, now) ? Standing::waiting : Standing::refused;
   slot.bodies = batch.transactions.empty();
   if (!slot.bodies) ready_.need_bodies.push_back(batch);
 }
 
 bool Replica::fresh_batch_allowed(const Batch& batch, Now now) const {
-  const TimeMs drift = batch.timestamp - now.wall_ms;
+  const TimeMs drift = config_.test_faults.timestamps_unchecked ? 0 : batch.timestamp - now.wall_ms;
   if (drift > limits::kBatchClockTolerance_ms || drift < -limits::kBatchClockTolerance_ms) return false;
+  if (config_.test_faults.repeats_accepted) return true;
   std::vector<Hash> ids = batch.transactions;
   std::sort(ids.begin(), ids.end());
   if (std::adjacent_find(ids.begin(), ids.end()) != ids.end()) return false;
@@ -58,7 +66,8 @@ bool Replica::heartbeat_allowed(Now now) const {
 bool Replica::follows_predecessor(const Batch& batch) const {
   const TimeMs previous = *timestamp_of(batch.height - 1);
   const TimeMs least = previous + (batch.transactions.empty() ? heartbeat_gap_ms(batch.height) : 1);
-  if (batch.timestamp < least) return false;
+  if (batch.timestamp < least && !config_.test_faults.timestamps_unchecked) return false;
+  if (config_.test_faults.repeats_accepted) return true;
   return std::none_of(batch.transactions.begin(), batch.transactions.end(), [&](const Hash& id) { return view_transactions_.contains(id); });
 }
 
@@ -68,7 +77,7 @@ void Replica::accept(Height height, Slot& slot) {
 }
 
 bool Replica::useful(const Vote& vote) const {
-  if (vote.view < view_) return false;
+  if (vote.view < view_) return config_.test_faults.vote_view_ignored;
   if (vote.view > view_ || !active_) return true;
   if (!inside_buffer(vote.height)) return false;
   const auto found = slots_.find(vote.height);

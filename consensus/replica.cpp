@@ -93,7 +93,8 @@ bool Replica::inside_buffer(Height height) const {
 
 void Replica::keep_for_later(MemberIndex sender, std::variant<PrePrepare, Vote> message, std::size_t bytes) {
   Later& later = later_[sender];
-  if (later.messages.size() >= kLaterMax_messages || later.bytes + bytes > kLaterMax_bytes) return;
+  const bool full = later.messages.size() >= kLaterMax_messages || later.bytes + bytes > kLaterMax_bytes;
+  if (full && !config_.test_faults.later_unbounded) return;
   later.messages.push_back(std::move(message));
   later.bytes += bytes;
 }
@@ -117,7 +118,7 @@ void Replica::receive(const PrePrepare& message, Now now) {
 }
 
 void Replica::receive(const Vote& message, Now now) {
-  if (message.view < view_) return;
+  if (message.view < view_ && !config_.test_faults.vote_view_ignored) return;
   if (message.view > view_ || !active_) {
     keep_for_later(message.sender, message, sizeof(Vote));
     return;

@@ -17,15 +17,9 @@
 #include "consensus/log_records.h"
 #include "consensus/new_view_plan.h"
 #include "consensus/signing.h"
+#include "consensus/test_faults.h"
 
 namespace agiddi::consensus {
-
-// Planted bugs (tests only): each must be found by the simulator's checkers.
-struct TestFaults {
-  bool quorum_too_small = false;        // one vote less than a quorum is enough
-  bool forget_prepared = false;         // ViewChanges carry no prepared certificates
-  friend bool operator==(const TestFaults&, const TestFaults&) = default;
-};
 
 struct ReplicaConfig {
   SigningContext context;
@@ -150,7 +144,7 @@ class Replica {
   std::size_t size() const { return config_.context.members.size(); }
   std::size_t quorum() const { return config_.context.quorum(); }
   std::size_t faults() const { return config_.context.members.faults(); }
-  Height window_end() const { return std::min(stable() + limits::kWindowHeights, last_); }
+  Height window_end() const { return std::min(stable() + limits::kWindowHeights * (config_.test_faults.watermark_ignored ? 2 : 1), last_); }
   bool inside_buffer(Height height) const;
 
   void keep_for_later(MemberIndex sender, std::variant<PrePrepare, Vote> message, std::size_t bytes);

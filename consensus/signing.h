@@ -5,6 +5,7 @@
 #pragma once
 
 #include "consensus/messages.h"
+#include "consensus/test_faults.h"
 
 namespace agiddi::consensus {
 
@@ -33,6 +34,7 @@ struct SigningContext {
   std::size_t votes_short = 0;   // tests only: a quorum that is too small by so many votes
   // For certificates of blocks of other epochs, past and decided. Nothing: `members` at every height.
   std::shared_ptr<const EpochTable> epochs{};
+  TestFaults test_faults{};      // tests only
   std::size_t quorum() const { return members.quorum() - votes_short; }
 };
 

@@ -33,7 +33,7 @@ void Replica::start_view_change(View view, Now now) {
   plan_last_ = 0;
   sent_ = make_view_change(view);
   view_changes_.insert_or_assign(config_.self, *sent_);
-  ready_.persist.push_back(log_view({view_, false, sent_, config_.context.members.epoch()}));
+  if (!config_.test_faults.view_not_logged) ready_.persist.push_back(log_view({view_, false, sent_, config_.context.members.epoch()}));
   ready_.messages.push_back({std::nullopt, {*sent_}});
   ready_.view_change_started = true;
   consider_joining(now);

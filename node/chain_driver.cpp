@@ -1,6 +1,5 @@
 #include "node/chain_driver.h"
 
-#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
@@ -8,9 +7,9 @@
 
 #include "consensus/frames.h"
 #include "consensus/verify.h"
+#include "node/chain_duties.h"
 #include "node/log.h"
 #include "protocol/limits.h"
-#include "subservices/door.h"
 #include "subservices/governance/member_state.h"
 
 namespace agiddi::node {
@@ -22,7 +21,6 @@ constexpr std::size_t kApplyQueue = 256;
 constexpr std::size_t kFormerMembersMax = 16;                            // whose links are still taken
 constexpr std::size_t kFramesOfMemberMax_bytes = 2 * limits::kPeerFrameMax_bytes;   // between a link and the core lane
 constexpr auto kTick = std::chrono::milliseconds(5);
-constexpr std::uint64_t kRecentBlocksMax = 10'000;                        // read at start for the ids of recent transactions
 
 std::int64_t wall_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -117,7 +115,7 @@ ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger,
   engine.heartbeat_interval_ms = config.consensus.heartbeat_ms;
   engine.snapshots.behind_min = config.ledger.snapshot_behind;
   engine.join_by_blocks = config.ledger.join_by_blocks;
-  engine_ = std::make_unique<consensus::Engine>(std::move(engine), [this](const MemberSet& members) { return identify(members); }, restored(), clocks());
+  engine_ = std::make_unique<consensus::Engine>(std::move(engine), [this](const MemberSet& members) { return identify(members); }, restored_from(ledger_, *snapshot()), clocks());
   engine_->heartbeat_wanted(subservices::heartbeat_wanted(*snapshot()), clocks());
 
   const MemberSet& members = engine_->signing_context().members;
@@ -153,24 +151,6 @@ consensus::EpochIdentity ChainDriver::identify(const MemberSet& members) const {
   const auto place = keys_->place(members);
   if (!place) return {std::nullopt, consensus::make_ed25519_authenticator(keys_->key(), members)};
   return {static_cast<consensus::MemberIndex>(place->index), consensus::make_ed25519_authenticator(place->key, members)};
-}
-
-// What the Engine needs to know of its former life. Certificates are not synced one by one, so the latest few may be missing.
-consensus::Restored ChainDriver::restored() const {
-  consensus::Restored restored;
-  for (ledger::LogRecord& record : ledger_.log_read_all()) restored.log.push_back({std::move(record.key), std::move(record.value)});
-  const auto view = snapshot();
-  restored.applied = view->height();
-  const std::uint64_t certified = view->certified_height();
-  if (certified > 0) restored.certified = consensus::CertifiedHeader{*view->header(certified), *view->certificate(certified)};
-  for (std::uint64_t height = certified + 1; height <= restored.applied; ++height) restored.uncertified.push_back(*view->header(height));
-  const std::size_t wanted = consensus::MempoolLimits{}.remembered;
-  for (std::uint64_t height = restored.applied; height > 0 && restored.recent_transactions.size() < wanted && restored.applied - height < kRecentBlocksMax && !view->pruned(height); --height) {
-    const std::vector<Hash> ids = view->batch(height)->transactions;
-    restored.recent_transactions.insert(restored.recent_transactions.end(), ids.rbegin(), ids.rend());
-  }
-  std::reverse(restored.recent_transactions.begin(), restored.recent_transactions.end());
-  return restored;
 }
 
 Result<void> ChainDriver::start(const Endpoint& peer_listen, PeerAddresses peer_addresses) {
@@ -310,7 +290,7 @@ void ChainDriver::on_frame(const PublicKey& peer, const Bytes& bytes, const std:
   };
   auto frame = consensus::decode_frame(bytes, limits::kMembersMax);
   if (!frame) return refuse(frame.error().detail);
-  if (!verify_transactions(*frame)) return refuse("a transaction in it is not authentic");
+  if (!check_transactions(*frame, *snapshot(), keys_->genesis().network, now(), verify_signature)) return refuse("a transaction in it is not authentic");
   if (auto* answer = std::get_if<consensus::SyncResponse>(&frame->content)) consensus::drop_unknown_epochs(*answer, epoch->context);
   // The Engine checks itself what becomes of its epoch on the way.
   const bool verifiable = !consensus::is_epoch_bound(*frame) || frame->epoch == epoch->context.members.epoch();
@@ -322,19 +302,6 @@ void ChainDriver::on_frame(const PublicKey& peer, const Bytes& bytes, const std:
     if (!index) return;
     const auto taken = engine_->receive(*index, std::move(frame), clocks(), verifiable);
     if (!taken) log_debug("peer frame not taken", {{"peer", epoch_->name_of(peer)}, {"reason", taken.error().detail}});
-  });
-}
-
-// Signature, network and action of every transaction. Gossip is also cleaned of what is outside its window or on the ledger already.
-bool ChainDriver::verify_transactions(consensus::PeerFrame& frame) const {
-  if (auto* gossip = std::get_if<consensus::Transactions>(&frame.content); gossip && !gossip->answer) {
-    const auto view = snapshot();
-    std::erase_if(gossip->items, [&](const consensus::TransactionPtr& t) {
-      return !inside_window(t->header, now()) || view->has_transaction(t->id);
-    });
-  }
-  return consensus::for_each_transaction(frame, [&](const Transaction& t) {
-    return t.header.network == keys_->genesis().network && subservices::is_known_action(t.header.action) && verify_signature(t);
   });
 }
 
@@ -356,12 +323,7 @@ void ChainDriver::flush() {
 void ChainDriver::take_output() {
   consensus::Output output = engine_->take_output();
   if (output.fatal) die(*output.fatal);
-  if (!output.persist.empty()) {
-    std::vector<ledger::LogWrite> writes;
-    writes.reserve(output.persist.size());
-    for (consensus::LogWrite& write : output.persist) writes.push_back({ledger::kLogKept, std::move(write.key), std::move(write.value)});
-    ledger_.log_write(writes, true);
-  }
+  if (!output.persist.empty()) write_log(ledger_, std::move(output.persist));
   if (output.epoch_begun) begin_epoch();
   for (const consensus::Send& one : output.sends) send(one);
   for (consensus::CommittedBatch& batch : output.execute) {
@@ -373,18 +335,7 @@ void ChainDriver::take_output() {
     const auto asker = key_at(request.peer, engine_->epoch());
     if (!asker) continue;
     verify_.post([this, request, asker = *asker] {
-      const auto view = snapshot();
-      std::vector<consensus::SyncBlock> blocks;
-      const std::uint64_t last = std::min<std::uint64_t>({request.to, request.from + consensus::kSyncBlocksMax - 1, view->height()});
-      std::size_t bytes = 0;
-      for (std::uint64_t height = request.from; height <= last && bytes < consensus::kSyncAnswerMax_bytes; ++height) {
-        auto certificate = view->certificate(height);
-        if (!certificate) break;
-        auto block = view->block(height);
-        if (!block) break;
-        for (const Transaction& transaction : block->transactions) bytes += transaction.body.size();
-        blocks.push_back({std::move(block->header), std::move(*certificate), std::move(block->batch), std::move(block->transactions)});
-      }
+      auto blocks = read_blocks(*snapshot(), request);
       core_.post_always([this, request, asker, blocks = std::move(blocks)]() mutable {
         if (const auto peer = index_of(asker)) engine_->blocks_read(*peer, request.from, std::move(blocks), clocks());
       });
@@ -536,12 +487,10 @@ void ChainDriver::refresh_snapshot() {
 }
 
 void ChainDriver::apply(consensus::CommittedBatch batch) {
-  const auto parent = snapshot();
-  subservices::ExecutedBlock executed = executor_.execute(batch.batch, std::move(batch.transactions), *parent);
+  auto outcome = execute_committed(executor_, std::move(batch), *snapshot());
+  if (!outcome) die(outcome.error().detail);
+  const subservices::ExecutedBlock& executed = *outcome;
   const BlockHeader header = executed.apply.block.header;
-  if (batch.expected && batch.expected->header.hash() != header.hash()) {
-    die("block " + std::to_string(header.height) + " does not reproduce its certified header");
-  }
   ledger_.apply(executed.apply);
   refresh_snapshot();
   snapshots_.applied(snapshot());

@@ -83,7 +83,6 @@ class ChainDriver final : public Chain {
   // verify lane
   std::shared_ptr<void> charge_frame(const PublicKey& peer, std::size_t bytes);   // on an io thread
   void on_frame(const PublicKey& peer, const Bytes& bytes, const std::shared_ptr<void>& charge);
-  bool verify_transactions(consensus::PeerFrame& frame) const;
 
   void refresh_snapshot();  // apply and core lane
 
@@ -93,7 +92,6 @@ class ChainDriver final : public Chain {
 
   class Answer;
   void arm_timer();
-  consensus::Restored restored() const;
   std::vector<MemberEpoch> epochs() const;
   consensus::EpochIdentity identify(const MemberSet& members) const;
   std::optional<Outcome> recorded(const Hash& transaction) const;

@@ -32,7 +32,8 @@ void remember(RuleContext& context, const Transaction& transaction, const Hash& 
 
 // A document that reached a block keeps its first outcome. The world state alone decides that, never the blocks that a node happens to have: a
 // (kid, jti) is taken by the first document with it, also when that one is rejected, and one that came before its time is remembered by its id.
-Result<void> take_first(RuleContext& context, const Transaction& transaction) {
+// time: the block's.
+Result<void> take_first(RuleContext& context, const Transaction& transaction, TimeMs time) {
   const Error before{Status::conflict, "the transaction came before and keeps its first outcome", {}};
   const Hash by_id = keys::seen_hash("", transaction.id.view());   // no kid is empty
   const Hash by_jti = keys::seen_hash(transaction.header.kid, transaction.header.jti);
@@ -41,8 +42,8 @@ Result<void> take_first(RuleContext& context, const Transaction& transaction) {
     if (seen->transaction() == transaction.id.view()) return tl::unexpected(before);
     return fail(Status::conflict, "the jti was used for another document: take a new one");
   }
-  if (auto valid = check_envelope(transaction, context.network, context.timestamp); !valid) {
-    const bool early = transaction.header.issued_at_s * 1000 - kWindowBefore_ms > context.timestamp;
+  if (auto valid = check_envelope(transaction, context.network, time); !valid) {
+    const bool early = transaction.header.issued_at_s * 1000 - kWindowBefore_ms > time;
     if (early) remember(context, transaction, by_id);
     return valid;
   }
@@ -50,8 +51,12 @@ Result<void> take_first(RuleContext& context, const Transaction& transaction) {
   return {};
 }
 
-Receipt execute_one(RuleContext& context, const Transaction& transaction) {
-  if (auto first = take_first(context, transaction); !first) return rejection(transaction.id, first.error());
+Receipt execute_one(RuleContext& context, const Transaction& transaction, const ExecutorFaults& faults) {
+  const TimeMs time = faults.window_unchecked ? transaction.header.issued_at_s * 1000 : context.timestamp;
+  if (auto first = take_first(context, transaction, time); !first) {
+    const bool repeated = first.error().status == Status::conflict;
+    if (!repeated || !faults.repeats_executed) return rejection(transaction.id, first.error());
+  }
 
   const auto checkpoint = context.state.checkpoint();
   const std::size_t triples = context.triples.size(), events = context.events.size();
@@ -64,6 +69,15 @@ Receipt execute_one(RuleContext& context, const Transaction& transaction) {
   }
   context.state.commit(checkpoint);
   return {transaction.id, outcome->status, outcome->result.dump()};
+}
+
+// A planted bug: see ExecutorFaults.
+void make_money(RuleContext& context, const Transaction& transaction, const Receipt& receipt) {
+  if (transaction.header.action != "credit.transfer" || receipt.status != Status::created) return;
+  auto account = load<records::Account>(context.state, keys::account(transaction.header.kid, "EUR"));
+  if (!account) return;
+  account->set_available(account->available() + 1);
+  store(context.state, keys::account(transaction.header.kid, "EUR"), *account);
 }
 
 void sweep(RuleContext& context) {
@@ -107,7 +121,7 @@ Hash root_of_receipts(const std::vector<Receipt>& receipts) {
 
 }  // namespace
 
-Executor::Executor(Genesis genesis) : genesis_(std::move(genesis)) {}
+Executor::Executor(Genesis genesis, ExecutorFaults faults) : genesis_(std::move(genesis)), faults_(faults) {}
 
 ExecutedBlock Executor::execute(const Batch& batch, std::vector<Transaction> transactions, const ledger::LedgerSnapshot& parent) const {
   AGIDDI_CHECK(batch.height == parent.height() + 1, "a batch is executed on the block before it");
@@ -126,12 +140,14 @@ ExecutedBlock Executor::execute(const Batch& batch, std::vector<Transaction> tra
   for (std::size_t i = 0; i < transactions.size(); ++i) {
     const Transaction& transaction = transactions[i];
     AGIDDI_CHECK(transaction.id == batch.transactions[i], "the transactions are the batch's, in its order");
-    block.receipts.push_back(execute_one(context, transaction));
+    block.receipts.push_back(execute_one(context, transaction, faults_));
+    if (faults_.money_from_nothing) make_money(context, transaction, block.receipts.back());
+    if (faults_.differs) block.receipts.back().result += ' ';
   }
 
   executed.next_members = decided_after(state, batch.height);
   executed.apply.changes = state.changes();
-  check_conservation(executed.apply.changes);
+  if (!faults_.money_from_nothing) check_conservation(executed.apply.changes);
   executed.apply.digest = parent.state_digest();
   executed.apply.digest.apply(executed.apply.changes);
 

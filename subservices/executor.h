@@ -41,9 +41,17 @@ struct ExecutedBlock {
   std::optional<MemberEpoch> next_members;  // after this block: decided and in force only above it
 };
 
+// Planted bugs, for tests only: each must be found by the simulator. The daemon never sets one.
+struct ExecutorFaults {
+  bool money_from_nothing = false;     // who transfers gets a micro-unit, and no check of conservation
+  bool repeats_executed = false;       // a transaction that came before is executed again
+  bool window_unchecked = false;       // documents outside their time window are executed
+  bool differs = false;                // receipts come out differently (set it at one member)
+};
+
 class Executor {
  public:
-  explicit Executor(Genesis genesis);
+  explicit Executor(Genesis genesis, ExecutorFaults faults = {});
 
   const Genesis& genesis() const { return genesis_; }
 
@@ -52,6 +60,7 @@ class Executor {
 
  private:
   Genesis genesis_;
+  ExecutorFaults faults_;
 };
 
 // Open escrows or leases: a block is wanted at least every 5 s, so that what falls due is swept.

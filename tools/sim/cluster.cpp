@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/check.h"
+#include "subservices/genesis_state.h"
 #include "tools/sim/cheap_authenticator.h"
 
 namespace agiddi::tools {
@@ -11,112 +12,103 @@ using namespace consensus;
 
 namespace {
 
-constexpr std::int64_t kRecoveryMax_us = 60'000'000;   // after the end of the faults everything is committed everywhere by then
+constexpr std::int64_t kRecoveryMax_us = 120'000'000;  // after the end of the faults everything is committed everywhere by then
 constexpr std::int64_t kRetry_us = 2'000'000;
-constexpr std::int64_t kHeartbeatRuns = 300;           // per thousand
+constexpr std::size_t kStoryLines = 80;
 
-Bytes seed_of(std::uint64_t seed, std::uint32_t number) {
-  Bytes text;
-  append_u64_be(text, seed);
-  append_u32_be(text, number);
-  return Bytes(tagged_hash("sim/seed", {text}).view());
+std::vector<std::string> names_of(std::size_t members) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < members; ++i) names.push_back("node " + std::to_string(i));
+  return names;
 }
 
-std::shared_ptr<const KeyPair> key_of(std::uint64_t seed, std::uint32_t number) {
-  auto key = KeyPair::from_seed(seed_of(seed, number));
-  AGIDDI_CHECK(key.has_value(), "32 bytes are a seed");
-  return std::make_shared<const KeyPair>(std::move(*key));
-}
-
-Transaction client_transaction(const KeyPair& key, std::size_t number) {
-  ProtectedHeader header;
-  header.kid = did_from_key(key.public_key());
-  header.network = "sim";
-  header.action = "sim.add";
-  header.issued_at_s = 1'780'000'000;
-  header.jti = "client-" + std::to_string(number);
-  const Bytes body = "\"counter-" + std::to_string(number % 7) + "\"";
-  auto transaction = parse_transaction(sign_document(key, header, body), body);
-  AGIDDI_CHECK(transaction.has_value(), "our own document can be parsed");
-  return std::move(*transaction);
-}
-
-SigningContext make_context(const std::vector<std::shared_ptr<const KeyPair>>& keys) {
-  std::vector<Member> members;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    Member member;
-    member.id = "node-" + std::string(i < 9 ? "0" : "") + std::to_string(i + 1);
-    member.key = keys[i]->public_key();
-    members.push_back(std::move(member));
-  }
-  return {"sim", MemberSet(std::move(members))};
-}
-
-std::vector<std::shared_ptr<const KeyPair>> member_keys(const SimOptions& options) {
-  std::vector<std::shared_ptr<const KeyPair>> keys;
-  for (std::size_t i = 0; i < options.nodes; ++i) keys.push_back(key_of(0, static_cast<std::uint32_t>(i)));
-  return keys;
-}
-
-std::vector<std::shared_ptr<const Authenticator>> make_authenticators(const SimOptions& options, const SigningContext& context) {
+std::vector<std::shared_ptr<const Authenticator>> make_authenticators(const SimOptions& options, const MemberSet& members) {
   std::vector<std::shared_ptr<const Authenticator>> out;
-  const auto keys = member_keys(options);
-  for (std::size_t i = 0; i < options.nodes; ++i) {
-    out.push_back(options.real_signatures ? make_ed25519_authenticator(keys[i], context.members)
-                                          : std::make_shared<const CheapAuthenticator>(static_cast<MemberIndex>(i)));
+  for (MemberIndex i = 0; i < options.nodes; ++i) {
+    if (options.real_signatures) {
+      out.push_back(make_ed25519_authenticator(key_of(i), members));
+    } else {
+      out.push_back(std::make_shared<const CheapAuthenticator>(i));
+    }
   }
   return out;
+}
+
+ledger::GenesisState state_of(const Genesis& genesis) {
+  auto state = subservices::genesis_state(genesis);
+  AGIDDI_CHECK(state.has_value(), "the simulated genesis has a state");
+  return *std::move(state);
+}
+
+subservices::ExecutorFaults without_difference(subservices::ExecutorFaults faults) {
+  faults.differs = false;
+  return faults;
 }
 
 }  // namespace
 
 Cluster::Cluster(const SimOptions& options)
-    : options_(options),
+    : options_(resolved(options)),
       random_(options.seed),
-      timeline_(options.trace),
-      context_(make_context(member_keys(options))),
-      authenticators_(make_authenticators(options, context_)),
-      checkers_(context_, authenticators_.front()),
-      cut_(options.nodes, std::vector<bool>(options.nodes, false)),
-      told_(options.nodes, std::vector<bool>(options.nodes, false)),
-      last_arrival_us_(options.nodes, std::vector<std::int64_t>(options.nodes, 0)) {
-  const auto client_key = key_of(options.seed, 1000);
-  for (std::size_t i = 0; i < options.transactions; ++i) {
-    clients_.push_back({client_transaction(*client_key, i), 0, false});
-    client_of_[clients_.back().transaction.id] = i;
+      workload_(options_.nodes, options_.transactions, Random(options.seed ^ 0xc11e'47c1'1e47ULL)),
+      genesis_state_(state_of(workload_.genesis())),
+      timeline_(options.trace, names_of(options_.nodes)),
+      context_{workload_.genesis().network, workload_.genesis().member_set()},
+      authenticators_(make_authenticators(options_, context_.members)),
+      executor_(workload_.genesis(), without_difference(options_.executor_faults)),
+      other_executor_(workload_.genesis(), options_.executor_faults),
+      checkers_(context_, authenticators_.front(), workload_),
+      clients_(workload_.clients().size()) {
+  for (std::size_t client = 0; client < clients_.size(); ++client) {
+    const auto& chain = workload_.clients()[client];
+    for (std::size_t step = 0; step < chain.size(); ++step) client_of_[chain[step].id] = {client, step};
   }
-  const Hash members_digest = context_.members.digest();
-  for (std::size_t i = 0; i < options.nodes; ++i) {
-    nodes_.push_back(std::make_unique<SimNode>(*this, i, random_.between(-300, 300), members_digest));
-  }
+  for (MemberIndex i = 0; i < options_.nodes; ++i) nodes_.push_back(std::make_unique<SimNode>(*this, i, i));
+  choose_liars();
+  checkers_.set_liars(report_.counts.byzantine);
+  const std::size_t places = nodes_.size();
+  cut_.assign(places, std::vector<bool>(places, false));
+  told_.assign(places, std::vector<bool>(options_.nodes, false));
+  last_arrival_us_.assign(places, std::vector<std::int64_t>(places, 0));
+  for (auto& node : nodes_) node->set_skew(small_skew());
 }
 
-EngineConfig Cluster::engine_config(std::size_t node) const {
+EngineConfig Cluster::engine_config(MemberIndex member) const {
   EngineConfig config;
   config.network = context_.network;
   config.members = context_.members;
-  config.self = static_cast<MemberIndex>(node);
-  config.test_faults = options_.test_faults;
+  config.self = member;
+  config.genesis_timestamp = workload_.genesis().created;
+  if (nodes_[member]->correct()) config.test_faults = options_.test_faults;
   return config;
 }
 
 void Cluster::count(const EngineCounters& counters) {
-  report_.view_changes += counters.view_changes;
-  report_.synced_blocks += counters.blocks_synced;
-  report_.fetched += counters.bodies_fetched;
+  report_.counts.view_changes += counters.view_changes;
+  report_.counts.synced_blocks += counters.blocks_synced;
+  report_.counts.fetched += counters.bodies_fetched;
 }
+
+std::int64_t Cluster::sync_latency_us() {
+  std::int64_t latency_us = random_.between(sync_us_ / 2, 2 * sync_us_);
+  if (faulty() && options_.has("delay") && random_.chance(20)) latency_us += random_.between(1000, 40'000);
+  return latency_us;
+}
+
+std::int64_t Cluster::apply_latency_us() { return random_.between(apply_us_ / 2, 4 * apply_us_); }
 
 void Cluster::after(std::int64_t delay_us, std::function<void()> action) { events_.push({now_us_ + delay_us, order_++, std::move(action)}); }
 
-void Cluster::transmit(std::size_t from, std::optional<std::size_t> to, std::shared_ptr<const PeerFrame> frame) {
-  for (std::size_t node = 0; node < options_.nodes; ++node) {
-    if (node == from || (to && *to != node)) continue;
-    carry(from, node, frame);
-    if (duplicate_ > 0 && random_.chance(duplicate_)) carry(from, node, frame);
+// To every replica with that member's key.
+void Cluster::carry(std::size_t from, MemberIndex to, const std::shared_ptr<const PeerFrame>& frame) {
+  for (std::size_t place = 0; place < nodes_.size(); ++place) {
+    if (nodes_[place]->member() != to || deaf_[from][place]) continue;
+    carry_to(from, place, frame);
+    if (duplicate_ > 0 && random_.chance(duplicate_)) carry_to(from, place, frame);
   }
 }
 
-void Cluster::carry(std::size_t from, std::size_t to, const std::shared_ptr<const PeerFrame>& frame) {
+void Cluster::carry_to(std::size_t from, std::size_t to, const std::shared_ptr<const PeerFrame>& frame) {
   if (cut_[from][to] || !nodes_[to]->up() || (loss_ > 0 && random_.chance(loss_))) {
     timeline_.message(now_us_, from, to, "lost", frame);
     return;
@@ -131,49 +123,56 @@ void Cluster::carry(std::size_t from, std::size_t to, const std::shared_ptr<cons
   after(arrival_us - now_us_, [this, from, to, frame] {
     const bool lost = cut_[from][to] || !nodes_[to]->up();
     timeline_.message(now_us_, from, to, lost ? "lost" : "gets", frame);
-    if (!lost) nodes_[to]->deliver(from, *frame);
+    if (!lost) nodes_[to]->deliver(nodes_[from]->member(), nodes_[from]->correct(), frame);
   });
 }
 
-// A client asks one node, and another one when it has no answer after a while.
-void Cluster::submit(std::size_t client) {
-  ClientTransaction& one = clients_[client];
-  if (one.acknowledged) return;
-  one.node = static_cast<std::size_t>(random_.between(0, static_cast<std::int64_t>(options_.nodes) - 1));
-  SimNode& node = *nodes_[one.node];
-  if (node.up()) {
-    if (node.machine().knows(one.transaction.id)) {
-      one.acknowledged = true;
-      ++acknowledged_;
-      return;
-    }
-    node.submit(one.transaction);
+// A client asks one node, sometimes two at once, and another one when it has no answer after a while.
+void Cluster::submit(std::size_t client, std::size_t step) {
+  Client& one = clients_[client];
+  if (one.step != step) return;
+  const Transaction& transaction = workload_.clients()[client][step];
+  for (int tries = random_.chance(100) ? 2 : 1; tries > 0; --tries) {
+    one.place = any_place();
+    SimNode& node = *nodes_[one.place];
+    if (!node.up()) continue;
+    if (node.correct() && node.ledger().has_transaction(transaction.id)) return answered(client, node);
+    node.submit(transaction);
   }
-  after(kRetry_us, [this, client] { submit(client); });
+  after(kRetry_us, [this, client, step] { submit(client, step); });
 }
 
-void Cluster::applied(std::size_t node, const Batch& batch) {
-  for (const Hash& id : batch.transactions) {
+// The answer of a liar is worth nothing; nobody asks here what it was.
+void Cluster::answered(std::size_t client, const SimNode& node) {
+  Client& one = clients_[client];
+  const auto& chain = workload_.clients()[client];
+  const auto record = node.ledger().transaction(chain[one.step].id);
+  checkers_.acknowledged(chain[one.step].id, record->height, record->receipt);
+  ++acknowledged_;
+  if (++one.step == chain.size()) return;
+  after(random_.between(1000, 300'000), [this, client, step = one.step] { submit(client, step); });
+}
+
+void Cluster::applied(const SimNode& node) {
+  if (!node.correct()) return;
+  const auto batch = node.ledger().batch(node.ledger().height());
+  for (const Hash& id : batch->transactions) {
     const auto known = client_of_.find(id);
-    if (known == client_of_.end()) {
-      checkers_.fail("a transaction that no client sent was committed");
-      return;
-    }
-    ClientTransaction& client = clients_[known->second];
-    if (client.node != node || client.acknowledged) continue;
-    client.acknowledged = true;
-    ++acknowledged_;
+    if (known == client_of_.end()) continue;
+    const auto [client, step] = known->second;
+    if (clients_[client].step == step && clients_[client].place == node.place()) answered(client, node);
   }
 }
 
 bool Cluster::converged() const {
-  if (faulty() || acknowledged_ != clients_.size()) return false;
-  const View view = nodes_.front()->engine().status().view;
+  if (faulty() || acknowledged_ != workload_.transactions()) return false;
   return std::all_of(nodes_.begin(), nodes_.end(), [&](const auto& node) {
+    if (!node->correct()) return true;
+    if (!node->up()) return false;
     const EngineStatus status = node->engine().status();
-    const Height height = node->machine().height();
-    return status.view == view && !status.in_view_change && height == checkers_.height() && status.certified == height &&
-           status.mempool_transactions == 0 && (height == 0 || node->machine().has_certificate(height));
+    const Height height = node->ledger().height();
+    return !status.in_view_change && height == checkers_.height() && node->ledger().certified_height() == height && status.committed == height &&
+           status.mempool_transactions == 0;
   });
 }
 
@@ -183,19 +182,21 @@ std::string Cluster::states() const {
   return text;
 }
 
+std::string Cluster::story(const std::string& failure) const {
+  return timeline_.tell(kStoryLines) + "\n" + states() + "\nFAILED: " + failure + "\nreplay: " + replay_command(options_) + "\n";
+}
+
 SimReport Cluster::run() {
   plan_faults();
   for (auto& node : nodes_) node->start();
   refresh_links();
-  if (random_.chance(kHeartbeatRuns)) {
-    for (auto& node : nodes_) node->heartbeat_wanted(true);
-  }
   for (std::size_t i = 0; i < clients_.size(); ++i) {
-    after(random_.between(0, faults_end_us_), [this, i] { submit(i); });
+    after(random_.between(0, faults_end_us_), [this, i] { submit(i, 0); });
   }
 
-  while (!checkers_.failure() && !events_.empty()) {
-    if (++report_.steps > options_.steps_max) {
+  bool done = false;
+  while (!checkers_.failure() && !events_.empty() && !done) {
+    if (++report_.counts.steps > options_.steps_max) {
       checkers_.fail("no end after " + std::to_string(options_.steps_max) + " steps");
       break;
     }
@@ -203,24 +204,30 @@ SimReport Cluster::run() {
     events_.pop();
     now_us_ = event.at_us;
     event.action();
-    if (!faulty() && converged()) break;
-    if (now_us_ > faults_end_us_ + kRecoveryMax_us) checkers_.fail("no convergence within a minute after the faults ended");
+    done = !faulty() && converged();
+    if (now_us_ > faults_end_us_ + kRecoveryMax_us) {
+      checkers_.fail("no convergence within " + std::to_string(kRecoveryMax_us / 1'000'000) + " s after the faults ended; " +
+                     std::to_string(workload_.transactions() - acknowledged_) + " transactions are not answered");
+    }
   }
-  for (const ClientTransaction& client : clients_) {
-    if (client.acknowledged && !checkers_.committed(client.transaction.id)) checkers_.fail("an acknowledged transaction is in no block");
+  for (const auto& node : nodes_) {
+    if (done && node->correct()) checkers_.at_end(node->member(), node->ledger());
   }
 
   report_.ok = !checkers_.failure();
-  report_.height = checkers_.height();
-  report_.virtual_ms = now_us_ / 1000;
-  report_.recovery_ms = (now_us_ - faults_end_us_) / 1000;
+  report_.counts.height = checkers_.height();
+  report_.counts.transactions = acknowledged_;
+  report_.counts.virtual_ms = now_us_ / 1000;
+  report_.counts.recovery_ms = std::max<std::int64_t>(0, (now_us_ - faults_end_us_) / 1000);
   for (const auto& node : nodes_) {
+    report_.counts.lies += node->lies();
     if (!node->up()) continue;
     count(node->engine().counters());
-    report_.view = std::max(report_.view, node->engine().status().view);
+    if (node->correct()) report_.counts.view = std::max(report_.counts.view, node->engine().status().view);
   }
   if (!report_.ok) {
-    report_.failure = timeline_.tell(80) + "\n" + states() + "\nFAILED: " + *checkers_.failure() + "\nreplay: " + replay_command(options_) + "\n";
+    report_.failure = *checkers_.failure();
+    report_.story = story(report_.failure);
   }
   return report_;
 }

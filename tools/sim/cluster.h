@@ -5,42 +5,56 @@
 
 #include "tools/sim/checkers.h"
 #include "tools/sim/options.h"
-#include "tools/sim/random.h"
 #include "tools/sim/sim_node.h"
 #include "tools/sim/timeline.h"
 
 namespace agiddi::tools {
 
+struct SimCounts {
+  std::uint64_t steps = 0, height = 0, view = 0, transactions = 0;
+  std::uint64_t crashes = 0, partitions = 0, lost_disks = 0, full_disks = 0, byzantine = 0, lies = 0;
+  std::uint64_t view_changes = 0, synced_blocks = 0, fetched = 0;
+  std::int64_t virtual_ms = 0, recovery_ms = 0;   // recovery: from the end of the faults until everything had committed everywhere
+};
+
 struct SimReport {
   bool ok = false;
-  std::string failure;               // with timeline and the command that repeats it
-  std::uint64_t steps = 0;
-  consensus::Height height = 0;
-  consensus::View view = 0;
-  std::uint64_t crashes = 0, partitions = 0, view_changes = 0, synced_blocks = 0, fetched = 0;
-  std::int64_t virtual_ms = 0, recovery_ms = 0;   // recovery: from the end of the faults until everything had committed everywhere
+  std::string failure;               // what a check said
+  std::string story;                 // of a failure: timeline, states, and the command that repeats it
+  SimCounts counts;
 };
 
 class Cluster {
  public:
   explicit Cluster(const SimOptions& options);
   SimReport run();
+  std::string story(const std::string& failure) const;
 
   // For the nodes.
   std::int64_t now_us() const { return now_us_; }
+  TimeMs latest_time() const { return kEpoch_ms + now_us_ / 1000 + kClockReserve_ms; }
+  std::int64_t sync_latency_us();
+  std::int64_t apply_latency_us();
   void after(std::int64_t delay_us, std::function<void()> action);
-  void transmit(std::size_t from, std::optional<std::size_t> to, std::shared_ptr<const consensus::PeerFrame> frame);
-  void applied(std::size_t node, const Batch& batch);
+  void carry(std::size_t from, consensus::MemberIndex to, const std::shared_ptr<const consensus::PeerFrame>& frame);
+  void applied(const SimNode& node);
+  void went_down(std::size_t place);
   bool faulty() const { return now_us_ < faults_end_us_; }
   Random& random() { return random_; }
   Timeline& timeline() { return timeline_; }
   Checkers& checkers() { return checkers_; }
   const SimOptions& options() const { return options_; }
-  consensus::EngineConfig engine_config(std::size_t node) const;
-  std::shared_ptr<const consensus::Authenticator> authenticator(std::size_t node) const { return authenticators_[node]; }
+  const Workload& workload() const { return workload_; }
+  const ledger::GenesisState& genesis_state() const { return genesis_state_; }
+  const subservices::Executor& executor(std::size_t place) const { return place + 1 == options_.nodes ? other_executor_ : executor_; }
+  consensus::EngineConfig engine_config(consensus::MemberIndex member) const;
+  std::shared_ptr<const consensus::Authenticator> authenticator(consensus::MemberIndex member) const { return authenticators_[member]; }
   void count(const consensus::EngineCounters& counters);
 
  private:
+  // A correct clock is off by at most half of it; what a batch may be ahead of the clocks that vote for it comes on top.
+  static constexpr std::int64_t kClockReserve_ms = 3500;
+
   struct Event {
     std::int64_t at_us;
     std::uint64_t order;
@@ -49,44 +63,57 @@ class Cluster {
   struct Later {
     bool operator()(const Event& a, const Event& b) const { return std::tie(a.at_us, a.order) > std::tie(b.at_us, b.order); }
   };
-  struct ClientTransaction {
-    Transaction transaction;
-    std::size_t node = 0;
-    bool acknowledged = false;
+  struct Client {
+    std::size_t step = 0;             // of its chain; the chain's length when it is done
+    std::size_t place = 0;            // whom it asked last
   };
 
-  void carry(std::size_t from, std::size_t to, const std::shared_ptr<const consensus::PeerFrame>& frame);
-  void submit(std::size_t client);
+  void carry_to(std::size_t from, std::size_t to, const std::shared_ptr<const consensus::PeerFrame>& frame);
+  void submit(std::size_t client, std::size_t step);
+  void answered(std::size_t client, const SimNode& node);
   bool converged() const;
   std::string states() const;
 
   // faults.cpp
+  void choose_liars();
   void plan_faults();
   void crash_some();
-  void restart(std::size_t node);
+  void restart(std::size_t place);
   void split_network();
+  void cut_one_way();
+  void fill_disk();
+  void jump_clock();
+  void slow_down();
   void end_faults();
   void refresh_links();
+  std::int64_t small_skew();
+  std::size_t any_place() { return static_cast<std::size_t>(random_.between(0, static_cast<std::int64_t>(nodes_.size()) - 1)); }
 
   SimOptions options_;
   Random random_;
+  Workload workload_;
+  ledger::GenesisState genesis_state_;
   Timeline timeline_;
   consensus::SigningContext context_;
   std::vector<std::shared_ptr<const consensus::Authenticator>> authenticators_;
+  subservices::Executor executor_, other_executor_;
   Checkers checkers_;
-  std::vector<std::unique_ptr<SimNode>> nodes_;
-  std::vector<ClientTransaction> clients_;
-  std::map<Hash, std::size_t> client_of_;
+  std::vector<std::unique_ptr<SimNode>> nodes_;               // by place; the first ones are the members' own
+  std::vector<Client> clients_;
+  std::map<Hash, std::pair<std::size_t, std::size_t>> client_of_;
   std::size_t acknowledged_ = 0;
 
   std::priority_queue<Event, std::vector<Event>, Later> events_;
   std::uint64_t order_ = 0;
   std::int64_t now_us_ = 0;
   std::int64_t faults_end_us_ = 0;
-  std::vector<std::vector<bool>> cut_, told_;              // by pair: the network is cut; the node believes in the connection
+  std::vector<std::vector<bool>> cut_, deaf_;                 // by pair of places: cut for a while; never linked (twins)
+  std::vector<std::vector<bool>> told_;                       // by place and member: the node believes in the connection
   std::vector<std::vector<std::int64_t>> last_arrival_us_;
   bool told_of_cuts_ = true;
+  std::set<std::size_t> bad_clocks_, fragile_disks_;          // members; with the liars they are at most f
   std::int64_t loss_ = 0, slow_ = 0, reorder_ = 0, duplicate_ = 0;  // per thousand
+  std::int64_t sync_us_ = 100, apply_us_ = 100;               // of this seed
   SimReport report_;
 };
 

@@ -1,6 +1,7 @@
 #include "tools/sim/sim_node.h"
 
 #include "consensus/frames.h"
+#include "node/chain_duties.h"
 #include "tools/sim/cluster.h"
 
 namespace agiddi::tools {
@@ -9,108 +10,179 @@ using namespace consensus;
 
 namespace {
 
-constexpr TimeMs kEpoch_ms = 1'780'000'000'000;
+constexpr BytesView kNewViewKey = "c/new-view";
 
 }  // namespace
 
-SimNode::SimNode(Cluster& cluster, std::size_t index, std::int64_t skew_ms, Hash members_digest)
-    : cluster_(cluster), index_(index), skew_ms_(skew_ms), machine_("sim", members_digest) {}
+SimNode::SimNode(Cluster& cluster, std::size_t place, MemberIndex member) : cluster_(cluster), place_(place), member_(member) {}
+
+void SimNode::corrupt(std::unique_ptr<Liar> liar, std::vector<std::unique_ptr<Behaviour>> behaviours) {
+  liar_ = std::move(liar);
+  behaviours_ = std::move(behaviours);
+}
 
 Now SimNode::now() const {
   const std::int64_t ms = cluster_.now_us() / 1000 + 1;
   return {ms, kEpoch_ms + ms + skew_ms_};
 }
 
-void SimNode::start() {
-  AGIDDI_CHECK(!up(), "a node is started once");
-  ++incarnation_;
-  Restored restored;
-  for (const auto& [key, value] : log_) restored.log.push_back({key, value});
-  machine_.restore_into(restored);
-  cluster_.timeline().event(cluster_.now_us(), index_, "starts at height " + std::to_string(machine_.height()));
-  EngineConfig config = cluster_.engine_config(index_);
-  config.genesis_timestamp = kEpoch_ms - 10'000;
-  engine_ = std::make_unique<Engine>(std::move(config), cluster_.authenticator(index_), std::move(restored), now());
-  if (heartbeat_wanted_) engine_->heartbeat_wanted(true, now());
-  drain();
+void SimNode::later(std::int64_t delay_us, std::function<void()> action) {
+  cluster_.after(delay_us, [this, incarnation = incarnation_, action = std::move(action)] {
+    if (incarnation == incarnation_) guarded(action);
+  });
 }
 
-void SimNode::crash() {
-  AGIDDI_CHECK(up(), "only a running node crashes");
-  cluster_.timeline().event(cluster_.now_us(), index_, "crashes");
-  cluster_.count(engine_->counters());
-  engine_.reset();
-  ++incarnation_;
-  // A write that was under way may have reached the disk; so may a block.
-  if (cluster_.random().chance(500)) {
-    for (const Output& output : syncing_) {
-      for (const LogWrite& write : output.persist) write.value ? void(log_[write.key] = *write.value) : void(log_.erase(write.key));
-    }
+// A write to a full disk ends the process.
+void SimNode::guarded(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const ProcessEnds& end) {
+    crash(Crash::process, end.what());
   }
-  if (applying_ && cluster_.random().chance(500)) apply_front();
+}
+
+void SimNode::start() {
+  AGIDDI_CHECK(!up(), "a node is started once");
+  if (disk_.damaged()) {
+    cluster_.timeline().event(cluster_.now_us(), place_, "finds its store damaged and begins with an empty one");
+    disk_.wipe();
+    cluster_.checkers().disk_lost(member_);
+  }
+  try {
+    auto ledger = ledger::Ledger::open(disk_, cluster_.workload().genesis(), cluster_.genesis_state());
+    AGIDDI_CHECK(ledger.has_value(), "a simulated ledger opens");
+    ledger_ = std::move(*ledger);
+  } catch (const ProcessEnds&) {
+    return;
+  }
+  ++incarnation_;
+  snapshot_ = ledger_->snapshot();
+  cluster_.timeline().event(cluster_.now_us(), place_, "starts at height " + std::to_string(snapshot_->height()));
+  EngineConfig config = cluster_.engine_config(member_);
+  for (const auto& behaviour : behaviours_) behaviour->configure(config);
+  engine_ = std::make_unique<Engine>(std::move(config), cluster_.authenticator(member_), node::restored_from(*ledger_, *snapshot_), now());
+  if (liar_) {
+    liar_->engine = engine_.get();
+    lie();
+  }
+  guarded([&] {
+    engine_->heartbeat_wanted(subservices::heartbeat_wanted(*snapshot_), now());
+    drain();
+  });
+}
+
+void SimNode::crash(Crash kind, const std::string& why) {
+  AGIDDI_CHECK(up(), "only a running node crashes");
+  cluster_.timeline().event(cluster_.now_us(), place_, (kind == Crash::power ? "loses its power: " : "dies: ") + why);
+  cluster_.count(engine_->counters());
+  ++incarnation_;
+  if (kind == Crash::power) disk_.power_fails();
+  // What was under way may have reached the disk: a block, then the log, in this or the other order.
+  try {
+    const bool block_first = cluster_.random().chance(500);
+    const auto block = [&] {
+      if (applying_ && cluster_.random().chance(500)) apply_front();
+    };
+    if (block_first) block();
+    if (cluster_.random().chance(500)) persist(syncing_);
+    if (!block_first) block();
+  } catch (const ProcessEnds&) {
+  }
+  if (kind == Crash::power) disk_.power_lost(cluster_.random());
+  if (liar_) liar_->engine = nullptr;
+  engine_.reset();
+  ledger_.reset();
   syncing_.clear();
   waiting_.clear();
   to_apply_.clear();
   applying_ = false;
   wake_at_us_ = -1;
+  busy_until_us_ = 0;
+  cluster_.went_down(place_);
 }
 
 void SimNode::input(const std::function<void(Engine&, Now)>& verb) {
   if (!up()) return;
   verb(*engine_, now());
   drain();
-  if (++calls_ % 64 == 0) cluster_.checkers().memory(index_, engine_->memory_bytes());
+  if (correct() && ++calls_ % 64 == 0) cluster_.checkers().memory(member_, engine_->memory_bytes());
 }
 
-void SimNode::deliver(std::size_t from, const PeerFrame& frame) {
+void SimNode::deliver(MemberIndex from, bool from_correct, const std::shared_ptr<const PeerFrame>& frame) {
   if (!up()) return;
+  if (slow_us_ == 0 && busy_until_us_ <= cluster_.now_us()) return guarded([&] { take(from, from_correct, *frame); });
+  busy_until_us_ = std::max(busy_until_us_, cluster_.now_us()) + slow_us_;
+  later(busy_until_us_ - cluster_.now_us(), [this, from, from_correct, frame] { take(from, from_correct, *frame); });
+}
+
+void SimNode::take(MemberIndex from, bool from_correct, const PeerFrame& frame) {
   PeerFrame copy = frame;
-  // The driver's duty: what stands on the ledger is not handed over again.
-  if (auto* gossip = std::get_if<Transactions>(&copy.content); gossip != nullptr && !gossip->answer) {
-    std::erase_if(gossip->items, [&](const TransactionPtr& one) { return machine_.knows(one->id); });
+  if (liar_) {
+    liar_->now = now();
+    for (const auto& behaviour : behaviours_) {
+      if (!behaviour->incoming(from, copy, *liar_)) return;
+    }
+  }
+  const bool trusting = cluster_.options().driver_faults.transactions_unverified && correct();
+  const bool authentic = node::check_transactions(copy, *snapshot_, cluster_.workload().genesis().network, now().wall_ms,
+                                                  [&](const Transaction& one) { return trusting || verify_once(one); });
+  const auto refused = [&](const std::string& reason) {
+    cluster_.timeline().event(cluster_.now_us(), place_, "refuses a frame of " + std::to_string(from) + ": " + reason);
+    if (!correct() || !from_correct || std::holds_alternative<SyncResponse>(frame.content)) return;  // an answer may come too late
+    cluster_.checkers().fail("node " + std::to_string(member_) + " refused a correct member's message: " + reason + ": " + describe(frame));
+  };
+  if (!authentic) {
+    // A frame that is refused before the Engine sees it is as if it never came.
+    return refused("a transaction in it is not authentic");
   }
   input([&](Engine& engine, Now at) {
-    if (auto ok = engine.receive(static_cast<MemberIndex>(from), std::move(copy), at); !ok) {
-      cluster_.timeline().event(cluster_.now_us(), index_, "refuses a frame of " + std::to_string(from) + ": " + ok.error().detail);
-      if (std::holds_alternative<SyncResponse>(frame.content)) return;  // the answer to a request that timed out
-      cluster_.checkers().fail("node " + std::to_string(index_) + " refused a correct member's message: " + ok.error().detail + ": " + describe(frame));
-    }
+    if (auto ok = engine.receive(from, std::move(copy), at); !ok) refused(ok.error().detail);
   });
 }
 
-void SimNode::link(std::size_t peer, bool connected) {
-  input([&](Engine& engine, Now at) {
-    if (connected) {
-      engine.peer_connected(static_cast<MemberIndex>(peer), at);
-    } else {
-      engine.peer_disconnected(static_cast<MemberIndex>(peer), at);
-    }
+void SimNode::link(MemberIndex peer, bool connected) {
+  guarded([&] {
+    input([&](Engine& engine, Now at) { connected ? engine.peer_connected(peer, at) : engine.peer_disconnected(peer, at); });
   });
 }
 
-Admission SimNode::submit(const Transaction& transaction) {
-  Admission admission = Admission::full;
-  input([&](Engine& engine, Now at) { admission = engine.submit(transaction, at); });
-  return admission;
-}
-
-void SimNode::heartbeat_wanted(bool wanted) {
-  heartbeat_wanted_ = wanted;
-  input([&](Engine& engine, Now at) { engine.heartbeat_wanted(wanted, at); });
+void SimNode::submit(const Transaction& transaction) {
+  guarded([&] {
+    input([&](Engine& engine, Now at) { engine.submit(transaction, at); });
+  });
 }
 
 void SimNode::drain() {
-  Output output = engine_->take_output();
-  wake(output.wake_at_ms);
-  if (output.fatal) {
-    cluster_.checkers().fail("node " + std::to_string(index_) + " stops: " + *output.fatal);
-    return;
+  Pending pending;
+  pending.output = engine_->take_output();
+  wake(pending.output.wake_at_ms);
+  if (pending.output.fatal) {
+    const std::string text = "node " + std::to_string(member_) + " stops: " + *pending.output.fatal;
+    if (correct()) return cluster_.checkers().fail(text);
+    disk_.damage();
+    throw ProcessEnds("fell for its own lies");
   }
-  if (cluster_.options().send_before_persist) {
-    send(output);
-    output.sends.clear();
+  pending.applied = snapshot_->height();
+  pending.stable = engine_->replica().stable();
+  for (const Send& one : pending.output.sends) {
+    auto frame = decode_frame(*one.frame, cluster_.options().nodes);
+    AGIDDI_CHECK(frame.has_value(), "our own frames can be decoded");
+    pending.messages.emplace_back(one.to, std::make_shared<const PeerFrame>(std::move(*frame)));
   }
-  waiting_.push_back(std::move(output));
+  pending.output.sends.clear();
+  if (correct()) {
+    for (const consensus::LogWrite& write : pending.output.persist) {
+      if (write.key != kNewViewKey || !write.value) continue;
+      if (const auto entered = decode_new_view(*write.value, cluster_.options().nodes)) {
+        cluster_.checkers().entered(member_, *entered, cluster_.workload().genesis().created);
+      }
+    }
+  }
+  if (cluster_.options().driver_faults.send_before_persist) {
+    send(pending);
+    pending.messages.clear();
+  }
+  waiting_.push_back(std::move(pending));
   flush();
 }
 
@@ -118,91 +190,141 @@ void SimNode::wake(std::int64_t at_ms) {
   const std::int64_t at_us = std::max((at_ms - 1) * 1000, cluster_.now_us() + 1);
   if (wake_at_us_ >= 0 && wake_at_us_ <= at_us) return;
   wake_at_us_ = at_us;
-  cluster_.after(at_us - cluster_.now_us(), [this, at_us, incarnation = incarnation_] {
-    if (incarnation != incarnation_ || wake_at_us_ != at_us) return;
+  later(at_us - cluster_.now_us(), [this, at_us] {
+    if (wake_at_us_ != at_us) return;
     wake_at_us_ = -1;
     input([](Engine& engine, Now at) { engine.tick(at); });
   });
 }
 
+void SimNode::persist(std::vector<Pending>& outputs) {
+  std::vector<consensus::LogWrite> records;
+  for (Pending& pending : outputs) std::move(pending.output.persist.begin(), pending.output.persist.end(), std::back_inserter(records));
+  if (records.empty()) return;
+  if (!cluster_.options().driver_faults.log_unsynced) return node::write_log(*ledger_, std::move(records));
+  std::vector<ledger::LogWrite> writes;
+  for (consensus::LogWrite& record : records) writes.push_back({ledger::kLogKept, std::move(record.key), std::move(record.value)});
+  ledger_->log_write(writes, false);
+}
+
 // One write at a time, for all outputs that have come meanwhile; what they hold is released when it is on disk.
 void SimNode::flush() {
-  while (syncing_.empty() && !waiting_.empty() && waiting_.front().persist.empty()) {
-    Output output = std::move(waiting_.front());
+  while (syncing_.empty() && !waiting_.empty() && waiting_.front().output.persist.empty()) {
+    Pending pending = std::move(waiting_.front());
     waiting_.pop_front();
-    release(output);
+    release(pending);
   }
   if (!syncing_.empty() || waiting_.empty()) return;
   syncing_.assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(waiting_.end()));
   waiting_.clear();
-  std::int64_t latency_us = cluster_.random().between(50, 400);
-  if (cluster_.faulty() && cluster_.options().faults.delay && cluster_.random().chance(20)) latency_us += cluster_.random().between(1000, 40'000);
-  cluster_.after(latency_us, [this, incarnation = incarnation_] {
-    if (incarnation != incarnation_) return;
+  later(cluster_.sync_latency_us() + slow_us_, [this] {
+    persist(syncing_);
     auto done = std::exchange(syncing_, {});
-    for (const Output& output : done) {
-      for (const LogWrite& write : output.persist) write.value ? void(log_[write.key] = *write.value) : void(log_.erase(write.key));
-    }
-    for (Output& output : done) release(output);
+    for (Pending& pending : done) release(pending);
     flush();
   });
 }
 
-void SimNode::send(const Output& output) {
-  for (const Send& one : output.sends) {
-    auto frame = decode_frame(*one.frame, cluster_.options().nodes);
-    AGIDDI_CHECK(frame.has_value(), "our own frames can be decoded");
-    cluster_.checkers().sent(index_, *frame);
-    cluster_.transmit(index_, one.to ? std::optional<std::size_t>(*one.to) : std::nullopt, std::make_shared<const PeerFrame>(std::move(*frame)));
+void SimNode::send(const Pending& pending) {
+  if (correct()) {
+    const Sender sender{member_, disk_, *snapshot_, pending.applied, pending.stable};
+    for (const auto& [to, frame] : pending.messages) {
+      cluster_.checkers().sent(sender, *frame);
+      for (MemberIndex other = 0; other < cluster_.options().nodes; ++other) {
+        if (other != member_ && (!to || *to == other)) cluster_.carry(place_, other, frame);
+      }
+    }
+    return;
+  }
+  Messages messages;
+  for (const auto& [to, frame] : pending.messages) {
+    for (MemberIndex other = 0; other < cluster_.options().nodes; ++other) {
+      if (other != member_ && (!to || *to == other)) messages.push_back({other, frame});
+    }
+  }
+  liar_->now = now();
+  for (const auto& behaviour : behaviours_) behaviour->outgoing(messages, *liar_);
+  post(std::move(messages));
+}
+
+// As bytes, so that what no decoder takes is refused as it would be.
+void SimNode::post(Messages messages) {
+  std::map<const PeerFrame*, std::shared_ptr<const PeerFrame>> decoded;
+  for (const Addressed& one : messages) {
+    const auto [entry, fresh] = decoded.try_emplace(one.frame.get());
+    if (fresh) {
+      if (auto frame = decode_frame(encode_frame(*one.frame), cluster_.options().nodes)) entry->second = std::make_shared<const PeerFrame>(std::move(*frame));
+    }
+    if (entry->second) cluster_.carry(place_, one.to, entry->second);
   }
 }
 
-void SimNode::release(Output& output) {
-  send(output);
-  for (CommittedBatch& batch : output.execute) to_apply_.push_back(std::move(batch));
-  for (CertifiedBlock& one : output.certified) {
-    cluster_.checkers().certified(index_, one.certified);
-    machine_.store_certificate(one.certified);
+void SimNode::lie() {
+  later(cluster_.random().between(20'000, 200'000), [this] {
+    Messages messages;
+    liar_->now = now();
+    for (const auto& behaviour : behaviours_) behaviour->tick(messages, *liar_);
+    post(std::move(messages));
+    lie();
+  });
+}
+
+void SimNode::release(Pending& pending) {
+  send(pending);
+  for (CommittedBatch& batch : pending.output.execute) to_apply_.push_back(std::move(batch));
+  for (CertifiedBlock& one : pending.output.certified) {
+    if (correct()) cluster_.checkers().certified(member_, one.certified);
+    ledger_->store_certificate(one.height, one.certified.certificate);
   }
-  for (const ReadRequest& read : output.reads) {
-    cluster_.after(cluster_.random().between(100, 1000), [this, read, incarnation = incarnation_] {
-      if (incarnation != incarnation_) return;
-      input([&](Engine& engine, Now at) { engine.blocks_read(read.peer, read.from, machine_.read(read.from, read.to), at); });
+  if (!pending.output.certified.empty()) snapshot_ = ledger_->snapshot();
+  for (const ReadRequest& read : pending.output.reads) {
+    later(cluster_.random().between(100, 1000), [this, read] {
+      input([&](Engine& engine, Now at) { engine.blocks_read(read.peer, read.from, node::read_blocks(*snapshot_, read), at); });
     });
   }
   apply_next();
 }
 
-BlockHeader SimNode::apply_front() {
+// The front of to_apply_ becomes a block.
+void SimNode::apply_front() {
   const CommittedBatch& next = to_apply_.front();
-  const BlockHeader header = machine_.apply(next.batch, next.transactions);
-  cluster_.checkers().applied(index_, header, next.batch);
-  return header;
+  auto executed = node::execute_committed(cluster_.executor(place_), next, *snapshot_);
+  if (!executed) {
+    if (correct()) return cluster_.checkers().fail("node " + std::to_string(member_) + " stops: " + executed.error().detail);
+    disk_.damage();
+    throw ProcessEnds("fell for its own lies");
+  }
+  ledger_->apply(executed->apply);
+  snapshot_ = ledger_->snapshot();
+  if (correct()) cluster_.checkers().applied(member_, executed->apply.block, *snapshot_, cluster_.latest_time());
 }
 
 void SimNode::apply_next() {
   if (applying_ || to_apply_.empty()) return;
   applying_ = true;
-  cluster_.after(cluster_.random().between(50, 2000), [this, incarnation = incarnation_] {
-    if (incarnation != incarnation_) return;
+  later(cluster_.apply_latency_us() + 4 * slow_us_, [this] {
     applying_ = false;
-    const BlockHeader header = apply_front();
-    const Batch batch = std::move(to_apply_.front().batch);
+    const Height height = snapshot_->height();
+    apply_front();
+    if (snapshot_->height() == height) return;   // a check failed
     to_apply_.pop_front();
-    cluster_.applied(index_, batch);
+    cluster_.applied(*this);
     apply_next();
-    input([&](Engine& engine, Now at) { engine.executed(header, at); });
+    input([&](Engine& engine, Now at) {
+      engine.executed(snapshot_->header(), at);
+      engine.heartbeat_wanted(subservices::heartbeat_wanted(*snapshot_), at);
+    });
   });
 }
 
 std::string SimNode::summary() const {
-  std::string text = "node " + std::to_string(index_) + ": applied " + std::to_string(machine_.height());
-  if (!up()) return text + ", down";
+  std::string text = cluster_.timeline().name(place_) + ": ";
+  if (!up()) return text + (disk_.full() ? "down, its disk is full" : "down");
   const EngineStatus status = engine_->status();
-  return text + ", committed " + std::to_string(status.committed) + ", certified " + std::to_string(status.certified) + ", stable " +
-         std::to_string(engine_->replica().stable()) + ", view " + std::to_string(status.view) + (status.in_view_change ? " (waiting)" : "") +
-         ", held " + std::to_string(status.mempool_transactions) + ", in flight " + std::to_string(status.in_flight) +
-         (status.has_quorum ? "" : ", no quorum") + (status.syncing ? ", syncing" : "");
+  return text + "applied " + std::to_string(snapshot_->height()) + ", committed " + std::to_string(status.committed) + ", certified " +
+         std::to_string(status.certified) + ", stable " + std::to_string(engine_->replica().stable()) + ", view " + std::to_string(status.view) +
+         (status.in_view_change ? " (waiting)" : "") + ", held " + std::to_string(status.mempool_transactions) + ", in flight " +
+         std::to_string(status.in_flight) + (status.has_quorum ? "" : ", no quorum") + (status.syncing ? ", syncing" : "");
 }
 
 }  // namespace agiddi::tools

@@ -22,14 +22,14 @@ void Timeline::add(Entry entry) {
   if (entries_.size() > kKept) entries_.pop_front();
 }
 
-std::string Timeline::line(const Entry& entry) {
+std::string Timeline::line(const Entry& entry) const {
   char head[64];
   std::snprintf(head, sizeof head, "%10.3f ms  ", static_cast<double>(entry.at_us) / 1000.0);
   std::string text = head;
   if (entry.frame) {
-    text += std::to_string(entry.from) + " -> " + std::to_string(entry.to) + "  " + entry.what + "  " + consensus::describe(*entry.frame);
+    text += names_[entry.from] + " -> " + names_[entry.to] + "  " + entry.what + "  " + consensus::describe(*entry.frame);
   } else {
-    text += "node " + std::to_string(entry.from) + "  " + entry.text;
+    text += names_[entry.from] + "  " + entry.text;
   }
   return text;
 }

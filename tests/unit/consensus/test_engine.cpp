@@ -4,7 +4,7 @@
 
 #include "consensus/frames.h"
 #include "replica_net.h"
-#include "tools/sim/chain_machine.h"
+#include "chain_machine.h"
 #include "tools/sim/cheap_authenticator.h"
 
 using namespace agiddi;
@@ -22,7 +22,7 @@ Transaction document(const std::string& jti) {
 class EngineNet {
  public:
   explicit EngineNet(std::size_t count, const std::function<void(EngineConfig&)>& change = [](EngineConfig&) {}) : change_(change) {
-    for (std::size_t i = 0; i < count; ++i) nodes_.push_back({nullptr, tools::ChainMachine("test", make_members(count).digest()), {}, {}, 0});
+    for (std::size_t i = 0; i < count; ++i) nodes_.push_back({nullptr, ChainMachine("test", make_members(count).digest()), {}, {}, 0});
     for (std::size_t i = 0; i < count; ++i) start(i);
   }
 
@@ -56,7 +56,7 @@ class EngineNet {
     }
   }
   Engine& operator[](std::size_t i) { return *nodes_[i].engine; }
-  tools::ChainMachine& machine(std::size_t i) { return nodes_[i].machine; }
+  ChainMachine& machine(std::size_t i) { return nodes_[i].machine; }
   const std::vector<std::string>& fatal() const { return fatal_; }
   std::size_t log_records(std::size_t i) const { return nodes_[i].log.size(); }
   Now now() const { return {time_ms_, kGenesis_ms + time_ms_}; }
@@ -108,7 +108,7 @@ class EngineNet {
  private:
   struct Node {
     std::unique_ptr<Engine> engine;
-    tools::ChainMachine machine;
+    ChainMachine machine;
     std::map<Bytes, Bytes> log;
     std::vector<ReadRequest> reads;
     std::int64_t wake_at_ms;
@@ -365,7 +365,7 @@ TEST_CASE("a block that executes to another header than the certified one is fat
   net.submit(0, document("t"));
   net.run(600);
   // Member 3's state is damaged: it has counted something that nobody else has.
-  net.machine(3) = tools::ChainMachine("test", make_members(4).digest());
+  net.machine(3) = ChainMachine("test", make_members(4).digest());
   Batch foreign{1, 0, kGenesis_ms, {document("foreign").id}};
   net.machine(3).apply(foreign, {document("foreign")});
   net.start(3);

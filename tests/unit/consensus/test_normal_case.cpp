@@ -280,3 +280,27 @@ TEST_CASE("a replica that refused a batch follows a quorum that did not", "[repl
   net.deliver();
   CHECK(net.chain(3).size() == 1);
 }
+
+TEST_CASE("a primary that lost its disk hears its own proposals from others and goes on above them", "[replica]") {
+  ReplicaNet net(4);
+  PeerFrame proposal;
+  net.stopped = [&](std::size_t, std::size_t, const PeerFrame& frame) {
+    if (std::holds_alternative<PrePrepare>(frame.content)) proposal = frame;
+    return true;
+  };
+  net.propose(0, {"a"});
+  net.deliver();
+  REQUIRE(std::holds_alternative<PrePrepare>(proposal.content));
+
+  ReplicaNet fresh(4);   // the same keys, nothing remembered
+  fresh.bodies = [](std::size_t, const Batch&) { return false; };
+  fresh.inject(0, proposal);
+  CHECK_FALSE(fresh[0].missing_at(MemberStatus{1, 0, true, 0, 0, std::nullopt, {}, {}}, fresh.now(), 0).empty());
+  for (const PeerFrame& frame : fresh[0].missing_at(MemberStatus{1, 0, true, 0, 0, std::nullopt, {}, {}}, fresh.now(), 0)) {
+    CHECK_FALSE(std::holds_alternative<Vote>(frame.content));   // it holds no body and has written nothing yet
+  }
+  CHECK(fresh[0].next_proposal() == 2);
+  REQUIRE(fresh[0].can_propose());
+  fresh.time_ms += 5;
+  CHECK(fresh.propose(0, {"b"}).height == 2);   // and not a second batch of height 1
+}

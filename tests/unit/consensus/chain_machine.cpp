@@ -1,10 +1,10 @@
-#include "tools/sim/chain_machine.h"
+#include "chain_machine.h"
 
 #include "protocol/check.h"
 
-namespace agiddi::tools {
+namespace agiddi::consensus::test {
 
-using namespace consensus;
+
 
 ChainMachine::ChainMachine(std::string network, Hash members_digest) : network_(std::move(network)), members_digest_(members_digest) {}
 
@@ -65,4 +65,4 @@ void ChainMachine::restore_into(Restored& restored) const {
   }
 }
 
-}  // namespace agiddi::tools
+}  // namespace agiddi::consensus::test

@@ -1,4 +1,4 @@
-// The simulated ledger and state machine of one member: small, deterministic, and durable as the real one (a block is applied wholly or not).
+// A ledger and state machine for tests of the Engine: small, deterministic, and durable as the real one (a block is applied wholly or not).
 //
 // A transaction "key" adds one to that key's counter; a repeated transaction does nothing. The state digest is a function of the counters only.
 #pragma once
@@ -8,7 +8,7 @@
 
 #include "consensus/engine.h"
 
-namespace agiddi::tools {
+namespace agiddi::consensus::test {
 
 class ChainMachine {
  public:
@@ -39,4 +39,4 @@ class ChainMachine {
   std::map<Bytes, std::uint64_t> counters_;
 };
 
-}  // namespace agiddi::tools
+}  // namespace agiddi::consensus::test

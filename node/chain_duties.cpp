@@ -1,0 +1,75 @@
+#include "node/chain_duties.h"
+
+#include <algorithm>
+
+#include "consensus/verify.h"
+#include "subservices/door.h"
+
+namespace agiddi::node {
+namespace {
+
+constexpr std::uint64_t kRecentBlocksMax = 10'000;  // read at start for the ids of recent transactions
+
+}  // namespace
+
+consensus::Restored restored_from(const ledger::Ledger& ledger, const ledger::LedgerSnapshot& view) {
+  consensus::Restored restored;
+  for (ledger::LogRecord& record : ledger.log_read_all()) restored.log.push_back({std::move(record.key), std::move(record.value)});
+  restored.applied = view.height();
+  const std::uint64_t certified = view.certified_height();
+  if (certified > 0) restored.certified = consensus::CertifiedHeader{*view.header(certified), *view.certificate(certified)};
+  for (std::uint64_t height = certified + 1; height <= restored.applied; ++height) restored.uncertified.push_back(*view.header(height));
+  const std::size_t wanted = consensus::MempoolLimits{}.remembered;
+  auto& recent = restored.recent_transactions;
+  for (std::uint64_t height = restored.applied; height > 0 && recent.size() < wanted && restored.applied - height < kRecentBlocksMax && !view.pruned(height);
+       --height) {
+    const std::vector<Hash> ids = view.batch(height)->transactions;
+    recent.insert(recent.end(), ids.rbegin(), ids.rend());
+  }
+  std::reverse(recent.begin(), recent.end());
+  return restored;
+}
+
+void write_log(ledger::Ledger& ledger, std::vector<consensus::LogWrite> records) {
+  std::vector<ledger::LogWrite> writes;
+  writes.reserve(records.size());
+  for (consensus::LogWrite& record : records) writes.push_back({ledger::kLogKept, std::move(record.key), std::move(record.value)});
+  ledger.log_write(writes, true);
+}
+
+std::vector<consensus::SyncBlock> read_blocks(const ledger::LedgerSnapshot& view, const consensus::ReadRequest& request) {
+  std::vector<consensus::SyncBlock> blocks;
+  const std::uint64_t last = std::min<std::uint64_t>({request.to, request.from + consensus::kSyncBlocksMax - 1, view.height()});
+  std::size_t bytes = 0;
+  for (std::uint64_t height = request.from; height <= last && bytes < consensus::kSyncAnswerMax_bytes; ++height) {
+    auto certificate = view.certificate(height);
+    if (!certificate) break;
+    auto block = view.block(height);
+    if (!block) break;   // pruned meanwhile
+    for (const Transaction& transaction : block->transactions) bytes += transaction.body.size();
+    blocks.push_back({std::move(block->header), std::move(*certificate), std::move(block->batch), std::move(block->transactions)});
+  }
+  return blocks;
+}
+
+bool check_transactions(consensus::PeerFrame& frame, const ledger::LedgerSnapshot& view, std::string_view network, TimeMs now,
+                        const std::function<bool(const Transaction&)>& verify) {
+  if (auto* gossip = std::get_if<consensus::Transactions>(&frame.content); gossip != nullptr && !gossip->answer) {
+    std::erase_if(gossip->items, [&](const consensus::TransactionPtr& t) { return !inside_window(t->header, now) || view.has_transaction(t->id); });
+  }
+  return consensus::for_each_transaction(frame, [&](const Transaction& t) {
+    return t.header.network == network && subservices::is_known_action(t.header.action) && verify(t);
+  });
+}
+
+Result<subservices::ExecutedBlock> execute_committed(const subservices::Executor& executor, consensus::CommittedBatch batch,
+                                                     const ledger::LedgerSnapshot& parent) {
+  subservices::ExecutedBlock executed = executor.execute(batch.batch, std::move(batch.transactions), parent);
+  const BlockHeader& header = executed.apply.block.header;
+  if (batch.expected && batch.expected->header.hash() != header.hash()) {
+    return fail(Status::internal, "block " + std::to_string(header.height) + " does not reproduce its certified header");
+  }
+  return executed;
+}
+
+}  // namespace agiddi::node

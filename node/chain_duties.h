@@ -1,0 +1,32 @@
+// What a driver of consensus::Engine owes to ledger and rules, without its threads, clocks and sockets: the daemon (chain_driver.h) and the
+// simulator (tools/sim) call the same functions.
+//
+// Pure but for the ledger that they are given. Threads: those of the ledger. A failed write aborts in the store.
+#pragma once
+
+#include <functional>
+
+#include "consensus/engine.h"
+#include "subservices/executor.h"
+
+namespace agiddi::node {
+
+// What the Engine must know of its former life. Certificates are not synced one by one, so the latest few may be missing.
+consensus::Restored restored_from(const ledger::Ledger& ledger, const ledger::LedgerSnapshot& view);
+
+// Output::persist: one atomic write, on disk when it returns.
+void write_log(ledger::Ledger& ledger, std::vector<consensus::LogWrite> records);
+
+// The answer to Output::reads.
+std::vector<consensus::SyncBlock> read_blocks(const ledger::LedgerSnapshot& view, const consensus::ReadRequest& request);
+
+// Signature (with `verify`), network and action of every transaction in a peer's frame; false when one of them is not authentic. Gossip is also
+// cleaned of what is outside its window at `now` or on the ledger already.
+bool check_transactions(consensus::PeerFrame& frame, const ledger::LedgerSnapshot& view, std::string_view network, TimeMs now,
+                        const std::function<bool(const Transaction&)>& verify);
+
+// The next block, not applied yet. An error when it does not reproduce the header that others certified: the process must stop.
+Result<subservices::ExecutedBlock> execute_committed(const subservices::Executor& executor, consensus::CommittedBatch batch,
+                                                     const ledger::LedgerSnapshot& parent);
+
+}  // namespace agiddi::node
