@@ -100,7 +100,8 @@ bool Engine::hurrying() const {
 
 void Engine::frame_of_other_epoch(MemberIndex peer, PeerFrame frame, Now now) {
   ++counters_.frames_of_other_epochs;
-  if (frame.epoch < epoch()) return send_notice(peer, now);
+  // To one that is behind a hint; to one that is ahead too, which makes it give us its own.
+  send_notice(peer, now);
   if (frame.epoch != epoch() + 1 || peer >= context_.members.size()) return;
   // One peer cannot take the others' room.
   const std::string& id = context_.members[peer].id;

@@ -324,8 +324,11 @@ void ChainDriver::take_output() {
   consensus::Output output = engine_->take_output();
   if (output.fatal) die(*output.fatal);
   if (!output.persist.empty()) write_log(ledger_, std::move(output.persist));
+  // The last votes of an epoch leave before its links end.
+  const auto begun = std::find_if(output.sends.begin(), output.sends.end(), [&](const consensus::Send& one) { return one.epoch > epoch_->context.members.epoch(); });
+  std::for_each(output.sends.begin(), begun, [&](const consensus::Send& one) { send(one); });
   if (output.epoch_begun) begin_epoch();
-  for (const consensus::Send& one : output.sends) send(one);
+  std::for_each(begun, output.sends.end(), [&](const consensus::Send& one) { send(one); });
   for (consensus::CommittedBatch& batch : output.execute) {
     apply_.post_always([this, batch = std::move(batch)]() mutable { apply(std::move(batch)); });
   }
@@ -412,15 +415,15 @@ void ChainDriver::begin_epoch() {
   if (!place) refuse_waiters(Error{Status::unavailable, "This node is no member of the network any more; ask a member.", {}});
 }
 
-// The members in force, those that are decided or proposed, and former ones, which still follow. A member that rotates its key is dialled with
-// the key in force only; the other one is taken when it dials.
+// The members in force, those that are decided or proposed, and former ones, which still follow. A member that rotates its key is dialled
+// with the one in force and with the decided one; a proposed or former key is taken when it dials.
 std::vector<Peer> ChainDriver::wanted_peers(const MemberSet& members) const {
   const auto view = snapshot();
   const subservices::StateView state(view->state());
   std::vector<Peer> peers;
   const PublicKey own = keys_->key()->public_key();
-  const auto add = [&](const Member& member) {
-    const bool is_other_key = members.index_of(member.key) < 0 && members.index_of(member.id) >= 0;
+  const auto add = [&](const Member& member, bool decided) {
+    const bool is_other_key = !decided && members.index_of(member.id) >= 0;
     const bool known = member.key == own || std::any_of(peers.begin(), peers.end(), [&](const Peer& peer) { return peer.key == member.key; });
     if (!known && peers.size() < members.size() + consensus::kGuestsMax) {
       const auto instead = peer_addresses_.find(member.id);
@@ -428,14 +431,14 @@ std::vector<Peer> ChainDriver::wanted_peers(const MemberSet& members) const {
       peers.push_back({member.key, member.id, is_other_key || member.id == self_.id ? std::string() : address});
     }
   };
-  for (const Member& member : members.all()) add(member);
+  for (const Member& member : members.all()) add(member, true);
   if (const auto next = subservices::decided_after(state, view->height())) {
-    for (const Member& member : next->members.all()) add(member);
+    for (const Member& member : next->members.all()) add(member, true);
   }
-  const auto latest = subservices::epoch_record(state, subservices::latest_epoch(state));
-  for (const Member& member : latest.members.all()) add(member);
-  for (const Member& member : subservices::proposed_members(state)) add(member);
-  for (const Member& member : subservices::former_members(state, kFormerMembersMax)) add(member);
+  const MemberSet latest = subservices::epoch_record(state, subservices::latest_epoch(state)).members;
+  for (const Member& member : latest.all()) add(member, true);
+  for (const Member& member : subservices::proposed_members(state)) add(member, false);
+  for (const Member& member : subservices::former_members(state, kFormerMembersMax)) add(member, false);
   return peers;
 }
 

@@ -43,8 +43,8 @@ Bytes access_wraps_of(const Hash& device, std::uint32_t version) { return with_h
 Bytes access_wrap(const Hash& device, std::uint32_t version, std::string_view member) { return access_wraps_of(device, version).append(member); }
 Bytes proposals() { return letter('Q'); }
 Bytes proposal(const Hash& proposal) { return with_hash('Q', proposal); }
-Bytes open_proposals() { return letter('q'); }
-Bytes open_proposal(const Hash& proposal) { return with_hash('q', proposal); }
+Bytes open_proposals() { return letter('v'); }
+Bytes open_proposal(const Hash& proposal) { return with_hash('v', proposal); }
 Bytes issuer(std::string_view did) { return with_text('I', did); }
 Bytes accounts_of(std::string_view did) { return with_closed_text('A', did); }
 Bytes account(std::string_view did, std::string_view currency) { return accounts_of(did).append(currency); }

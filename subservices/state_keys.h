@@ -6,7 +6,7 @@
 //   W device version(4) member-id         AccessWrap
 //   K did                                AccountKey         of keys that were rotated to or away from
 //   Q proposal                           Proposal           open and decided
-//   q proposal                           empty: open proposals
+//   v proposal                           empty: open proposals
 //   I did                                Issuer
 //   A did 0x00 currency                  Account
 //   T currency                           CurrencyTotal

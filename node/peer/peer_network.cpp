@@ -41,6 +41,7 @@ constexpr std::size_t kQueueMax_bytes = 64 * 1024 * 1024;
 constexpr auto kHandshakeTimeout = milliseconds(5'000);
 constexpr auto kDialPauseMin = milliseconds(50);
 constexpr auto kDialPauseMax = milliseconds(1'000);
+constexpr auto kDrainTime = milliseconds(1'000);          // for what is queued on a link that ends
 constexpr auto kBackPressurePause = milliseconds(2);
 constexpr std::size_t kHandshakesMax = 128;       // accepted, and no member's yet
 constexpr std::size_t kLinksOfMemberMax = 2;     // an old one that is about to fail, and its successor
@@ -190,12 +191,18 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
   void dial_from_now_on(const std::shared_ptr<Link>& link) {
     if (!link->peer.address.empty()) asio::co_spawn(link->strand, dial_loop(shared_from_this(), link), asio::detached);
   }
+  // What is queued still leaves, for a moment; not when we stop.
   void end(const std::shared_ptr<Link>& link) {
     link->ended = true;
-    asio::post(link->strand, [link] {
-      error_code ignored;
+    asio::post(link->strand, [self = shared_from_this(), link] {
       link->wake.cancel();
-      if (link->stream) link->stream->lowest_layer().close(ignored);
+      const auto close = [link] {
+        error_code ignored;
+        if (link->stream) link->stream->lowest_layer().close(ignored);
+      };
+      if (self->stopping_ || !link->connected) return close();
+      const auto timer = std::make_shared<asio::steady_timer>(link->strand, kDrainTime);
+      timer->async_wait([timer, close](error_code) { close(); });
     });
   }
   bool is_over(const Link& link) const { return stopping_ || link.ended; }
@@ -324,7 +331,9 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
       log_warn("peer link refused", {{"peer", link.peer.name}, {"reason", "it does not speak " + std::string(kPeerProtocol)}});
       co_return false;
     }
-    if (peer_key(link.stream->native_handle()) != link.peer.key) {
+    const auto key = peer_key(link.stream->native_handle());
+    if (key != link.peer.key) {
+      if (key && self->link_of(*key)) co_return false;   // it has changed its key, or is about to
       ++self->counters_.refused;
       log_warn("peer link refused", {{"peer", link.peer.name}, {"reason", "the certificate's key is not that member's"}});
       co_return false;
@@ -338,7 +347,7 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
     Link& link = *held;
     auto gone = std::make_shared<bool>(false);
     asio::co_spawn(link.strand, watch(self, held, gone), asio::detached);
-    while (!self->is_over(link) && !*gone) {
+    while (!self->stopping_ && !*gone && !(link.ended && link.queue.empty())) {
       if (link.queue.empty()) {
         link.idle = true;
         link.wake.expires_after(milliseconds(60'000));

@@ -184,6 +184,15 @@ TEST_CASE("open proposals are bounded and expire") {
   CHECK(world.at_door(world.members[0], "governance.propose", Json::object({{"change", "rules"}, {"version", 99}})) == Status::invalid);
 }
 
+TEST_CASE("a payment of devices and an open proposal have nothing to do with each other") {
+  Network world;
+  const std::string urn = world.registered(R"({"perMinute":"0.10"})");
+  world.paid(urn, R"("minutes":10)", "1");
+  CHECK(world.propose(0, Json::object({{"change", "remove"}, {"id", "node-4"}})).status() == 201);
+  const auto snapshot = world.snapshot();
+  CHECK(proposed_members(StateView(snapshot->state())).empty());
+}
+
 TEST_CASE("changes that fit no member set are refused with their reason") {
   Network world;
   const Person fifth(200);
