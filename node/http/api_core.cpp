@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kQueryThreads = 2;
 constexpr std::size_t kQueryQueue = 128;
-constexpr std::size_t kWritesMax = 1024;       // from the door to the block
+constexpr std::size_t kWritesMax = 256;        // from the door to the block
 constexpr std::chrono::milliseconds kPoll{20};
 
 }  // namespace
