@@ -242,3 +242,33 @@ def test_the_tool_lists_and_refuses(cluster):
     assert done.returncode == 1 and json.loads(done.stdout)["status"] == 403
     done = cluster.tool("member", "rotate", "node-4", "--key", stranger, "--node", cluster.nodes[0].url, "--json", check=False)
     assert done.returncode == 2
+
+
+def test_an_account_keeps_devices_and_money_when_its_key_is_rotated(own_cluster, tmp_path):
+    cluster = own_cluster
+    node, key = cluster.nodes[0].url, os.path.join(cluster.dir, "accounts", "application-1.jwk")
+    fresh = str(tmp_path / "fresh.jwk")
+    cluster.tool("keygen", fresh, "--json")
+    early = cluster.tool("rotate-key", "--key", key, "--new-key", fresh, "--node", node, "--json", check=False)
+    assert early.returncode == 1 and json.loads(early.stdout)["status"] in (409, 422)   # rules version 1 knows no rotation
+    decided = decide(cluster, member(cluster, "rules", "--version", "2"), [2, 3])
+    while cluster.nodes[0].get("/v1/status").json["height"] < decided["fromHeight"]:   # a block each
+        urn = cluster.new_device()
+    account = cluster.application.did
+    cluster.tool("rotate-key", "--key", key, "--new-key", fresh, "--node", node, "--json")
+
+    def run(*arguments, signer=fresh, check=True):
+        return cluster.tool(*arguments, "--key", signer, "--node", node, "--json", check=check)
+
+    former = run("pay", "--device", urn, "--minutes", "10", signer=key, check=False)
+    assert former.returncode == 1 and json.loads(former.stdout)["status"] == 403
+    unnamed = run("pay", "--device", urn, "--minutes", "10", check=False)
+    assert unnamed.returncode == 1, "the new key's own account holds nothing"
+    paid = run("pay", "--device", urn, "--minutes", "10", "--account", account)
+    made = run("integrate", "--payment", paid["payment"], "--protocol", "sse", "--account", account)
+    assert made["delivery"]["url"]
+    again = run("integration", "credentials", made["integration"])
+    assert again["delivery"]["url"] != made["delivery"]["url"]
+    assert run("integration", "close", made["integration"])["endedBecause"]
+    wrong = run("pay", "--device", urn, "--minutes", "10", "--account", "me", check=False)
+    assert wrong.returncode == 2

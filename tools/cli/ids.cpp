@@ -21,4 +21,10 @@ Outcome<void> check_device_ids(const std::string& name, const std::vector<std::s
   return {};
 }
 
+Outcome<std::string> account_of(const KeyPair& key, const std::string& given) {
+  if (given.empty()) return did_from_key(key.public_key());
+  if (!key_from_did(given)) return wrong_usage("--account is the did:key of an Ed25519 key, not '" + given + "'");
+  return given;
+}
+
 }  // namespace agiddi::tools

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/identity.h"
 #include "tools/cli/outcome.h"
 
 namespace agiddi::tools {
@@ -13,5 +14,9 @@ Outcome<void> check_id(const std::string& name, const std::string& text);
 // urn:agiddi:device: and 64 lower-case hexadecimal digits.
 Outcome<void> check_device_id(const std::string& name, const std::string& text);
 Outcome<void> check_device_ids(const std::string& name, const std::vector<std::string>& texts);
+
+// The account that a key signs for: its own DID, or the one given with --account after agiddi rotate-key.
+Outcome<std::string> account_of(const KeyPair& key, const std::string& given);
+inline constexpr const char* kAccountHelp = "The account's DID, when its key was rotated (default: the key's own)";
 
 }  // namespace agiddi::tools

@@ -4,6 +4,8 @@
 #include "node/http/writes.h"
 #include "protocol/field_reader.h"
 #include "subservices/access/access_service.h"
+#include "subservices/payment/account_keys.h"
+#include "subservices/records.h"
 #include "subservices/state_keys.h"
 
 namespace agiddi::node {
@@ -90,7 +92,9 @@ Result<CredentialsTarget> credentials_target(ApiCore& core, FreshJtis& fresh, co
   const auto snapshot = core.chain().snapshot();
   const auto task = subservices::AccessService(*snapshot).task(*integration);
   if (!task) return tl::unexpected(task.error());
-  if (task->application != document->header.kid) return fail(Status::forbidden, "Only the integration's application may ask for its credentials.");
+  const auto account = subservices::account_of_key(subservices::StateView(snapshot->state()), document->header.kid);
+  if (!account) return tl::unexpected(account.error());
+  if (task->application != *account) return fail(Status::forbidden, "Only the integration's application may ask for its credentials.");
   if (task->state == subservices::ServiceState::ended || task->state == subservices::ServiceState::closing) {
     return fail(Status::conflict, "The integration has ended; it has no credentials any more.");
   }

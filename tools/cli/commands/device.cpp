@@ -47,27 +47,29 @@ struct Sealer {
   std::string provider, network;
   std::vector<SealRecipient> recipients;
 
-  static Outcome<Sealer> at(NodeClient& node, const KeyPair& key) {
+  static Outcome<Sealer> at(NodeClient& node, std::string provider) {
     auto validators = node.validators();
     if (!validators) return tl::unexpected(validators.error());
     auto recipients = recipients_of(*validators);
     if (!recipients) return tl::unexpected(recipients.error());
     auto network = node.network();
     if (!network) return tl::unexpected(network.error());
-    return Sealer{did_from_key(key.public_key()), *network, std::move(*recipients)};
+    return Sealer{std::move(provider), *network, std::move(*recipients)};
   }
   Outcome<Json> seal(const Json& device, const std::string& pointer) const { return seal_device(device, pointer, provider, network, recipients); }
 };
 
-Outcome<Answer> register_devices(const std::string& url, const std::string& key_file, const std::string& file) {
+Outcome<Answer> register_devices(const std::string& url, const std::string& key_file, const std::string& account, const std::string& file) {
   auto key = load_key_file(key_file);
   if (!key) return passed_on(key.error());
+  auto provider = account_of(*key, account);
+  if (!provider) return tl::unexpected(provider.error());
   auto body = read_json_file(file);
   if (!body) return passed_on(body.error());
   const Json* devices = body->find("devices");
   if (!devices || !devices->is_array()) return failed(file + ": must be {\"devices\":[…]}, the body of POST /v1/devices");
   NodeClient node(url);
-  const auto sealer = Sealer::at(node, *key);
+  const auto sealer = Sealer::at(node, *provider);
   if (!sealer) return tl::unexpected(sealer.error());
   Json sealed = Json::array();
   for (std::size_t i = 0; i < devices->items().size(); ++i) {
@@ -81,10 +83,12 @@ Outcome<Answer> register_devices(const std::string& url, const std::string& key_
   return Answer{*answer, devices_text(*answer)};
 }
 
-Outcome<Answer> update_device(const std::string& url, const std::string& key_file, const std::string& id, const std::string& file) {
+Outcome<Answer> update_device(const std::string& url, const std::string& key_file, const std::string& account, const std::string& id, const std::string& file) {
   if (auto fits = check_device_id("ID", id); !fits) return tl::unexpected(fits.error());
   auto key = load_key_file(key_file);
   if (!key) return passed_on(key.error());
+  auto provider = account_of(*key, account);
+  if (!provider) return tl::unexpected(provider.error());
   auto device = read_json_file(file);
   if (!device) return passed_on(device.error());
   if (!device->is_object() || device->find("devices")) {
@@ -92,7 +96,7 @@ Outcome<Answer> update_device(const std::string& url, const std::string& key_fil
     return failed(file + ": " + what + " one device alone, {\"name\",\"type\",…}");
   }
   NodeClient node(url);
-  const auto sealer = Sealer::at(node, *key);
+  const auto sealer = Sealer::at(node, *provider);
   if (!sealer) return tl::unexpected(sealer.error());
   auto sealed = sealer->seal(*device, "");
   if (!sealed) return tl::unexpected(sealed.error());
@@ -147,7 +151,7 @@ Outcome<Answer> show_device(const std::string& url, const std::string& id, std::
 }  // namespace
 
 void declare_device(Command& program) {
-  struct Options { std::string node, key, id, file, what = "metadata", format; std::int64_t version = 0; };
+  struct Options { std::string node, key, account, id, file, what = "metadata", format; std::int64_t version = 0; };
   Command device = program.sub("device", "Register, update, retire or show devices");
   device.examples("  agiddi device register --node http://127.0.0.1:8101 --key provider.jwk devices.json\n  agiddi device show --node http://127.0.0.1:8101 urn:agiddi:device:…");
   {
@@ -156,8 +160,9 @@ void declare_device(Command& program) {
     command.positional("DEVICES.json", o->file, "Body of POST /v1/devices; access may stand in clear {\"protocol\",\"endpoint\",\"topic\",\"token\"?}, - for standard input");
     command.node(o->node);
     command.option("--key", o->key, "The provider's key file", true);
+    command.option("--account", o->account, kAccountHelp);
     command.examples("  agiddi device register --node http://127.0.0.1:8101 --key provider.jwk devices.json");
-    command.action([o] { return register_devices(o->node, o->key, o->file); });
+    command.action([o] { return register_devices(o->node, o->key, o->account, o->file); });
   }
   {
     const auto o = std::make_shared<Options>();
@@ -166,8 +171,9 @@ void declare_device(Command& program) {
     command.positional("DEVICE.json", o->file, "The whole new description; \"id\" and \"version\" are filled in when they are not there");
     command.node(o->node);
     command.option("--key", o->key, "The provider's key file", true);
+    command.option("--account", o->account, kAccountHelp);
     command.examples("  agiddi device update urn:agiddi:device:… device.json --node http://127.0.0.1:8101 --key provider.jwk");
-    command.action([o] { return update_device(o->node, o->key, o->id, o->file); });
+    command.action([o] { return update_device(o->node, o->key, o->account, o->id, o->file); });
   }
   {
     const auto o = std::make_shared<Options>();

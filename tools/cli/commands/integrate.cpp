@@ -6,7 +6,7 @@ namespace agiddi::tools {
 namespace {
 
 struct Options {
-  std::string node, key, payment, protocol = "mqtt", unit, member;
+  std::string node, key, account, payment, protocol = "mqtt", unit, member;
   std::vector<std::string> devices;
   FollowOptions following;
 };
@@ -30,6 +30,8 @@ Outcome<Answer> integrate(const Options& o) {
   if (auto fit = check_device_ids("--device", o.devices); !fit) return tl::unexpected(fit.error());
   auto key = load_key_file(o.key);
   if (!key) return passed_on(key.error());
+  auto application = account_of(*key, o.account);
+  if (!application) return tl::unexpected(application.error());
   NodeClient node(o.node);
   Json devices = Json::array();
   for (const std::string& device : o.devices) devices.push(device);
@@ -41,7 +43,7 @@ Outcome<Answer> integrate(const Options& o) {
   const std::size_t device_count = devices.items().size();
   Json delivery = Json::object({{"protocol", o.protocol}});
   if (!o.unit.empty()) delivery.set("unit", o.unit);
-  Json body = Json::object({{"application", did_from_key(key->public_key())}, {"payment", o.payment}, {"devices", std::move(devices)}, {"delivery", std::move(delivery)}});
+  Json body = Json::object({{"application", *application}, {"payment", o.payment}, {"devices", std::move(devices)}, {"delivery", std::move(delivery)}});
   if (!o.member.empty()) body.set("node", o.member);
   auto answer = node.write("POST", "/v1/integrations", "integration.create", *key, body);
   if (!answer) return tl::unexpected(answer.error());
@@ -61,6 +63,7 @@ void declare_integrate(Command& program) {
   Command command = program.sub("integrate", "Get what was paid for: start the devices and their measurements");
   command.node(o->node);
   command.option("--key", o->key, "The application's key file: the payer's", true);
+  command.option("--account", o->account, kAccountHelp);
   command.option("--payment", o->payment, "Id of the payment", true);
   command.options("--device", o->devices, "Only this device of the payment; may be repeated (default: all)");
   command.choice("--protocol", o->protocol, {"mqtt", "sse"}, "How measurements come: mqtt (default) or sse");
