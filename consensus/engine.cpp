@@ -105,6 +105,7 @@ void Engine::peer_disconnected(MemberIndex peer, Now now) {
   AGIDDI_CHECK(peer < connected_.size() && peer != config_.self, "connections are to other members");
   connected_[peer] = false;
   peers_[peer].noticed = 0;
+  peers_[peer].heard = false;
   block_sync_.peer_gone(peer);
   snapshot_sync_.peer_gone(peer);
   work(now);
@@ -294,6 +295,9 @@ EngineStatus Engine::status() const {
   out.in_view_change = !replica_.active();
   out.syncing = snapshot_sync_.active() || (block_sync_.waiting() && replica_.stable() > replica_.complete()) || replica_.stable() >= replica_.handed() + kBacklogExcused || far_behind();
   out.has_quorum = has_quorum();
+  std::size_t heard = is_member() ? 1 : 0;
+  for (MemberIndex peer = 0; peer < context_.members.size(); ++peer) heard += peer != config_.self && connected_[peer] && peers_[peer].heard;
+  out.heard_quorum = heard >= context_.quorum();
   out.executed = replica_.executed_height();
   out.certified = std::min(replica_.complete(), replica_.executed_height());
   out.committed = replica_.handed();

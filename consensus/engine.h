@@ -126,6 +126,7 @@ struct EngineStatus {
   bool in_view_change = false;
   bool syncing = false;                             // behind a certified height that it knows of
   bool has_quorum = false;                          // connected to enough members (itself counted)
+  bool heard_quorum = false;                        // and so many said where they stand since they connected: `syncing` can be believed
   Height executed = 0, certified = 0, committed = 0;  // committed: handed to the apply lane
   std::size_t mempool_transactions = 0, mempool_bytes = 0;
   std::size_t in_flight = 0;                        // heights above the last committed that have a batch
@@ -293,6 +294,7 @@ class Engine {
   struct Peer {
     std::int64_t budget_since_ms = 0;       // what was served to it in this second
     std::size_t served_bytes = 0;
+    bool heard = false;                     // its status came since it connected
     std::int64_t stuck_since_ms = -1;       // it waits for a later view than ours
     std::int64_t help_after_ms = 0;
     Height noticed = 0;                     // its latest hint

@@ -126,6 +126,7 @@ Result<void> Engine::on(MemberIndex, const ViewChange& message, Now now) {
 Result<void> Engine::on(MemberIndex, const NewView& message, Now now) { return replica_.receive(message, now); }
 
 Result<void> Engine::on(MemberIndex peer, const MemberStatus& message, Now now) {
+  peers_[peer].heard = true;
   block_sync_.peer_certified(peer, message.stable ? message.stable->header.height : 0);
   if (message.stable) replica_.learn(*message.stable, now);
   for (const PeerFrame& frame : replica_.missing_at(message, now, kResendAge_ms)) {

@@ -17,7 +17,7 @@ void Replica::try_new_view(Now now) {
   if (together.size() < quorum()) return;
 
   NewView message{view_, config_.self, {}, {}, {}, {}};
-  auto plan = plan_new_view(view_, together, config_.genesis_timestamp, batch_of, &message.batches);
+  auto plan = plan_new_view(view_, config_.context.members.digest(), together, config_.genesis_timestamp, batch_of, &message.batches);
   AGIDDI_CHECK(plan.has_value(), "every verified ViewChange carries its batches");
   for (const ViewChange* one : together) {
     ViewChange& bare = message.view_changes.emplace_back(*one);
@@ -55,7 +55,7 @@ Result<NewViewPlan> Replica::plan_of(const NewView& message) const {
   for (const ViewChange& one : message.view_changes) together.push_back(&one);
   std::map<Hash, const Batch*> batch_of;
   for (const Batch& batch : message.batches) batch_of.emplace(batch.digest(), &batch);
-  auto plan = plan_new_view(message.view, together, config_.genesis_timestamp, batch_of);
+  auto plan = plan_new_view(message.view, config_.context.members.digest(), together, config_.genesis_timestamp, batch_of);
   if (!plan) return plan;
   if (config_.test_faults.new_view_unchecked) plan->batches = believed_batches(message, batch_of, *plan);
   if (plan->batches.size() != message.prepares.size()) return fail(Status::invalid, "a NewView that does not follow from its messages");

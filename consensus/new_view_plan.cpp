@@ -37,16 +37,17 @@ bool compatible(const Candidate& a, const Candidate& b) {
   return timestamps_in_order(lower.batch->timestamp, upper) && !share_transaction(lower, upper);
 }
 
-bool follows_stable(const std::optional<CertifiedHeader>& stable, TimeMs genesis_timestamp, const Candidate& candidate) {
+bool follows_stable(const std::optional<CertifiedHeader>& stable, const Hash& members, TimeMs genesis_timestamp, const Candidate& candidate) {
   if (!stable) return timestamps_in_order(genesis_timestamp, candidate);
   const BlockHeader& header = stable->header;
-  if (header.transaction_root != empty_root() && candidate.certificate->view < header.view) return false;
+  const bool same_epoch = header.members_digest == members;   // the digest covers the epoch
+  if (same_epoch && header.transaction_root != empty_root() && candidate.certificate->view < header.view) return false;
   return timestamps_in_order(header.timestamp, candidate);
 }
 
 }  // namespace
 
-Result<NewViewPlan> plan_new_view(View view, const std::vector<const ViewChange*>& view_changes, TimeMs genesis_timestamp,
+Result<NewViewPlan> plan_new_view(View view, const Hash& members, const std::vector<const ViewChange*>& view_changes, TimeMs genesis_timestamp,
                                   const std::map<Hash, const Batch*>& batch_of, std::vector<Batch>* candidates) {
   NewViewPlan plan;
   for (const ViewChange* message : view_changes) {
@@ -75,7 +76,7 @@ Result<NewViewPlan> plan_new_view(View view, const std::vector<const ViewChange*
   std::stable_sort(by_view.begin(), by_view.end(), [](const Candidate& a, const Candidate& b) { return a.certificate->view > b.certificate->view; });
   std::vector<Candidate> chosen;
   for (const Candidate& candidate : by_view) {
-    const bool stands = follows_stable(plan.stable, genesis_timestamp, candidate) &&
+    const bool stands = follows_stable(plan.stable, members, genesis_timestamp, candidate) &&
                         std::all_of(chosen.begin(), chosen.end(), [&](const Candidate& other) { return compatible(candidate, other); });
     if (stands) {
       chosen.push_back(candidate);

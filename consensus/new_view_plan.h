@@ -19,9 +19,10 @@ struct NewViewPlan {
   Height last() const { return batches.empty() ? stable_height() : batches.rbegin()->first; }
 };
 
+// members: the digest of the member set whose views these are; views of the epoch before, in the header of its last block, are another count.
 // batch_of gives the batch of a prepared certificate (nullptr: it is missing, and the plan fails with Status::invalid).
 // candidates, when given, receives the batch of every certificate that counted.
-Result<NewViewPlan> plan_new_view(View view, const std::vector<const ViewChange*>& view_changes, TimeMs genesis_timestamp,
+Result<NewViewPlan> plan_new_view(View view, const Hash& members, const std::vector<const ViewChange*>& view_changes, TimeMs genesis_timestamp,
                                   const std::map<Hash, const Batch*>& batch_of, std::vector<Batch>* candidates = nullptr);
 
 }  // namespace agiddi::consensus

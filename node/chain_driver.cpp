@@ -10,6 +10,7 @@
 #include "node/chain_duties.h"
 #include "node/log.h"
 #include "protocol/limits.h"
+#include "subservices/door.h"
 #include "subservices/governance/member_state.h"
 
 namespace agiddi::node {
@@ -209,7 +210,7 @@ ChainStatus ChainDriver::status() const {
   status.is_member = published->engine.is_member;
   status.epoch_ends = published->engine.epoch_ends;
   status.syncing = published->engine.syncing;
-  status.has_quorum = published->engine.has_quorum;
+  status.has_quorum = published->engine.has_quorum && published->engine.heard_quorum;
   status.mempool = published->engine.mempool_transactions;
   return status;
 }
@@ -245,6 +246,8 @@ void ChainDriver::is_pending(const Hash& transaction, std::function<void(std::op
 void ChainDriver::admit(Transaction transaction, Done done) {
   const Hash id = transaction.id;
   if (auto outcome = recorded(id)) return done(std::move(*outcome));
+  const Error gone{Status::conflict, "This document was executed in a block that this node does not have any more; its outcome stands, ask an archive node for it.", {}};
+  if (subservices::came_before(*snapshot(), transaction)) return done(tl::unexpected(gone));
   if (!engine_->is_member()) return done(fail(Status::unavailable, "This node is no member of the network now and only reads; ask a member."));
   if (!engine_->status().has_quorum) {
     return done(fail(Status::unavailable, "This node sees no quorum of members now; try again shortly or ask another node."));
@@ -252,9 +255,12 @@ void ChainDriver::admit(Transaction transaction, Done done) {
   switch (engine_->submit(std::move(transaction), clocks())) {
     case consensus::Admission::full:
       return done(fail(Status::overloaded, "The mempool is full; try again shortly."));
+    case consensus::Admission::committed:
+      // Its block is still to be applied, or it was and is gone: then nobody will tell of it.
+      if (const auto status = engine_->status(); status.executed >= status.committed) return done(tl::unexpected(gone));
+      [[fallthrough]];
     case consensus::Admission::accepted:
     case consensus::Admission::duplicate:
-    case consensus::Admission::committed:
       waiters_[id].push_back(std::move(done));
   }
 }
@@ -365,6 +371,7 @@ void ChainDriver::take_output() {
 }
 
 std::optional<consensus::MemberIndex> ChainDriver::index_of(const PublicKey& peer) const {
+  if (peer == keys_->key()->public_key()) return std::nullopt;   // another process with this node's key: nothing of it is heard
   const MemberSet& members = engine_->signing_context().members;
   if (const int member = members.index_of(peer); member >= 0) return static_cast<consensus::MemberIndex>(member);
   const auto guest = std::find(epoch_->guests.begin(), epoch_->guests.end(), peer);
@@ -483,9 +490,8 @@ void ChainDriver::watch_snapshots(const consensus::EngineStatus& status) {
 
 // Blocks come from the apply lane and certificates from the core lane: whoever is late must not take the other's work back.
 void ChainDriver::refresh_snapshot() {
-  const auto fresh = ledger_.snapshot();
-  auto shown = snapshot_.load();
-  while (shown->height() <= fresh->height() && !snapshot_.compare_exchange_weak(shown, fresh)) {
+  // The fresh one is taken after the shown one was read: what another lane shows in between makes the exchange fail.
+  for (auto shown = snapshot_.load(); !snapshot_.compare_exchange_strong(shown, ledger_.snapshot());) {
   }
 }
 

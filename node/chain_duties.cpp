@@ -55,7 +55,7 @@ std::vector<consensus::SyncBlock> read_blocks(const ledger::LedgerSnapshot& view
 bool check_transactions(consensus::PeerFrame& frame, const ledger::LedgerSnapshot& view, std::string_view network, TimeMs now,
                         const std::function<bool(const Transaction&)>& verify) {
   if (auto* gossip = std::get_if<consensus::Transactions>(&frame.content); gossip != nullptr && !gossip->answer) {
-    std::erase_if(gossip->items, [&](const consensus::TransactionPtr& t) { return !inside_window(t->header, now) || view.has_transaction(t->id); });
+    std::erase_if(gossip->items, [&](const consensus::TransactionPtr& t) { return !inside_window(t->header, now) || view.has_transaction(t->id) || subservices::came_before(view, *t); });
   }
   return consensus::for_each_transaction(frame, [&](const Transaction& t) {
     return t.header.network == network && subservices::is_known_action(t.header.action) && verify(t);

@@ -33,7 +33,10 @@ Result<std::optional<Installed>> install_pending(const NodeConfig& config, ledge
   if (found != list.end()) done = install_stored(store, genesis, *found);
   if (!done) {
     log_error("a snapshot could not be installed", {{"id", id.hex()}, {"reason", done.error().detail}});
-    if (ledger::unfinished_install(store)) ledger::reset_store(store);
+    if (ledger::unfinished_install(store)) {
+      ledger::reset_store(store);
+      store.erase_range(ledger::Column::log, {}, {});   // it speaks of epochs that an empty ledger does not know
+    }
   } else if (asked) {
     done->fetched_bytes = asked->fetched_bytes;
     done->fetch_ms = asked->fetch_ms;

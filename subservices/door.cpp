@@ -4,6 +4,8 @@
 
 #include "subservices/dispatch.h"
 #include "subservices/governance/member_state.h"
+#include "subservices/records.h"
+#include "subservices/state_keys.h"
 
 namespace agiddi::subservices {
 namespace {
@@ -27,6 +29,13 @@ Result<void> check_at_door(const Executor& executor, const Transaction& transact
   const auto outcome = run_rule(context, transaction);
   if (!outcome && refuses_at_door(outcome.error().status)) return tl::unexpected(outcome.error());
   return {};
+}
+
+bool came_before(const ledger::LedgerSnapshot& snapshot, const Transaction& transaction) {
+  const ledger::StateOverlay state(snapshot.state());
+  if (state.contains(keys::seen_by_hash(keys::seen_hash("", transaction.id.view())))) return true;
+  const auto seen = load<records::Seen>(state, keys::seen_by_hash(keys::seen_hash(transaction.header.kid, transaction.header.jti)));
+  return seen && seen->transaction() == transaction.id.view();
 }
 
 }  // namespace agiddi::subservices

@@ -14,6 +14,9 @@ namespace agiddi::subservices {
 // now: the node's clock, for the window (401). The caller has answered ids that the ledger knows before.
 Result<void> check_at_door(const Executor& executor, const Transaction& transaction, const ledger::LedgerSnapshot& snapshot, TimeMs now);
 
+// The world state remembers that this very document was executed, whether or not its block is on this node (until its window has passed).
+bool came_before(const ledger::LedgerSnapshot& snapshot, const Transaction& transaction);
+
 // The actions that this version executes, for 401 of an unknown act and for the HTTP layer (the path names the act).
 bool is_known_action(std::string_view action);
 // Those that only members sign (integration.claim, usage.report): HTTP refuses them from outside.

@@ -63,6 +63,10 @@ Result<std::vector<records::MemberEntry>> changed(std::vector<records::MemberEnt
     } else if (proposal.change() == "address") {
       member->set_address(named.address());
     } else {
+      // A vote for an old proposal must not bring a key back that was rotated away meanwhile.
+      if (member->key() != proposal.base().key() || member->sealing_key() != proposal.base().sealing_key()) {
+        return fail(Status::conflict, "the keys of " + named.id() + " have changed since this was proposed: propose again");
+      }
       if (member->key() == named.key() && member->sealing_key() == named.sealing_key()) {
         return fail(Status::conflict, named.id() + " has these keys already");
       }
@@ -138,6 +142,7 @@ Result<records::Proposal> read_proposal(const RuleContext& context, const Json& 
       if (!key) member.set_key(known_member->key());
       if (!sealing) member.set_sealing_key(known_member->sealing_key());
       member.set_address(known_member->address());
+      *proposal.mutable_base() = *known_member;
     }
     if (const auto text = fields.required_string("possession", 128)) {
       const auto bytes = from_base64url(*text);

@@ -14,6 +14,11 @@ Result<std::string> account_of_key(const ledger::StateOverlay& state, const std:
   return record->account();
 }
 
+std::string account_to_credit(const ledger::StateOverlay& state, const std::string& did) {
+  const auto record = load<records::AccountKey>(state, keys::account_key(did));
+  return record ? record->account() : did;
+}
+
 Result<RuleOutcome> account_rotate(RuleContext& context, const Transaction& transaction, const Json& body) {
   std::vector<FieldError> errors;
   FieldReader fields(body, "", errors);

@@ -4,6 +4,7 @@
 
 #include "ontology/metadata.h"
 #include "protocol/limits.h"
+#include "subservices/payment/account_keys.h"
 #include "subservices/payment/accounts.h"
 #include "subservices/payment/quote_items.h"
 #include "subservices/state_keys.h"
@@ -243,7 +244,7 @@ Result<RuleOutcome> credit_mint(RuleContext& context, const Transaction& transac
   const auto request = read_credit(body, true);
   if (!request) return tl::unexpected(request.error());
   if (!context.state.contains(keys::issuer(transaction.header.kid))) return fail(Status::forbidden, "only an issuer may mint credit");
-  if (!mint(context.state, request->to, request->currency, request->amount)) {
+  if (!mint(context.state, account_to_credit(context.state, request->to), request->currency, request->amount)) {
     return fail_field("/amount", "more of the currency would exist than an amount can express");
   }
   return credit_outcome(*request);
@@ -252,7 +253,7 @@ Result<RuleOutcome> credit_mint(RuleContext& context, const Transaction& transac
 Result<RuleOutcome> credit_transfer(RuleContext& context, const Transaction& transaction, const Json& body) {
   const auto request = read_credit(body, true);
   if (!request) return tl::unexpected(request.error());
-  if (!transfer(context.state, transaction.header.kid, request->to, request->currency, request->amount)) {
+  if (!transfer(context.state, transaction.header.kid, account_to_credit(context.state, request->to), request->currency, request->amount)) {
     return tl::unexpected(lack_of_funds(context.state, transaction.header.kid, request->currency, request->amount));
   }
   return credit_outcome(*request);
@@ -280,7 +281,7 @@ void settle_item(RuleContext& context, const Hash& payment, std::uint32_t index,
     earned += earned_of({item.data_price().micro(), item.data_price().unit()}, item.kilobytes_amount(), bytes, item.limit_bytes());
   }
   const MicroUnits amount = item.minutes_amount() + item.kilobytes_amount();
-  from_escrow(context.state, record.payer(), item.payee(), record.currency(), amount, earned);
+  from_escrow(context.state, record.payer(), account_to_credit(context.state, item.payee()), record.currency(), amount, earned);
 
   item.set_state(records::ITEM_SETTLED);
   item.set_earned(earned);

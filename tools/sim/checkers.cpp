@@ -106,7 +106,7 @@ void Checkers::entered(std::size_t member, const NewView& message, TimeMs genesi
   for (const ViewChange& one : message.view_changes) together.push_back(&one);
   std::map<Hash, const Batch*> batch_of;
   for (const Batch& batch : message.batches) batch_of.emplace(batch.digest(), &batch);
-  const auto plan = plan_new_view(message.view, together, genesis_timestamp, batch_of);
+  const auto plan = plan_new_view(message.view, context_.members.digest(), together, genesis_timestamp, batch_of);
   bool same = plan && plan->batches.size() == message.prepares.size();
   for (const Vote& vote : message.prepares) {
     if (!same) break;

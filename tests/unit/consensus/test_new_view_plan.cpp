@@ -17,7 +17,7 @@ NewViewPlan plan(View view, const std::vector<ViewChange>& messages) {
     pointers.push_back(&message);
     for (const PreparedCertificate& one : message.prepared) batch_of.emplace(one.digest, &*one.batch);
   }
-  auto result = plan_new_view(view, pointers, kGenesis_ms, batch_of);
+  auto result = plan_new_view(view, make_context(4).members.digest(), pointers, kGenesis_ms, batch_of);
   REQUIRE(result);
   return *result;
 }
@@ -103,4 +103,21 @@ TEST_CASE("certificates that cannot stand in one chain: the lower view gives way
                                  make_view_change(context, 5, 2, {})});
     CHECK(result.batches.at(2).digest() == upper.digest());
   }
+}
+
+TEST_CASE("views of the epoch before say nothing about certificates of this one", "[plan]") {
+  const SigningContext context = make_context(4);
+  SigningContext before = context;
+  before.members = MemberSet(context.members.all(), context.members.epoch() + 7);
+  // The last block of another epoch, not empty, first proposed there in view 3; the first batch of this epoch was prepared in view 0.
+  const CertifiedHeader last = make_certified(before, 10, 3, kGenesis_ms + 5, false);
+  const Batch first = make_batch(11, 0, kGenesis_ms + 9, {"a"});
+  const auto messages = [&](const CertifiedHeader& stable) {
+    return std::vector<ViewChange>{make_view_change(context, 1, 0, {make_prepared(context, 0, first)}, stable), make_view_change(context, 1, 1, {}, stable),
+                                   make_view_change(context, 1, 2, {}, stable)};
+  };
+  const auto kept = plan(1, messages(last));
+  REQUIRE(kept.batches.count(11) == 1);
+  CHECK(kept.batches.at(11).digest() == first.digest());
+  CHECK(plan(4, messages(make_certified(context, 10, 3, kGenesis_ms + 5, false))).batches.empty());   // of this epoch: it was never committed
 }

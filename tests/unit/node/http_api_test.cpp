@@ -416,7 +416,16 @@ TEST_CASE("work that finds no place is 429") {
   Api api;
   std::promise<void> go;
   auto gate = go.get_future().share();
-  for (int i = 0; i < 200; ++i) api.workers().post([gate] { gate.wait(); });
+  std::atomic<int> busy{0};
+  for (int i = 0; i < 2; ++i) {
+    api.workers().post([gate, &busy] {
+      ++busy;
+      gate.wait();
+    });
+  }
+  while (busy < 2) std::this_thread::yield();
+  while (api.workers().post([gate] { gate.wait(); })) {   // until no place is left
+  }
   const ApiAnswer refused = api.get("/v1/payments/" + Hash{}.hex());
   go.set_value();
   CHECK(refused.status == 429);
