@@ -41,6 +41,8 @@ constexpr std::size_t kQueueMax_bytes = 64 * 1024 * 1024;
 constexpr auto kHandshakeTimeout = milliseconds(5'000);
 constexpr auto kDialPauseMin = milliseconds(50);
 constexpr auto kDialPauseMax = milliseconds(1'000);
+constexpr auto kLinkLifeMin = milliseconds(2'000);
+constexpr auto kUnwantedPauseMax = milliseconds(5'000);
 constexpr auto kDrainTime = milliseconds(1'000);          // for what is queued on a link that ends
 constexpr auto kBackPressurePause = milliseconds(2);
 constexpr std::size_t kHandshakesMax = 128;       // accepted, and no member's yet
@@ -254,7 +256,9 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
     const std::shared_ptr<Link> link = key ? self->link_of(*key) : nullptr;
     if (!link) {
       ++self->counters_.refused;
-      if (!self->stopping_) log_warn("peer link refused", {{"reason", failure ? failure.message() : same_protocol ? "its key is no member's" : "it does not speak " + std::string(kPeerProtocol)}});
+      error_code ignored;
+      const auto from = stream.lowest_layer().remote_endpoint(ignored);
+      if (!self->stopping_) log_warn("peer link refused", {{"from", ignored ? std::string("?") : from.address().to_string()}, {"reason", failure ? failure.message() : same_protocol ? "its key is no member's" : "it does not speak " + std::string(kPeerProtocol)}});
     } else {
       if (!link->accepted.empty()) log_info("peer dialled again", {{"peer", link->peer.name}});
       enter(link->accepted, stream, kLinksOfMemberMax);
@@ -287,10 +291,10 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
 
   static asio::awaitable<void> dial_loop(std::shared_ptr<Impl> self, std::shared_ptr<Link> held) {
     Link& link = *held;
-    milliseconds wait = kDialPauseMin;
+    milliseconds wait = kDialPauseMin, most = kDialPauseMax;
     while (!self->is_over(link)) {
       if (co_await dial(self, held)) {
-        wait = kDialPauseMin;
+        const auto since = std::chrono::steady_clock::now();
         link.connected = true;
         log_info("peer connected", {{"peer", link.peer.name}});
         self->handlers_.on_link(link.peer.key, true);
@@ -300,12 +304,15 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
           log_warn("peer disconnected", {{"peer", link.peer.name}});
           self->handlers_.on_link(link.peer.key, false);
         }
+        // Who ends a link at once does not want it, as members do not want a stranger's: it is dialled less and less often.
+        most = std::chrono::steady_clock::now() - since < kLinkLifeMin ? kUnwantedPauseMax : kDialPauseMax;
+        if (most == kDialPauseMax) wait = kDialPauseMin;
       }
       link.stream.reset();
       for (const auto& frame : link.queue) link.queued_bytes -= frame->size();  // a send() under way may have counted its frame already
       link.queue.clear();
       if (!self->is_over(link)) co_await pause(link.strand, wait);
-      wait = std::min(wait * 2, kDialPauseMax);
+      wait = std::min(wait * 2, most);
     }
   }
 
