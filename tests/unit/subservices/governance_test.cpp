@@ -1,5 +1,6 @@
 // Governance: who may propose and vote, when a change is decided, and from which height it is in force.
 #include "protocol/limits.h"
+#include "subservices/payment/accounts.h"
 #include "subservices/access/access_wraps.h"
 #include "subservices/governance/governance_rules.h"
 #include "subservices/governance/member_state.h"
@@ -139,6 +140,21 @@ TEST_CASE("votes of members that left meanwhile do not count, and what no longer
   CHECK(now(world).members.epoch() == 1);
 }
 
+TEST_CASE("an old proposal brings no key back that was rotated away meanwhile") {
+  Network world;
+  const Person fresh(203);
+  const Answer old = world.propose(0, with_keys(world, "rotate", "node-2", world.members[1], 78));   // its present key, another sealing key
+  const Answer proposed = world.propose(1, with_keys(world, "rotate", "node-2", fresh, 77));
+  world.give(2, proposed);
+  REQUIRE(world.give(3, proposed).text("state") == "decided");
+  blocks_until(world, world.ledger->height() + kDelay);
+  CHECK(world.give(2, old).text("state") == "open");
+  const Answer last = world.give(3, old);
+  CHECK(last.text("state") == "rejected");
+  CHECK(last.text("reason").find("have changed") != std::string::npos);
+  CHECK(now(world).members[1].key == fresh.key.public_key());
+}
+
 TEST_CASE("a rotated key must prove that it is there, and takes the member's place") {
   Network world;
   const Person fresh(201), other(202);
@@ -256,6 +272,16 @@ TEST_CASE("rules are activated at a height, and every block is executed under th
   const std::string urn = world.registered(R"({"perMinute":"0.10"})");
   blocks_until(world, 45);
   REQUIRE(world.run(world.provider, "account.rotate", rotation()).status() == 200);
+
+  // Money for the new key's own name, for which nobody could ever sign, reaches the account.
+  const auto held = [&](const std::string& did) {
+    const auto snapshot = world.snapshot();
+    return available(StateView(snapshot->state()), did, "EUR");
+  };
+  const MicroUnits before = held(world.provider.did);
+  REQUIRE(world.run(world.application, "credit.transfer", Json::object({{"to", fresh.did}, {"currency", "EUR"}, {"amount", "1"}})).status() == 201);
+  CHECK(held(world.provider.did) == before + 1'000'000);
+  CHECK(held(fresh.did) == 0);
 
   // The account keeps its devices; the former key signs for nothing, and the new one cannot be taken twice.
   const Json retire = Json::object({{"id", urn}, {"version", 1}});
