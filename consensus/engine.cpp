@@ -97,7 +97,7 @@ void Engine::peer_connected(MemberIndex peer, Now now) {
   send_offers(peer);  // before the status, which shows how far ahead we are: so a joiner does not begin with blocks
   send_status(peer);
   if (!is_member() || peer >= context_.members.size()) send_notice(peer, now);
-  if (const ViewChange* pending = replica_.pending_view_change()) send(peer, {*pending});
+  if (const ViewChange* pending = replica_.pending_view_change(); pending != nullptr && peer < context_.members.size()) send(peer, {*pending});
   work(now);
 }
 

@@ -110,7 +110,7 @@ ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger,
       apply_("apply", kApplyQueue) {
   consensus::EngineConfig engine;
   engine.network = keys_->genesis().network;
-  engine.epochs = epochs();
+  engine.epochs = epochs_of(*snapshot());
   engine.genesis_timestamp = keys_->genesis().created;
   engine.request_timeout_ms = config.consensus.request_timeout_ms;
   engine.heartbeat_interval_ms = config.consensus.heartbeat_ms;
@@ -136,17 +136,6 @@ ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger,
 }
 
 ChainDriver::~ChainDriver() { stop(); }
-
-// Of every block that may lack its certificate here, and the decided one.
-std::vector<MemberEpoch> ChainDriver::epochs() const {
-  const auto view = snapshot();
-  const subservices::StateView state(view->state());
-  std::vector<MemberEpoch> epochs;
-  for (std::uint64_t epoch = subservices::members_at(state, view->certified_height()).members.epoch(); epoch <= subservices::latest_epoch(state); ++epoch) {
-    epochs.push_back(subservices::epoch_record(state, epoch));
-  }
-  return epochs;
-}
 
 consensus::EpochIdentity ChainDriver::identify(const MemberSet& members) const {
   const auto place = keys_->place(members);

@@ -92,7 +92,6 @@ class ChainDriver final : public Chain {
 
   class Answer;
   void arm_timer();
-  std::vector<MemberEpoch> epochs() const;
   consensus::EpochIdentity identify(const MemberSet& members) const;
   std::optional<Outcome> recorded(const Hash& transaction) const;
 

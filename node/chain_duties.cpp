@@ -4,6 +4,7 @@
 
 #include "consensus/verify.h"
 #include "subservices/door.h"
+#include "subservices/governance/member_state.h"
 
 namespace agiddi::node {
 namespace {
@@ -28,6 +29,15 @@ consensus::Restored restored_from(const ledger::Ledger& ledger, const ledger::Le
   }
   std::reverse(recent.begin(), recent.end());
   return restored;
+}
+
+std::vector<MemberEpoch> epochs_of(const ledger::LedgerSnapshot& view) {
+  const subservices::StateView state(view.state());
+  std::vector<MemberEpoch> epochs;
+  for (std::uint64_t epoch = subservices::members_at(state, view.certified_height()).members.epoch(); epoch <= subservices::latest_epoch(state); ++epoch) {
+    epochs.push_back(subservices::epoch_record(state, epoch));
+  }
+  return epochs;
 }
 
 void write_log(ledger::Ledger& ledger, std::vector<consensus::LogWrite> records) {
