@@ -103,6 +103,7 @@ ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger,
                      [this](const Hash& id, std::set<Hash> chunks) {
                        core_.post_always([this, id, chunks = std::move(chunks)] { engine_->snapshot_begun(id, chunks, clocks()); });
                      },
+                     [this] { core_.post_always([this] { engine_->snapshot_stored(clocks()); }); },
                      [this](const Hash& id) { core_.post_always([this, id] { engine_->snapshot_failed(id, clocks()); }); },
                      std::move(restart)}),
       verify_("verify", kVerifyQueue, 2),
@@ -115,6 +116,10 @@ ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger,
   engine.request_timeout_ms = config.consensus.request_timeout_ms;
   engine.heartbeat_interval_ms = config.consensus.heartbeat_ms;
   engine.snapshots.behind_min = config.ledger.snapshot_behind;
+  // Who drops old blocks may as well never fetch them.
+  if (config.ledger.keep_blocks > 0 && config.ledger.catch_up_blocks > 0) {
+    engine.snapshots.catch_up_min = std::max(config.ledger.catch_up_blocks, config.ledger.keep_blocks);
+  }
   engine.join_by_blocks = config.ledger.join_by_blocks;
   engine_ = std::make_unique<consensus::Engine>(std::move(engine), [this](const MemberSet& members) { return identify(members); }, restored_from(ledger_, *snapshot()), clocks());
   engine_->heartbeat_wanted(subservices::heartbeat_wanted(*snapshot()), clocks());
