@@ -173,8 +173,10 @@ class Engine {
   // What this member can serve: its latest snapshots, the highest first (at most kSnapshotOffersMax are of use), and its first block.
   void snapshots_here(std::vector<std::pair<Height, Hash>> snapshots, Height first_block, Now now);
   void snapshot_read(MemberIndex peer, SnapshotPart part, Now now);
-  // Answers to Output::snapshot_steps: the chunks that are here already; and that a finished one does not hold. One that holds is installed by a restart.
+  // Answers to Output::snapshot_steps: the chunks that are here already; that one chunk more is on disk (without this answer no more than kPartsMax are
+  // asked for); and that a finished one does not hold. One that holds is installed by a restart.
   void snapshot_begun(const Hash& id, const std::set<Hash>& here, Now now);
+  void snapshot_stored(Now now);
   void snapshot_failed(const Hash& id, Now now);
 
   Output take_output();
@@ -261,7 +263,8 @@ class Engine {
   void frame_of_other_epoch(MemberIndex peer, PeerFrame frame, Now now);
   void send_notice(MemberIndex peer, Now now);
   void notice_all(Now now);
-  Height noticed() const;                   // the highest height that a connected peer hints at
+  Height noticed() const;                   // the highest height that a connected peer hints at: enough to ask for blocks, which prove themselves
+  Height vouched() const;                   // a height that f + 1 connected members hint at or above
   bool far_behind() const;                  // so many peers hint at blocks above ours that one of them is honest
   std::size_t peer_slots() const { return context_.members.size() + kGuestsMax; }
 

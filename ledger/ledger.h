@@ -1,6 +1,6 @@
 // The ledger: the chain of blocks, what each transaction came to, the world state and its triples, in one key-value store.
 //
-// One block is one atomic, synced write: after a crash it is there as a whole or not at all. Heights are contiguous; genesis is height 0
+// One block is one atomic write: after a crash it is there as a whole or not at all, and never without the blocks before it. Heights are contiguous; genesis is height 0
 // and has a header of its own whose previous hash is the genesis file's digest. Layouts: docs/FORMATS.md.
 //
 // Threads: apply() belongs to one thread (the apply lane). snapshot() and every other function may be called from any thread. A snapshot is
@@ -107,10 +107,13 @@ class Ledger {
   std::uint64_t height() const { return height_.load(std::memory_order_acquire); }
   std::shared_ptr<const LedgerSnapshot> snapshot() const;
 
-  // The next block. Returns when it is on disk.
-  void apply(const BlockToApply& block);
-  // Of a block that was applied; verified by the caller. One thread. Not synced: what is lost comes again from the peers.
-  void store_certificate(std::uint64_t height, const QuorumCertificate& certificate);
+  // The next block. Returns when it is on disk; with Sync::later it is so after the next sync() or synced write of anything.
+  enum class Sync : bool { now, later };
+  void apply(const BlockToApply& block, Sync sync = Sync::now);
+  void sync();
+  // Of blocks that were applied; verified by the caller. One thread. One write, not synced: what is lost comes again from the peers.
+  void store_certificates(const std::vector<std::pair<std::uint64_t, const QuorumCertificate*>>& certificates);
+  void store_certificate(std::uint64_t height, const QuorumCertificate& certificate) { store_certificates({{height, &certificate}}); }
 
   // Drops the oldest blocks (with their certificates, receipts and transactions), the first of them first, up to a height, at most `blocks_max`
   // of them: one atomic write, not synced. Gives how many; 0 = nothing left to drop. Only below certified_height(). Any one thread.
@@ -131,7 +134,7 @@ class Ledger {
 
  private:
   Ledger(KvStore& store, std::string network);
-  void write(const BlockToApply& block);  // one synced batch
+  void write(const BlockToApply& block, Sync sync);  // one batch
 
   KvStore& store_;
   std::shared_ptr<TermCache> cache_;

@@ -207,6 +207,7 @@ void Snapshots::store(const consensus::SnapshotStore& step) {
   if (auto stored = folder_.put(step.hash, step.chunk); !stored) disk_failed(stored.error());
   download_bytes_ += step.chunk.size();
   fetched_bytes_.add(step.chunk.size());
+  hooks_.stored();
 }
 
 void Snapshots::finish(const consensus::SnapshotFinish& step) {
@@ -217,6 +218,10 @@ void Snapshots::finish(const consensus::SnapshotFinish& step) {
   if (auto verified = ledger::verify_snapshot(whole->manifest, ledger::chunks_of(*whole)); !verified) {
     log_error("a snapshot that was fetched does not hold, and another one is taken", {{"id", step.id.hex()}, {"reason", verified.error().detail}});
     folder_.remove(*whole);
+    return hooks_.failed(step.id);
+  }
+  if (whole->manifest.height() <= ledger_.height()) {
+    log_info("a snapshot that was fetched is not needed any more", {{"height", whole->manifest.height()}, {"applied", ledger_.height()}});
     return hooks_.failed(step.id);
   }
   const PendingInstall install{step.id, download_bytes_, steady_ms() - download_began_ms_};

@@ -28,6 +28,7 @@ class Snapshots {
   struct Hooks {
     std::function<void(std::vector<std::pair<std::uint64_t, Hash>> snapshots, std::uint64_t first_block)> here;
     std::function<void(const Hash& id, std::set<Hash> chunks)> begun;
+    std::function<void()> stored;              // one chunk more is on disk
     std::function<void(const Hash& id)> failed;
     std::function<void()> restart;
   };
