@@ -7,12 +7,15 @@
 namespace agiddi::consensus {
 
 // A snapshot is wanted far behind the others: by a member that has hardly any blocks, and by any other when nobody has its next block any more.
-void Engine::sync_snapshot(Now now) {
+bool Engine::snapshot_wanted() const {
   const Height complete = replica_.complete();
-  const bool far = std::max(replica_.stable(), noticed()) > complete + config_.snapshots.behind_min;
+  const Height ahead = std::max({replica_.stable(), noticed(), head_ ? head_->header.height : 0});
   const bool hardly_begun = complete < config_.snapshots.behind_min && !config_.join_by_blocks;
-  const bool wanted = (far && hardly_begun) || block_sync_.gone(complete, connected_);
-  for (auto& [peer, request] : snapshot_sync_.next(wanted, complete, connected_, now.monotonic_ms)) send(peer, {request});
+  return (ahead > complete + config_.snapshots.behind_min && hardly_begun) || block_sync_.gone(complete, connected_);
+}
+
+void Engine::sync_snapshot(Now now) {
+  for (auto& [peer, request] : snapshot_sync_.next(snapshot_wanted(), replica_.complete(), connected_, now.monotonic_ms)) send(peer, {request});
   for (SnapshotStep& step : snapshot_sync_.take_steps()) output_.snapshot_steps.push_back(std::move(step));
 }
 
