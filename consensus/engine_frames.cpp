@@ -22,7 +22,8 @@ auto refuse(std::string detail) { return fail(Status::invalid, std::move(detail)
 Result<void> Engine::allowed(MemberIndex peer, const PeerFrame& frame) const {
   const bool for_all = std::holds_alternative<SyncRequest>(frame.content) || std::holds_alternative<SyncResponse>(frame.content) ||
                        std::holds_alternative<Notice>(frame.content) || std::holds_alternative<SnapshotOffers>(frame.content) ||
-                       std::holds_alternative<SnapshotRequest>(frame.content) || std::holds_alternative<SnapshotPart>(frame.content);
+                       std::holds_alternative<SnapshotRequest>(frame.content) || std::holds_alternative<SnapshotPart>(frame.content) ||
+                       std::holds_alternative<EpochRequest>(frame.content) || std::holds_alternative<EpochProofs>(frame.content);
   if (!for_all && (peer >= context_.members.size() || !is_member())) return refuse("a message between members, from or to a node that is none");
   const auto from_peer = [&](MemberIndex sender) -> Result<void> {
     if (sender == peer) return {};
@@ -50,6 +51,7 @@ bool Engine::stale(const PeerFrame& frame) const {
 Result<void> Engine::receive(MemberIndex peer, PeerFrame frame, Now now, bool verified) {
   AGIDDI_CHECK(peer < peer_slots() && peer != config_.self, "frames come from other members and from guests");
   ++counters_.frames_received;
+  epoch_sync_.peer_epoch(peer, frame.epoch);
   if (is_epoch_bound(frame) && frame.epoch != epoch()) {
     frame_of_other_epoch(peer, std::move(frame), now);
     work(now);

@@ -74,6 +74,7 @@ class SnapshotSync {
   std::vector<SnapshotStep> take_steps() { return std::exchange(steps_, {}); }
 
   bool active() const { return current_.has_value(); }   // fetching, or done and waiting for the installation
+  bool finished() const { return current_ && current_->phase == Phase::finished; }
   std::optional<SnapshotProgress> progress() const;
   std::size_t liars() const;
   std::int64_t wake_at_ms() const { return wake_at_ms_; }
