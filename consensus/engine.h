@@ -125,7 +125,7 @@ struct EngineStatus {
   MemberIndex primary = 0;
   bool in_view_change = false;
   bool syncing = false;                             // behind a certified height that it knows of
-  bool has_quorum = false;                          // connected to enough members (itself counted)
+  bool has_quorum = false;                          // connected to enough members (itself counted) that were heard from lately
   bool heard_quorum = false;                        // and so many said where they stand since they connected: `syncing` can be believed
   Height executed = 0, certified = 0, committed = 0;  // committed: handed to the apply lane
   std::size_t mempool_transactions = 0, mempool_bytes = 0;
@@ -218,7 +218,7 @@ class Engine {
   void sign_offers();
   void send_offers(std::optional<MemberIndex> to);
   void periodic(Now now);
-  bool has_quorum() const;
+  bool quorum_in_reach(std::int64_t quiet_max_ms) const;
   std::int64_t next_wake(Now now) const;
 
   void send(std::optional<MemberIndex> to, const PeerFrame& frame);
@@ -295,7 +295,9 @@ class Engine {
     std::int64_t budget_since_ms = 0;       // what was served to it in this second
     std::size_t served_bytes = 0;
     bool heard = false;                     // its status came since it connected
+    std::int64_t heard_ms = 0;              // when it connected or last said anything in this epoch
     std::int64_t stuck_since_ms = -1;       // it waits for a later view than ours
+    std::int64_t well_since_ms = -1;        // it does not; -1: it does, or has said nothing yet
     std::int64_t help_after_ms = 0;
     Height noticed = 0;                     // its latest hint
     std::int64_t next_notice_ms = 0;
@@ -307,6 +309,8 @@ class Engine {
   std::vector<Peer> peers_;
   bool within_budget(MemberIndex peer, std::size_t bytes, Now now);
 
+  std::int64_t now_ms_ = 0;                                        // of the latest verb
+  bool reaches_quorum_ = false;                                    // says quorum_in_reach() for doubts
   std::int64_t next_status_ms_ = 0;
   std::int64_t last_block_ms_ = 0;
   bool heartbeat_wanted_ = false;
