@@ -47,7 +47,7 @@ struct EngineConfig {
   TimeMs genesis_timestamp = 0;                     // the previous timestamp of the first block
   std::int64_t request_timeout_ms = 1500;           // a held transaction that is not committed by then starts a view change
   std::int64_t view_change_timeout_ms = 1000;       // a quorum asked for a view and its NewView did not come
-  std::int64_t timeout_cap_ms = 8000;               // both double with each failed view, up to this
+  std::int64_t timeout_cap_ms = 30'000;             // both double with each failed view, up to this
   std::int64_t status_interval_ms = 500;
   std::int64_t heartbeat_interval_ms = 4000;        // between blocks while heartbeats are wanted
   std::int64_t batch_delay_max_ms = 4;              // how long a batch may wait to grow while others are in flight
