@@ -401,25 +401,64 @@ TEST_CASE("what a peer may not send is refused and counted", "[engine]") {
   CHECK(engine.status().in_flight == 0);
 }
 
-TEST_CASE("a member that waits alone for a view is followed in the end", "[engine]") {
+TEST_CASE("a member that waits alone for a view is followed in the end, later each time, and soon again once it was well for long", "[engine]") {
   EngineNet net(4);
   net.run(100);
-  // Member 3 hears nothing for a while but believes in its connections.
-  bool deaf = true;
-  net.lost = [&](std::size_t, std::size_t to, const PeerFrame& frame) {
-    return deaf && to == 3 && !std::holds_alternative<Transactions>(frame.content);
+  bool mute = false;
+  net.lost = [&](std::size_t from, std::size_t, const PeerFrame&) { return mute && from == 3; };
+  // Member 3 hears the others, but not they its transaction: it doubts the primary alone. How long until they come along?
+  const auto waits_ms = [&](const std::string& name) {
+    const View before = net[0].status().view;
+    mute = true;
+    net.submit(3, document(name));
+    net.run(2'500);
+    CHECK(net[3].status().in_view_change);
+    CHECK(net[0].status().view == before);
+    mute = false;
+    std::int64_t waited = 0;
+    for (; waited < 60'000 && net[0].status().view == before; waited += 100) net.run(100);
+    net.run(2'000);
+    for (std::size_t i = 0; i < 4; ++i) {
+      CHECK(net[i].status().view == before + 1);
+      CHECK_FALSE(net[i].status().in_view_change);
+      CHECK(net.machine(i).knows(document(name).id));
+    }
+    return waited;
   };
-  net.submit(0, document("t"));
-  net.run(1'800);
-  CHECK(net[3].status().in_view_change);
-  CHECK(net[0].status().view == 0);
-  deaf = false;
-  net.run(12'000);
-  for (std::size_t i = 0; i < 4; ++i) {
-    CHECK(net[i].status().view == 1);
-    CHECK_FALSE(net[i].status().in_view_change);
-    CHECK(net.machine(i).height() == 1);
-  }
+  const auto about = [](std::int64_t ms) { return Catch::WithinAbs(static_cast<double>(ms), 1'000.0); };
+  CHECK_THAT(static_cast<double>(waits_ms("a")), about(10'000));
+  CHECK_THAT(static_cast<double>(waits_ms("b")), about(20'000));
+  net.run(20'000);                                              // not long enough
+  CHECK_THAT(static_cast<double>(waits_ms("c")), about(40'000));
+  net.run(160'000 + 80'000);                                    // 80 s, 40 s, 20 s
+  CHECK_THAT(static_cast<double>(waits_ms("d")), about(20'000));
+  net.run(80'000 + 40'000);
+  net.run(600'000);                                             // never below the first
+  CHECK_THAT(static_cast<double>(waits_ms("e")), about(10'000));
+}
+
+TEST_CASE("a member that is silently cut off stays in its view, says that it has no quorum, and votes at once when it is back", "[engine]") {
+  EngineNet net(4);
+  net.run(100);
+  bool cut = true;
+  net.lost = [&](std::size_t from, std::size_t to, const PeerFrame&) { return cut && (from == 3 || to == 3); };   // still connected
+  net.submit(0, document("elsewhere"));
+  net.submit(3, document("here"));
+  net.run(60'000);
+  CHECK(net[3].counters().view_changes == 0);
+  CHECK_FALSE(net[3].status().has_quorum);
+  CHECK(net[0].status().has_quorum);
+  CHECK(net.machine(0).height() == 1);
+  cut = false;
+  net.run(1'500);
+  CHECK(net[3].status().has_quorum);
+  CHECK(net.machine(3).knows(document("here").id));
+  CHECK(net.machine(3).height() == net.machine(0).height());
+  net.kill(2);                                                  // its vote is needed now
+  net.submit(0, document("last"));
+  net.run(500);
+  CHECK(net.machine(3).knows(document("last").id));
+  for (const std::size_t i : {0u, 1u, 3u}) CHECK(net[i].status().view == 0);
 }
 
 TEST_CASE("a restarted primary continues above what it had proposed", "[engine]") {
