@@ -41,7 +41,7 @@ void Engine::decided(const MemberEpoch& next) {
     config_.epochs.push_back(next);
     tabulate_epochs();
   }
-  replica_.end_at(next.from_height - 1);
+  if (!config_.test_faults.epoch_end_ignored) replica_.end_at(next.from_height - 1);
   // What was proposed beyond the end waits for the next epoch.
   for (const auto& [height, batch] : std::map(bodies_)) {
     if (height >= next.from_height) forget_bodies(height);

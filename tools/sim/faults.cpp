@@ -86,6 +86,7 @@ void Cluster::plan_faults() {
   if (options_.has("snapshots") && random_.chance(500)) {
     snapshot_policy_.every_blocks = static_cast<std::uint64_t>(random_.between(3, 16));
     snapshot_policy_.keep_blocks = random_.chance(700) ? static_cast<std::uint64_t>(random_.between(1, 20)) : 0;
+    if (random_.chance(500)) snapshot_policy_.catch_up_min = static_cast<std::uint64_t>(random_.between(4, 16));
     snapshot_policy_.behind_min = static_cast<std::uint64_t>(random_.between(2, 16));
   }
   snapshot_policy_.chunk_bytes = static_cast<std::size_t>(random_.between(2'000, 20'000));
