@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "node/chain_duties.h"
 #include "node/log.h"
 #include "node/snapshots.h"
 #include "ontology/units.h"
@@ -60,10 +61,11 @@ Result<Installed> install_stored(ledger::KvStore& store, const Genesis& genesis,
   if (manifest.header.network != genesis.network) {
     return fail(Status::conflict, snapshot.path + ": is a snapshot of network " + manifest.header.network + ", and genesis is of network " + genesis.network);
   }
-  const MemberSet members = genesis.member_set();
-  if (manifest.header.members_digest != members.digest()) {
-    log_warn("members changed since genesis, so its keys cannot check the snapshot's certificate", {{"height", manifest.height()}});
-  } else if (auto certified = verify_certificate(manifest.header, snapshot.certificate, members); !certified) {
+  const std::vector<MemberEpoch> epochs = proven_epochs(store, genesis);
+  const auto members = std::find_if(epochs.rbegin(), epochs.rend(), [&](const MemberEpoch& epoch) { return epoch.members.digest() == manifest.header.members_digest; });
+  if (members == epochs.rend()) {
+    log_warn("members changed since genesis, and what decided it is not here to check the snapshot's certificate with", {{"height", manifest.height()}});
+  } else if (auto certified = verify_certificate(manifest.header, snapshot.certificate, members->members); !certified) {
     return fail(Status::unauthorized, snapshot.path + ": " + certified.error().detail);
   }
   const auto chunks = ledger::chunks_of(snapshot);
