@@ -225,6 +225,8 @@ class Engine {
   Result<void> on(MemberIndex peer, const MemberStatus& message, Now now);
   Result<void> on(MemberIndex peer, const SyncRequest& message, Now now);
   Result<void> on(MemberIndex peer, SyncResponse& message, Now now);
+  void hand_over_held(Now now);
+  void hand_over(SyncResponse& message, Now now);
   Result<void> on(MemberIndex peer, const SnapshotOffers& message, Now now);
   Result<void> on(MemberIndex peer, const SnapshotRequest& message, Now now);
   Result<void> on(MemberIndex peer, SnapshotPart& message, Now now);
@@ -359,6 +361,7 @@ class Engine {
   std::optional<MemberEpoch> next_;                                // decided
   Height next_known_at_ = 0;                                       // the block after which it was
   std::deque<Early> early_;
+  std::map<Height, SyncResponse> held_;                            // blocks that came before those below them
   Height resume_sync_at_ = 0;                                      // blocks of unknown members came: execute up to here first
   Output output_;
   EngineCounters counters_;

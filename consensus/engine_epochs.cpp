@@ -100,6 +100,7 @@ void Engine::enter_epoch(const MemberEpoch& next, const CertifiedHeader& last, R
   if (is_member()) connected_[config_.self] = true;
   peers_.assign(peer_slots(), Peer{});
   for (Peer& peer : peers_) peer.help_after_ms = config_.stuck_help_ms;
+  held_.clear();
   resume_sync_at_ = 0;
   last_block_ms_ = now.monotonic_ms;
   next_status_ms_ = now.monotonic_ms;
