@@ -168,9 +168,8 @@ void Engine::help_stuck(const MemberStatus& message, Now now) {
 
 Result<void> Engine::on(MemberIndex peer, const SyncRequest& message, Now now) {
   if (!within_budget(peer, kSyncReserved_bytes, now)) return refuse("a peer asks for more than it may in a second");
-  if (message.from < own_offers_.first_block) send_offers(peer);  // it cannot know that these blocks were pruned here
   if (message.from > replica_.executed_height() || message.from < own_offers_.first_block) {
-    send(peer, {SyncResponse{message.from, {}}});
+    send(peer, {SyncResponse{message.from, {}, own_offers_.first_block}});   // it cannot know what was pruned here
     return {};
   }
   output_.reads.push_back({peer, message.from, std::min(message.to, message.from + kSyncBlocksMax - 1)});
@@ -178,7 +177,7 @@ Result<void> Engine::on(MemberIndex peer, const SyncRequest& message, Now now) {
 }
 
 void Engine::blocks_read(MemberIndex peer, Height from, std::vector<SyncBlock> blocks, Now now) {
-  SyncResponse answer{from, {}};
+  SyncResponse answer{from, {}, own_offers_.first_block};
   std::size_t bytes = 0;
   for (SyncBlock& block : blocks) {
     for (const Transaction& transaction : block.transactions) bytes += weight(transaction);
@@ -194,6 +193,7 @@ void Engine::blocks_read(MemberIndex peer, Height from, std::vector<SyncBlock> b
 
 Result<void> Engine::on(MemberIndex peer, SyncResponse& message, Now now) {
   const Height from = message.from;
+  if (message.first_block > 0) block_sync_.peer_first(peer, message.first_block);
   const Height last = from + message.blocks.size() - 1;
   // Only our own execution tells who the members of the blocks above were.
   const bool early = message.cut && replica_.executed_height() < last;

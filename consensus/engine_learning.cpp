@@ -19,7 +19,10 @@ bool same(const MemberEpoch& a, const MemberEpoch& b) { return a.from_height == 
 
 bool Engine::learn_epochs(Now now) {
   if (!proven_) return false;
-  if (auto request = epoch_sync_.next(proven_->members.epoch(), connected_, now.monotonic_ms)) send(request->first, {request->second});
+  // Who has the proofs already and needs a snapshot lacks only a certified header that shows which epoch is in force.
+  const std::uint64_t proven = proven_->members.epoch();
+  const bool lacks_head = proven > epoch() && (!head_ || head_->header.height <= replica_.handed()) && snapshot_gain().has_value() && !snapshot_sync_.active();
+  if (auto request = epoch_sync_.next(proven, lacks_head ? epoch() : proven, connected_, now.monotonic_ms)) send(request->first, {request->second});
   return epoch_sync_.waiting_above(config_.epochs.back().members.epoch());
 }
 
@@ -74,6 +77,7 @@ Result<void> Engine::on(MemberIndex peer, const EpochProofs& message, Now now) {
     return refuse_epochs("a member set that is not proven: " + what);
   };
   const std::uint64_t known_before = config_.epochs.back().members.epoch(), proven_before = proven_->members.epoch();
+  const Height head_before = head_ ? head_->header.height : 0;
   Result<void> outcome;
   for (const MemberChange& change : message.changes) {
     if (outcome = learn(change); !outcome) break;
@@ -94,7 +98,7 @@ Result<void> Engine::on(MemberIndex peer, const EpochProofs& message, Now now) {
       head_ = message.head;
     }
   }
-  epoch_sync_.answered(peer, proven_->members.epoch() > proven_before, now.monotonic_ms);
+  epoch_sync_.answered(peer, proven_->members.epoch() > proven_before || (head_ && head_->header.height > head_before), now.monotonic_ms);
   return {};
 }
 
