@@ -73,6 +73,7 @@ class ChainDriver final : public Chain {
   void take_output();
   void begin_epoch();
   void refresh_epoch_view();
+  void hurry_to_rules();
   std::vector<Peer> wanted_peers(const MemberSet& members) const;
   void send(const consensus::Send& send);
   std::optional<consensus::MemberIndex> index_of(const PublicKey& peer) const;
