@@ -8,7 +8,7 @@ namespace agiddi::consensus {
 namespace {
 
 constexpr Height kBacklogExcused = limits::kWindowHeights / 2;  // so far behind, this member does not blame the primary
-constexpr Height kSyncBacklogMax = 4 * kSyncBlocksMax;          // synced blocks that wait for the apply lane
+constexpr Height kSyncBacklogMax = 4 * kSyncBlocksMax;          // blocks that are asked for, held, or wait for the apply lane
 constexpr std::size_t kForwardMax = 256;                        // overdue transactions handed to the primary again at a time
 constexpr std::size_t kRipeBatch_bytes = 512 * 1024;
 constexpr std::int64_t kOffersInterval_ms = 10'000;
@@ -53,6 +53,8 @@ Engine::Engine(EngineConfig config, Identify identify, Restored restored, Now no
       suspicion_(config_.request_timeout_ms, config_.view_change_timeout_ms, config_.timeout_cap_ms),
       block_sync_(peer_slots(), config_.self, config_.sync_patience_ms, config_.sync_timeout_ms),
       snapshot_sync_(config_.snapshots, context_.members.size(), peer_slots(), config_.self),
+      epoch_sync_(peer_slots(), config_.sync_timeout_ms),
+      proven_(config_.proven),
       connected_(peer_slots(), false),
       peers_(peer_slots()),
       now_ms_(now.monotonic_ms),
@@ -65,10 +67,7 @@ Engine::Engine(EngineConfig config, Identify identify, Restored restored, Now no
     for (const LogRecord& record : restored.log) output_.persist.push_back({record.key, std::nullopt});
     output_.persist.push_back(log_view({0, true, std::nullopt, epoch()}));
   }
-  if (config_.epochs.back().members.epoch() > epoch()) {
-    next_known_at_ = restored.applied;
-    decided(MemberEpoch(config_.epochs.back()));
-  }
+  if (const MemberEpoch* next = known_epoch(epoch() + 1)) decided(MemberEpoch(*next));
   mempool_.commit(restored.recent_transactions);
   for (Peer& peer : peers_) peer.help_after_ms = config_.stuck_help_ms;
   const Height low = std::min(replica_.stable(), replica_.executed_height());
@@ -103,7 +102,8 @@ void Engine::peer_connected(MemberIndex peer, Now now) {
   send_offers(peer);  // before the status, which shows how far ahead we are: so a joiner does not begin with blocks
   send_status(peer);
   if (!is_member() || peer >= context_.members.size()) send_notice(peer, now);
-  if (const ViewChange* pending = replica_.pending_view_change()) send(peer, {*pending});
+  if (const ViewChange* pending = replica_.pending_view_change(); pending != nullptr && peer < context_.members.size()) send(peer, {*pending});
+  if (proven_ && behind_its_epoch()) send(peer, {EpochRequest{proven_->members.epoch()}});  // its offers come with the answer
   work(now);
 }
 
@@ -114,16 +114,14 @@ void Engine::peer_disconnected(MemberIndex peer, Now now) {
   peers_[peer].heard = false;
   block_sync_.peer_gone(peer);
   snapshot_sync_.peer_gone(peer);
+  epoch_sync_.peer_gone(peer);
   work(now);
 }
 
 void Engine::tick(Now now) { work(now); }
 
 void Engine::executed(const BlockHeader& header, Now now, const std::optional<MemberEpoch>& next) {
-  if (next && !next_ && next->members.epoch() > epoch()) {
-    next_known_at_ = header.height;
-    decided(*next);
-  }
+  if (next && !next_ && next->members.epoch() > epoch()) decided(*next);
   replica_.executed(header, now);
   work(now);
 }
@@ -141,6 +139,7 @@ void Engine::work(Now now) {
   supply_bodies(now);
   collect(now);
   if (epoch_is_over()) begin_epoch(now);
+  enter_later_epoch(now);
   propose(now);
   flush_gossip();
   suspect(now);
@@ -252,12 +251,17 @@ void Engine::suspect(Now now) {
 }
 
 void Engine::sync(Now now) {
+  const bool learning = learn_epochs(now);
+  if ((learning && !snapshot_sync_.active()) || later_epoch() != nullptr) return;
+  hand_over_held(now);
   sync_snapshot(now);
   if (snapshot_sync_.active() || config_.test_faults.stuck_after_sync) return;
-  if (replica_.handed() >= replica_.executed_height() + kSyncBacklogMax || replica_.executed_height() < resume_sync_at_) return;
   if (next_ && replica_.complete() + 1 >= next_->from_height) return;   // the next epoch's blocks are for its Replica
-  if (auto request = block_sync_.next(replica_.complete(), std::max(replica_.stable(), noticed()), connected_, now.monotonic_ms)) {
-    send(request->first, {request->second});
+  Height limit = replica_.executed_height() + kSyncBacklogMax;
+  if (next_) limit = std::min(limit, next_->from_height - 1);
+  if (replica_.executed_height() < resume_sync_at_) limit = std::min(limit, resume_sync_at_);
+  for (const auto& [peer, request] : block_sync_.next(replica_.complete(), std::max(replica_.stable(), noticed()), limit, connected_, now.monotonic_ms)) {
+    send(peer, {request});
   }
 }
 
@@ -265,7 +269,13 @@ void Engine::periodic(Now now) {
   if (now.monotonic_ms < next_status_ms_) return;
   next_status_ms_ = now.monotonic_ms + config_.status_interval_ms;
   notice_all(now);
-  if (!is_member()) return;
+  if (!is_member()) {
+    // A guest is told of new snapshots when it asks.
+    if (!proven_ || !snapshot_gain() || snapshot_sync_.active() || now.monotonic_ms < next_offers_ms_) return;
+    next_offers_ms_ = now.monotonic_ms + kOffersInterval_ms;
+    for (MemberIndex peer = 0; peer < context_.members.size(); ++peer) send(peer, {EpochRequest{proven_->members.epoch()}});
+    return;
+  }
   send_status(std::nullopt);
   if (now.monotonic_ms >= next_offers_ms_) {
     next_offers_ms_ = now.monotonic_ms + kOffersInterval_ms;
@@ -283,6 +293,7 @@ std::int64_t Engine::next_wake(Now now) const {
   consider(suspicion_.wake_at_ms());
   consider(block_sync_.wake_at_ms());
   consider(snapshot_sync_.wake_at_ms());
+  consider(epoch_sync_.wake_at_ms());
   for (const auto& [height, wanted] : wanted_) consider(wanted.next_fetch_ms);
   if (replica_.is_primary() && replica_.active()) {
     if (const auto oldest = mempool_.oldest_waiting_ms(); oldest && replica_.uncommitted_proposals() < config_.pipeline_max) {
@@ -323,6 +334,7 @@ EngineStatus Engine::status() const {
   if (next_) out.epoch_ends = next_->from_height - 1;
   out.snapshot = snapshot_sync_.progress();
   out.snapshot_liars = snapshot_sync_.liars();
+  out.epoch_proofs_refused = counters_.epoch_proofs_refused;
   for (const SnapshotAttestation& own : own_offers_.attestations) {
     if (snapshot_sync_.attested(own.height, own.id, true)) out.snapshot_attested = std::max(out.snapshot_attested, own.height);
     if (snapshot_sync_.contradicted(own.height, own.id)) out.snapshot_contradicted = own.height;
@@ -334,6 +346,11 @@ std::size_t Engine::memory_bytes() const {
   std::size_t bytes = replica_.memory_bytes() + mempool_.bytes() + late_bytes_ + snapshot_sync_.memory_bytes();
   for (const auto& [id, body] : body_index_) bytes += weight(*body.transaction);
   for (const auto& [id, body] : spare_bodies_) bytes += weight(*body);
+  for (const auto& [from, answer] : held_) {
+    for (const SyncBlock& block : answer.blocks) {
+      for (const Transaction& transaction : block.transactions) bytes += weight(transaction);
+    }
+  }
   for (const auto& [height, wanted] : wanted_) bytes += (wanted.batch.transactions.size() + 2 * wanted.missing.size()) * sizeof(Hash);
   return bytes;
 }

@@ -134,6 +134,13 @@ struct Encoder {
     if (m.part == 0 && !m.data.empty()) record.set_certificate(encode_certificate(m.certificate));
   }
   void operator()(const Notice& m) const { out.mutable_notice()->set_certified(m.certified); }
+  void operator()(const EpochRequest& m) const { out.mutable_epoch_request()->set_above(m.above); }
+  void operator()(const EpochProofs& m) const {
+    auto& record = *out.mutable_epoch_proofs();
+    record.set_above(m.above);
+    for (const MemberChange& change : m.changes) record.add_changes(encode_member_change(change));
+    if (m.head) put(*record.mutable_head(), *m.head);
+  }
 };
 
 // Decoding: record -> value. Each reader checks counts first, so that nothing grows past its bound.
@@ -323,6 +330,16 @@ struct Decoder {
     }
     return hash(in.id(), out.id);
   }
+  bool epoch_proofs(const records::PeerEpochProofs& in, EpochProofs& out) {
+    if (static_cast<std::size_t>(in.changes_size()) > kEpochProofsMax) return refuse("too many changes of members in a frame");
+    out.above = in.above();
+    for (const auto& raw : in.changes()) {
+      auto change = decode_member_change(raw);
+      if (!change) return refuse("a change of members that cannot be read");
+      out.changes.push_back(std::move(*change));
+    }
+    return !in.has_head() || certified(in.head(), out.head.emplace());
+  }
   bool frame(const records::PeerFrame& in, PeerFrame& out) {
     using Kind = records::PeerFrame::ContentCase;
     out.epoch = in.epoch();
@@ -349,6 +366,10 @@ struct Decoder {
       case Kind::kNotice:
         out.content = Notice{in.notice().certified()};
         return true;
+      case Kind::kEpochRequest:
+        out.content = EpochRequest{in.epoch_request().above()};
+        return true;
+      case Kind::kEpochProofs: return epoch_proofs(in.epoch_proofs(), out.content.emplace<EpochProofs>());
       case Kind::CONTENT_NOT_SET: break;
     }
     return refuse("a frame of no known kind");

@@ -36,6 +36,8 @@ struct ReplicaStart {
   Height applied = 0;
   std::optional<CertifiedHeader> certified;
   std::vector<BlockHeader> uncertified;
+  // In place of these two when log.stable lies above everything that was applied: the latest height up to which all is certified.
+  std::optional<Height> complete = std::nullopt;
 };
 
 struct Message {

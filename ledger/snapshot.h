@@ -2,7 +2,7 @@
 //
 // Installing needs the store for itself (no Ledger open on it): the daemon does it at start. Nothing is touched before the whole snapshot is
 // verified; a crash in the middle leaves a mark, Ledger::open refuses the store until install_snapshot() has run again (or reset_store()).
-// What stays: genesis, the consensus log (promises outlive the state) and this node's own notes.
+// What stays: genesis, what decided each member set, the consensus log (promises outlive the state) and this node's own notes.
 //
 // Errors are the snapshot's: damaged, of another network, a state that does not have the digest of its header. Disk errors of the store abort.
 #pragma once
@@ -31,11 +31,12 @@ struct VerifiedSnapshot {
 Result<VerifiedSnapshot> verify_snapshot(const SnapshotManifest& manifest, const ChunkSource& chunks);
 
 // certificate: of the manifest's header, verified by the caller. The store was begun with the same genesis.
+std::uint64_t applied_height(const KvReader& store);   // 0 for an empty store too
 Result<void> install_snapshot(KvStore& store, const VerifiedSnapshot& verified, const QuorumCertificate& certificate, const ChunkSource& chunks);
 
 // The snapshot whose installation was begun and did not end.
 std::optional<Hash> unfinished_install(const KvReader& store);
-// Back to nothing but the consensus log and this node's own notes; Ledger::open then begins with genesis again.
+// Back to nothing but what decided each member set, the consensus log and this node's own notes; Ledger::open then begins with genesis again.
 void reset_store(KvStore& store);
 
 }  // namespace agiddi::ledger

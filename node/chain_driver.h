@@ -30,7 +30,7 @@ class ChainDriver final : public Chain {
               std::function<void()> restart);
   ~ChainDriver() override;
 
-  Result<void> start(const Endpoint& peer_listen, PeerAddresses peer_addresses);
+  Result<void> start(const NodeConfig& config);
   void stop();  // afterwards every waiting submit has been answered with unavailable
 
   consensus::EngineStatus engine_status() const { return published_.load()->engine; }
@@ -59,6 +59,14 @@ class ChainDriver final : public Chain {
     std::vector<PublicKey> guests;              // by guest number; zero = free
     std::string name_of(const PublicKey& key) const;
   };
+  struct Applied {  // what the core lane is told of a block when it is on disk
+    BlockHeader header;
+    std::vector<std::pair<Hash, Outcome>> outcomes;
+    bool heartbeat = false;
+    std::optional<MemberEpoch> next;
+    bool governance = false;
+    bool synced = false;     // it, and so all before it, is on disk
+  };
   struct Published {  // what status() shows, replaced as a whole by the core lane
     consensus::EngineStatus engine;
     std::shared_ptr<const EpochView> epoch;
@@ -68,10 +76,10 @@ class ChainDriver final : public Chain {
   void admit(Transaction transaction, Done done);
   void flush();
   void tick();
-  void on_applied(const BlockHeader& header, std::vector<std::pair<Hash, Outcome>> outcomes, bool heartbeat, const std::optional<MemberEpoch>& next,
-                  bool governance);
+  void on_applied(Applied& applied);
   void take_output();
   void begin_epoch();
+  void keep_proofs();
   void refresh_epoch_view();
   void hurry_to_rules();
   std::vector<Peer> wanted_peers(const MemberSet& members) const;
@@ -89,11 +97,11 @@ class ChainDriver final : public Chain {
 
   // apply lane
   void apply(consensus::CommittedBatch batch);
+  void settle_applied();
   void publish(const subservices::ExecutedBlock& executed, const BlockHeader& header);
 
   class Answer;
   void arm_timer();
-  std::vector<MemberEpoch> epochs() const;
   consensus::EpochIdentity identify(const MemberSet& members) const;
   std::optional<Outcome> recorded(const Hash& transaction) const;
 
@@ -105,9 +113,12 @@ class ChainDriver final : public Chain {
   std::atomic<std::shared_ptr<const ledger::LedgerSnapshot>> snapshot_;
   std::atomic<std::shared_ptr<const Published>> published_;
 
+  std::vector<Applied> applied_;                                             // apply lane only: blocks that wait for the next sync
   std::unique_ptr<consensus::Engine> engine_;                                // core lane only
   std::shared_ptr<const EpochView> epoch_, former_epoch_;                    // core lane only; the present one is published
   PeerAddresses peer_addresses_;                                             // core lane only; instead of those of the members
+  std::vector<BootstrapPeer> bootstrap_;                                     // core lane only
+  std::uint64_t proven_epoch_ = 0, decided_epoch_ = 0;                       // core lane only
   std::mutex frames_mutex_;
   std::map<PublicKey, std::shared_ptr<std::atomic<std::size_t>>> frames_under_way_;   // bytes, by sender
   std::unordered_map<Hash, std::vector<Done>, HashHasher> waiters_;          // core lane only

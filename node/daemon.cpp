@@ -94,7 +94,7 @@ struct Daemon::Parts {
     register_gauges(config);
     Counter& store_checks = metrics.counter("agiddi_store_checks_total", "Passes over all of the store's files that found no damage.");
     for (std::size_t i = 0; i < kIoThreads; ++i) threads.emplace_back([this] { io.run(); });
-    if (auto listening = chain->start(config.peer_listen, config.peer_addresses); !listening) return listening;
+    if (auto listening = chain->start(config); !listening) return listening;
     delivery->start();
     rewrap = std::make_unique<Rewrap>(*chain, io);
     rewrap->start();
@@ -124,6 +124,7 @@ struct Daemon::Parts {
     metrics.read_value("agiddi_mempool_transactions", "Transactions held for a coming block.", [this] { return static_cast<std::int64_t>(chain->status().mempool); });
     metrics.read_value("agiddi_syncing", "1 while blocks that others certified are missing here.", [this] { return chain->status().syncing ? 1 : 0; });
     metrics.read_value("agiddi_snapshot_members_lying", "Members that sent parts of a snapshot that do not hold.", [this] { return static_cast<std::int64_t>(chain->engine_status().snapshot_liars); });
+    metrics.read_value("agiddi_epoch_proofs_refused_total", "Member sets that a peer sent and did not prove.", [this] { return static_cast<std::int64_t>(chain->engine_status().epoch_proofs_refused); });
     metrics.read_value("agiddi_snapshot_chunks_missing", "Chunks that a download of a snapshot still lacks.", [this] {
       const auto download = chain->engine_status().snapshot;
       return download ? static_cast<std::int64_t>(download->chunks - download->chunks_here) : 0;

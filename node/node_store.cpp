@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "node/chain_duties.h"
 #include "node/log.h"
 #include "node/snapshots.h"
 #include "ontology/units.h"
@@ -39,7 +40,11 @@ Result<std::optional<Installed>> install_pending(const NodeConfig& config, ledge
   const auto list = ledger::SnapshotFolder(snapshot_folder_of(config.data_folder)).list();
   const auto found = std::find_if(list.begin(), list.end(), [&](const auto& one) { return one.id == id; });
   Result<Installed> done = fail(Status::not_found, "its files are not there");
-  if (found != list.end()) done = install_stored(store, genesis, *found);
+  if (!unfinished && found != list.end() && found->manifest.height() <= ledger::applied_height(store)) {
+    done = fail(Status::conflict, "the ledger has reached its height meanwhile");
+  } else if (found != list.end()) {
+    done = install_stored(store, genesis, *found);
+  }
   if (!done) {
     log_error("a snapshot could not be installed", {{"id", id.hex()}, {"reason", done.error().detail}});
     if (ledger::unfinished_install(store)) {
@@ -64,10 +69,11 @@ Result<ledger::VerifiedSnapshot> check_stored(const Genesis& genesis, const ledg
   if (manifest.header.network != genesis.network) {
     return fail(Status::conflict, snapshot.path + ": is a snapshot of network " + manifest.header.network + ", and genesis is of network " + genesis.network);
   }
-  const MemberSet members = genesis.member_set();
-  if (manifest.header.members_digest != members.digest()) {
-    log_warn("members changed since genesis, so its keys cannot check the snapshot's certificate", {{"height", manifest.height()}});
-  } else if (auto certified = verify_certificate(manifest.header, snapshot.certificate, members); !certified) {
+  const std::vector<MemberEpoch> epochs = proven_epochs(store, genesis);
+  const auto members = std::find_if(epochs.rbegin(), epochs.rend(), [&](const MemberEpoch& epoch) { return epoch.members.digest() == manifest.header.members_digest; });
+  if (members == epochs.rend()) {
+    log_warn("members changed since genesis, and what decided it is not here to check the snapshot's certificate with", {{"height", manifest.height()}});
+  } else if (auto certified = verify_certificate(manifest.header, snapshot.certificate, members->members); !certified) {
     return fail(Status::unauthorized, snapshot.path + ": " + certified.error().detail);
   }
   return ledger::verify_snapshot(manifest, ledger::chunks_of(snapshot));

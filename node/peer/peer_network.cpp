@@ -310,8 +310,12 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
   static asio::awaitable<void> dial_loop(std::shared_ptr<Impl> self, std::shared_ptr<Link> held) {
     Link& link = *held;
     milliseconds wait = kDialPauseMin, most = kDialPauseMax;
+    bool other = false;
     while (!self->is_over(link)) {
-      if (co_await dial(self, held)) {
+      const std::string address = other ? link.peer.other_address : link.peer.address;
+      const bool dialled = co_await dial(self, held, address);
+      other = dialled ? other : !other && !link.peer.other_address.empty();
+      if (dialled) {
         const auto since = std::chrono::steady_clock::now();
         link.connected = true;
         log_info("peer connected", {{"peer", link.peer.name}});
@@ -334,9 +338,9 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
     }
   }
 
-  static asio::awaitable<bool> dial(std::shared_ptr<Impl> self, std::shared_ptr<Link> held) {
+  static asio::awaitable<bool> dial(std::shared_ptr<Impl> self, std::shared_ptr<Link> held, std::string where) {
     Link& link = *held;
-    const auto address = parse_endpoint(link.peer.address);
+    const auto address = parse_endpoint(where);
     if (!address) co_return false;
     error_code failure;
     tcp::resolver resolver(link.strand);

@@ -36,6 +36,7 @@ struct Peer {
   PublicKey key{};
   std::string name;                         // for the log
   std::string address;                      // host:port; "" = it is accepted and never dialled
+  std::string other_address{};              // tried by turns with it
   friend bool operator==(const Peer&, const Peer&) = default;
 };
 

@@ -23,7 +23,7 @@ def free_port() -> int:
 class Joiner:
     """A daemon with an empty folder, whose key is no member's yet."""
 
-    def __init__(self, cluster, name: str):
+    def __init__(self, cluster, name: str, tail: str = ""):
         self.name, self.dir = name, os.path.join(cluster.dir, "joiner-" + name)
         os.mkdir(self.dir)
         shutil.copy(cluster.info["genesis"], os.path.join(self.dir, "genesis.json"))
@@ -32,11 +32,14 @@ class Joiner:
         self.http, self.peer = free_port(), free_port()
         with open(os.path.join(self.dir, "node.toml"), "w", encoding="utf-8") as file:
             file.write(f'genesis = "genesis.json"\ndata = "data"\nkey = "node.jwk"\nsealing_key = "sealing.jwk"\nid = "{name}"\n'
-                       f'[http]\nlisten = "127.0.0.1:{self.http}"\n[peer]\nlisten = "127.0.0.1:{self.peer}"\n')
+                       f'[http]\nlisten = "127.0.0.1:{self.http}"\n[peer]\nlisten = "127.0.0.1:{self.peer}"\n{tail}')
         self.key = os.path.join(self.dir, "node.jwk")
         self.node = Node(f"http://127.0.0.1:{self.http}", cluster.network)
         self.log = os.path.join(self.dir, "log")
-        with open(self.log, "w", encoding="utf-8") as log:
+        self.start()
+
+    def start(self):
+        with open(self.log, "a", encoding="utf-8") as log:
             self.process = subprocess.Popen([binary("agiddi-node"), "--config", "node.toml"], cwd=self.dir, stdout=log, stderr=log)
         wait_until("the joiner answers", self.answers)
 

@@ -146,6 +146,7 @@ class EngineNet {
           node.engine->snapshot_begun(begin->manifest.id(), {}, now());
           more = true;
         }
+        if (std::holds_alternative<SnapshotStore>(step)) node.engine->snapshot_stored(now());
         steps.push_back(std::move(step));
       }
     }
@@ -565,6 +566,50 @@ TEST_CASE("a member with hardly any blocks fetches a snapshot instead of them, f
   net.run(100);
   CHECK(!net[3].status().snapshot);
   CHECK(net.machine(3).height() == 0);
+}
+
+TEST_CASE("a member with blocks takes a snapshot when it is far enough above them, and blocks otherwise", "[engine][snapshot]") {
+  for (const Height catch_up_min : {0, 6, 5}) {
+    INFO("catch_up_min " << catch_up_min);
+    EngineNet net(4, [&](EngineConfig& config) { config.snapshots.catch_up_min = catch_up_min; });
+    net.deliver();
+    for (int i = 0; i < 12; ++i) {
+      if (i == 3) net.kill(3);
+      net.submit(0, document("c" + std::to_string(i)));
+      net.run(30);
+    }
+    REQUIRE(net.machine(3).height() == 3);
+    const SyncBlock at = net.machine(0).read(8, 8).at(0);
+    const SnapshotManifest manifest{1, at.header, 3, {blake2b("one")}};
+    net.serve = [&](std::size_t, const SnapshotRequest& request) {
+      if (request.part == 0) return SnapshotPart{request.id, 0, encode_manifest(manifest), false, at.certificate};
+      return SnapshotPart{request.id, request.part, "one", false, {}};
+    };
+    for (std::size_t i = 0; i < 3; ++i) net[i].snapshots_here({{8, manifest.id()}}, 1, net.now());
+    net.run(600);
+    net.start(3);
+    net.run(1000);
+    const bool by_snapshot = catch_up_min == 5;   // 8 is five above 3
+    CHECK(net.machine(3).height() == (by_snapshot ? 3 : 12));
+    CHECK(net.steps.size() == (by_snapshot ? 3 : 0));
+  }
+}
+
+TEST_CASE("a hint of one member or guest does not make a member fetch a snapshot", "[engine][snapshot]") {
+  EngineNet net(4, [](EngineConfig& config) { config.snapshots.behind_min = 5; });
+  net.deliver();
+  for (std::size_t i = 0; i < 3; ++i) net[i].snapshots_here({{50, tx("made up")}}, 1, net.now());
+  net.run(600);   // long enough for every member to be asked again
+  for (const MemberIndex liar : {MemberIndex{0}, MemberIndex{4}}) {
+    if (liar == 4) net[3].peer_connected(liar, net.now());
+    REQUIRE(net[3].receive(liar, {Notice{1'000'000}}, net.now()));
+    net.run(600);
+    CHECK(!net[3].status().snapshot);
+    CHECK(!net[3].status().syncing);
+  }
+  REQUIRE(net[3].receive(1, {Notice{900}}, net.now()));
+  net.run(600);
+  CHECK(net[3].status().snapshot);
 }
 
 TEST_CASE("a member whose snapshot differs from what f + 1 others attest learns that", "[engine][snapshot]") {

@@ -106,6 +106,17 @@ TEST_CASE("members find each other, and frames arrive whole and in order") {
   CHECK(world.received[1][0].first == 0);
 }
 
+TEST_CASE("a member that moved is found at the other address") {
+  World world(2);
+  world.start(0);
+  world.start(1);
+  const std::string moved = world.members[1].address;
+  world.networks[0]->set_peers(world.keys[0], world.members[0].id, {{world.members[1].key, "moved", "127.0.0.1:1", moved}});
+  REQUIRE(within(std::chrono::seconds(5), [&] { return world.connected(0, 1); }));
+  world.send(0, 1, "arrives");
+  REQUIRE(within(std::chrono::seconds(5), [&] { return world.count(1) == 1; }));
+}
+
 TEST_CASE("a link comes back after its far end was away") {
   World world(2);
   world.start(0);
