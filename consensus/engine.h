@@ -188,6 +188,8 @@ class Engine {
   // The next height was applied durably and gave this header. Heights come in order, one call each.
   // next: the members that are decided after this block and in force only above it.
   void executed(const BlockHeader& header, Now now, const std::optional<MemberEpoch>& next = std::nullopt);
+  // What is decided after block `known_at` (later rules, say) comes into force above `last`: empty batches take the chain there, as to the end of an epoch.
+  void hurry_to(Height last, Height known_at, Now now);
   void blocks_read(MemberIndex peer, Height from, std::vector<SyncBlock> blocks, Now now);
   void heartbeat_wanted(bool wanted, Now now);
   // What this member can serve: its latest snapshots, the highest first (at most kSnapshotOffersMax are of use), and its first block.
@@ -290,7 +292,7 @@ class Engine {
   void decided(const MemberEpoch& next);
   const MemberEpoch* known_epoch(std::uint64_t epoch) const;
   void tabulate_epochs();
-  bool hurrying() const;                    // empty batches take the chain to the end of the epoch
+  bool hurrying() const;                    // empty batches take the chain to the end of the epoch, or where hurry_to() says
   void frame_of_other_epoch(MemberIndex peer, PeerFrame frame, Now now);
   void send_notice(MemberIndex peer, Now now);
   void notice_all(Now now);
@@ -360,6 +362,7 @@ class Engine {
   bool heartbeat_wanted_ = false;
   std::optional<MemberEpoch> next_;                                // decided
   Height next_known_at_ = 0;                                       // the block after which it was
+  Height hurry_to_ = 0, hurry_known_at_ = 0;
   std::deque<Early> early_;
   std::map<Height, SyncResponse> held_;                            // blocks that came before those below them
   Height resume_sync_at_ = 0;                                      // blocks of unknown members came: execute up to here first
