@@ -6,6 +6,7 @@ namespace agiddi::consensus {
 namespace {
 
 constexpr std::int64_t kAvoid_ms = 3000;                              // a peer that did not help
+constexpr unsigned kFailedMax = 3;                                    // afterwards it counts as one that has no blocks
 constexpr Height kPatientUpTo = 2 * limits::kWindowHeights;           // farther behind, votes cannot help any more
 
 }  // namespace
@@ -17,14 +18,14 @@ void BlockSync::peer_certified(MemberIndex peer, Height height) { peers_[peer].c
 
 void BlockSync::peer_first(MemberIndex peer, Height height) { peers_[peer].first = height; }
 
-bool BlockSync::gone(Height complete, const std::vector<bool>& connected) const {
-  bool ahead = false;
+bool BlockSync::gone(Height complete, const std::vector<bool>& connected, std::size_t members) const {
+  std::size_t without = 0;
   for (MemberIndex peer = 0; peer < peers_.size(); ++peer) {
     if (peer == self_ || !connected[peer] || peers_[peer].certified <= complete) continue;
-    if (peers_[peer].first <= complete + 1) return false;
-    ahead = true;
+    if (peers_[peer].first <= complete + 1 && peers_[peer].failed < kFailedMax) return false;
+    without += peer < members && peers_[peer].first > complete + 1;
   }
-  return ahead;
+  return without > (members - 1) / 3;
 }
 
 void BlockSync::peer_gone(MemberIndex peer) {
@@ -37,6 +38,7 @@ void BlockSync::answered(MemberIndex peer, bool useful, std::int64_t now_ms) {
   if (!asked_ || asked_->peer != peer) return;
   asked_.reset();
   eager_ = useful;
+  peers_[peer].failed = useful ? 0 : std::min(peers_[peer].failed + 1, kFailedMax);
   if (!useful) peers_[peer].avoid_until_ms = now_ms + kAvoid_ms;
 }
 

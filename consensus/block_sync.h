@@ -23,8 +23,8 @@ class BlockSync {
   bool expects(MemberIndex peer, Height from) const;
   void answered(MemberIndex peer, bool useful, std::int64_t now_ms);
 
-  // Connected peers are ahead, and none of them has the next block any more.
-  bool gone(Height complete, const std::vector<bool>& connected) const;
+  // f + 1 connected members are ahead and do not have the next block any more, and nobody else who is ahead gives it. members: the first so many peers.
+  bool gone(Height complete, const std::vector<bool>& connected, std::size_t members) const;
 
   bool waiting() const { return asked_.has_value(); }
   std::int64_t wake_at_ms() const { return wake_at_ms_; }  // 0: nothing to wait for
@@ -33,6 +33,7 @@ class BlockSync {
   struct Peer {
     Height certified = 0, first = 1;
     std::int64_t avoid_until_ms = 0;
+    unsigned failed = 0;                                   // times in a row that it did not help
   };
   struct Asked {
     MemberIndex peer;

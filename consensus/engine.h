@@ -50,7 +50,7 @@ struct EngineConfig {
   TimeMs genesis_timestamp = 0;                     // the previous timestamp of the first block
   std::int64_t request_timeout_ms = 1500;           // a held transaction that is not committed by then starts a view change
   std::int64_t view_change_timeout_ms = 1000;       // a quorum asked for a view and its NewView did not come
-  std::int64_t timeout_cap_ms = 8000;               // both double with each failed view, up to this
+  std::int64_t timeout_cap_ms = 30'000;             // both double with each failed view, up to this
   std::int64_t status_interval_ms = 500;
   std::int64_t heartbeat_interval_ms = 4000;        // between blocks while heartbeats are wanted
   std::int64_t batch_delay_max_ms = 4;              // how long a batch may wait to grow while others are in flight
@@ -144,7 +144,7 @@ struct EngineStatus {
   MemberIndex primary = 0;
   bool in_view_change = false;
   bool syncing = false;                             // behind a certified height that it knows of
-  bool has_quorum = false;                          // connected to enough members (itself counted)
+  bool has_quorum = false;                          // connected to enough members (itself counted) that were heard from lately
   bool heard_quorum = false;                        // and so many said where they stand since they connected: `syncing` can be believed
   Height executed = 0, certified = 0, committed = 0;  // committed: handed to the apply lane
   std::size_t mempool_transactions = 0, mempool_bytes = 0;
@@ -193,8 +193,10 @@ class Engine {
   // What this member can serve: its latest snapshots, the highest first (at most kSnapshotOffersMax are of use), and its first block.
   void snapshots_here(std::vector<std::pair<Height, Hash>> snapshots, Height first_block, Now now);
   void snapshot_read(MemberIndex peer, SnapshotPart part, Now now);
-  // Answers to Output::snapshot_steps: the chunks that are here already; and that a finished one does not hold. One that holds is installed by a restart.
+  // Answers to Output::snapshot_steps: the chunks that are here already; that one chunk more is on disk (without this answer no more than kPartsMax are
+  // asked for); and that a finished one does not hold. One that holds is installed by a restart.
   void snapshot_begun(const Hash& id, const std::set<Hash>& here, Now now);
+  void snapshot_stored(Now now);
   void snapshot_failed(const Hash& id, Now now);
   // The answer to Output::epoch_reads; and that the driver holds what decided this epoch, from a block of its own.
   void epochs_read(MemberIndex peer, std::uint64_t above, std::vector<MemberChange> changes, Now now);
@@ -240,11 +242,12 @@ class Engine {
   void suspect(Now now);
   void sync(Now now);
   void sync_snapshot(Now now);              // engine_snapshots.cpp
-  bool snapshot_wanted() const;
+  std::optional<Height> snapshot_gain() const;   // how far a snapshot must lie above the blocks that are here; nothing: none is wanted
+  Height snapshot_floor() const { return std::max(replica_.complete(), replica_.executed_height()); }
   void sign_offers();
   void send_offers(std::optional<MemberIndex> to);
   void periodic(Now now);
-  bool has_quorum() const;
+  bool quorum_in_reach(std::int64_t quiet_max_ms) const;
   std::int64_t next_wake(Now now) const;
 
   void send(std::optional<MemberIndex> to, const PeerFrame& frame);
@@ -289,7 +292,8 @@ class Engine {
   void frame_of_other_epoch(MemberIndex peer, PeerFrame frame, Now now);
   void send_notice(MemberIndex peer, Now now);
   void notice_all(Now now);
-  Height noticed() const;                   // the highest height that a connected peer hints at
+  Height noticed() const;                   // the highest height that a connected peer hints at: enough to ask for blocks, which prove themselves
+  Height vouched() const;                   // a height that f + 1 connected members hint at or above
   bool far_behind() const;                  // so many peers hint at blocks above ours that one of them is honest
   std::size_t peer_slots() const { return context_.members.size() + kGuestsMax; }
 
@@ -333,7 +337,9 @@ class Engine {
     std::int64_t budget_since_ms = 0;       // what was served to it in this second
     std::size_t served_bytes = 0;
     bool heard = false;                     // its status came since it connected
+    std::int64_t heard_ms = 0;              // when it connected or last said anything in this epoch
     std::int64_t stuck_since_ms = -1;       // it waits for a later view than ours
+    std::int64_t well_since_ms = -1;        // it does not; -1: it does, or has said nothing yet
     std::int64_t help_after_ms = 0;
     Height noticed = 0;                     // its latest hint
     std::int64_t next_notice_ms = 0;
@@ -345,6 +351,8 @@ class Engine {
   std::vector<Peer> peers_;
   bool within_budget(MemberIndex peer, std::size_t bytes, Now now);
 
+  std::int64_t now_ms_ = 0;                                        // of the latest verb
+  bool reaches_quorum_ = false;                                    // says quorum_in_reach() for doubts
   std::int64_t next_status_ms_ = 0;
   std::int64_t last_block_ms_ = 0;
   bool heartbeat_wanted_ = false;

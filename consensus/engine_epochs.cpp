@@ -166,6 +166,13 @@ Height Engine::noticed() const {
   return highest;
 }
 
+Height Engine::vouched() const {
+  std::vector<Height> hints;
+  for (std::size_t peer = 0; peer < context_.members.size(); ++peer) hints.push_back(connected_[peer] ? peers_[peer].noticed : 0);
+  std::sort(hints.rbegin(), hints.rend());
+  return hints[context_.members.faults()];
+}
+
 bool Engine::far_behind() const {
   const auto ahead = std::count_if(peers_.begin(), peers_.begin() + static_cast<std::ptrdiff_t>(context_.members.size()),
                                    [&](const Peer& peer) { return peer.noticed >= replica_.handed() + kFarBehind; });

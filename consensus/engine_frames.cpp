@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kFrameChunk_bytes = 4 * 1024 * 1024;
 constexpr std::int64_t kResendAge_ms = 250;                  // younger votes are probably under way
 constexpr std::int64_t kHelpMax_ms = 600'000;
+constexpr std::int64_t kWellTimes = 2;                       // see help_stuck()
 
 auto refuse(std::string detail) { return fail(Status::invalid, std::move(detail)); }
 
@@ -57,6 +58,7 @@ Result<void> Engine::receive(MemberIndex peer, PeerFrame frame, Now now, bool ve
     work(now);
     return {};
   }
+  if (is_epoch_bound(frame)) peers_[peer].heard_ms = now.monotonic_ms;
   Result<void> outcome = allowed(peer, frame);
   if (auto* answer = std::get_if<SyncResponse>(&frame.content)) {
     if (!verified) drop_unknown_epochs(*answer, context_);
@@ -140,15 +142,22 @@ Result<void> Engine::on(MemberIndex peer, const MemberStatus& message, Now now) 
 }
 
 // A member that asked alone for a later view takes part in nothing until the others come along: after a while they do, at a price of one
-// short change of primary. Less and less often for the same member, so that a faulty one gains little.
+// short change of primary. Less and less often for the same member, so that a faulty one gains little: the wait doubles with each time, and is
+// halved again only after the member was well for twice as long.
 void Engine::help_stuck(const MemberStatus& message, Now now) {
   Peer& peer = peers_[message.sender];
   const bool stuck = !message.active && replica_.active() && message.view > replica_.view() &&
                      message.view <= replica_.view() + context_.members.size();
   if (!stuck) {
     peer.stuck_since_ms = -1;
+    if (peer.well_since_ms < 0) peer.well_since_ms = now.monotonic_ms;
+    if (now.monotonic_ms - peer.well_since_ms >= kWellTimes * peer.help_after_ms) {
+      peer.help_after_ms = std::max(peer.help_after_ms / 2, config_.stuck_help_ms);
+      peer.well_since_ms = now.monotonic_ms;
+    }
     return;
   }
+  peer.well_since_ms = -1;
   if (peer.stuck_since_ms < 0) peer.stuck_since_ms = now.monotonic_ms;
   if (now.monotonic_ms - peer.stuck_since_ms < peer.help_after_ms) return;
   peer.help_after_ms = std::min(2 * peer.help_after_ms, kHelpMax_ms);

@@ -9,6 +9,8 @@
 namespace agiddi::consensus {
 namespace {
 
+constexpr Height kSkipEpochs_heights = 2 * limits::kWindowHeights;   // nearer ones are gone through; no node drops the latest 32 blocks
+
 auto refuse_epochs(std::string detail) { return fail(Status::invalid, std::move(detail)); }
 
 std::string reason(const Error& error) { return error.fields.empty() ? error.detail : error.fields.front().detail; }
@@ -19,7 +21,10 @@ bool same(const MemberEpoch& a, const MemberEpoch& b) { return a.from_height == 
 
 bool Engine::learn_epochs(Now now) {
   if (!proven_) return false;
-  if (auto request = epoch_sync_.next(proven_->members.epoch(), connected_, now.monotonic_ms)) send(request->first, {request->second});
+  // Who knows later members, is far behind and knows of no header that proves it asks for one.
+  const bool headless = config_.epochs.back().members.epoch() > epoch() && noticed() > replica_.handed() + kSkipEpochs_heights;
+  const std::uint64_t settled = headless ? epoch() : proven_->members.epoch();
+  if (auto request = epoch_sync_.next(proven_->members.epoch(), settled, connected_, now.monotonic_ms)) send(request->first, {request->second});
   return epoch_sync_.waiting_above(config_.epochs.back().members.epoch());
 }
 
@@ -86,23 +91,26 @@ Result<void> Engine::on(MemberIndex peer, const EpochProofs& message, Now now) {
   }
   if (!outcome) return lie(outcome.error().detail);
   // A header of members that come with the next answer proves nothing yet.
+  bool useful = proven_->members.epoch() > proven_before;
   if (message.head && (!head_ || head_->header.height < message.head->header.height)) {
     const Height height = message.head->header.height;
     const auto last = std::find_if(config_.epochs.rbegin(), config_.epochs.rend(), [&](const MemberEpoch& one) { return one.from_height <= height; });
     if (last != config_.epochs.rend() && last->members.digest() == message.head->header.members_digest) {
       if (auto certified = verify_certified(*message.head, context_, *authenticator_); !certified) return lie(certified.error().detail);
       head_ = message.head;
+      useful = true;
     }
   }
-  epoch_sync_.answered(peer, proven_->members.epoch() > proven_before, now.monotonic_ms);
+  epoch_sync_.answered(peer, useful, now.monotonic_ms);
   return {};
 }
 
-// The epoch of the height after `head_`, for a node that is so far behind that it wants a snapshot: only the present members' word counts for one.
+// The epoch of the height after `head_`, for a node that is farther behind than a few blocks: only the present members' word counts for a snapshot, and
+// those of epochs that are over may all be gone. Nearer ones go through the blocks.
 const MemberEpoch* Engine::later_epoch() const {
-  if (!head_ || head_->header.height <= replica_.handed() || config_.epochs.back().members.epoch() <= epoch() || snapshot_sync_.finished()) return nullptr;
+  if (!head_ || head_->header.height <= replica_.handed() + kSkipEpochs_heights || config_.epochs.back().members.epoch() <= epoch() || snapshot_sync_.finished()) return nullptr;
   const auto later = std::find_if(config_.epochs.rbegin(), config_.epochs.rend(), [&](const MemberEpoch& one) { return one.from_height <= head_->header.height + 1; });
-  if (later == config_.epochs.rend() || later->members.epoch() <= epoch() || !snapshot_wanted()) return nullptr;
+  if (later == config_.epochs.rend() || later->members.epoch() <= epoch()) return nullptr;
   return &*later;
 }
 

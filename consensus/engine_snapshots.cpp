@@ -6,16 +6,21 @@
 
 namespace agiddi::consensus {
 
-// A snapshot is wanted far behind the others: by a member that has hardly any blocks, and by any other when nobody has its next block any more.
-bool Engine::snapshot_wanted() const {
-  const Height complete = replica_.complete();
-  const Height ahead = std::max({replica_.stable(), noticed(), head_ ? head_->header.height : 0});
-  const bool hardly_begun = complete < config_.snapshots.behind_min && !config_.join_by_blocks;
-  return (ahead > complete + config_.snapshots.behind_min && hardly_begun) || block_sync_.gone(complete, connected_);
+// A snapshot is wanted far behind the others: by a member that has hardly any blocks, and by any other when nobody has its next block any more, or when
+// one lies so far above its blocks that it is clearly cheaper (catch_up_min). Hints of one peer alone decide nothing here.
+std::optional<Height> Engine::snapshot_gain() const {
+  const SnapshotSyncConfig& config = config_.snapshots;
+  const Height here = snapshot_floor();
+  const Height target = std::max({replica_.stable(), vouched(), head_ ? head_->header.height : 0});
+  const bool hardly_begun = here < config.behind_min && !config_.join_by_blocks && target > here + config.behind_min;
+  if (hardly_begun || block_sync_.gone(replica_.complete(), connected_, context_.members.size())) return 1;
+  if (config.catch_up_min > 0 && !config_.join_by_blocks && target >= here + config.catch_up_min) return config.catch_up_min;
+  return std::nullopt;
 }
 
 void Engine::sync_snapshot(Now now) {
-  for (auto& [peer, request] : snapshot_sync_.next(snapshot_wanted(), replica_.complete(), connected_, now.monotonic_ms)) send(peer, {request});
+  const auto gain = snapshot_gain();
+  for (auto& [peer, request] : snapshot_sync_.next(gain.has_value(), snapshot_floor(), connected_, now.monotonic_ms, gain.value_or(1))) send(peer, {request});
   for (SnapshotStep& step : snapshot_sync_.take_steps()) output_.snapshot_steps.push_back(std::move(step));
 }
 
@@ -72,6 +77,11 @@ Result<void> Engine::on(MemberIndex peer, SnapshotPart& message, Now now) { retu
 
 void Engine::snapshot_begun(const Hash& id, const std::set<Hash>& here, Now now) {
   snapshot_sync_.begun(id, here);
+  work(now);
+}
+
+void Engine::snapshot_stored(Now now) {
+  snapshot_sync_.stored();
   work(now);
 }
 

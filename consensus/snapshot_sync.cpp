@@ -105,11 +105,14 @@ std::optional<MemberIndex> SnapshotSync::pick(const std::vector<bool>& connected
 }
 
 std::vector<std::pair<MemberIndex, SnapshotRequest>> SnapshotSync::next(bool wanted, Height complete, const std::vector<bool>& connected,
-                                                                        std::int64_t now_ms) {
+                                                                        std::int64_t now_ms, Height gain) {
   wake_at_ms_ = 0;
   std::vector<std::pair<MemberIndex, SnapshotRequest>> requests;
+  // Blocks came meanwhile. A finished one is the driver's, which looks at its height again.
+  if (current_ && current_->phase != Phase::finished && current_->height <= complete) current_.reset();
+  const Height above = complete + gain - 1;
   if (!current_) {
-    if (wanted) current_ = choose(complete);
+    if (wanted) current_ = choose(above);
     if (!current_) return requests;
   }
   if (current_->phase == Phase::beginning || current_->phase == Phase::finished) return requests;
@@ -125,22 +128,22 @@ std::vector<std::pair<MemberIndex, SnapshotRequest>> SnapshotSync::next(bool wan
   if (current_->phase == Phase::manifest) {
     if (current_->asked.empty()) ask(0);
   } else {
-    for (auto index = current_->missing.begin(); index != current_->missing.end() && current_->asked.size() < kPartsMax; ++index) {
+    for (auto index = current_->missing.begin(); index != current_->missing.end() && current_->asked.size() + unwritten_ < kPartsMax; ++index) {
       if (!current_->asked.contains(*index + 1) && !ask(*index + 1)) break;
     }
   }
   // Nobody gives anything: after a while another snapshot, or blocks, if there are any.
-  if (!current_->asked.empty()) {
+  if (!current_->asked.empty() || unwritten_ > 0) {
     current_->fruitless_since_ms = -1;
     for (const auto& [part, asked] : current_->asked) wake_at_ms_ = wake_at_ms_ == 0 ? asked.deadline_ms : std::min(wake_at_ms_, asked.deadline_ms);
     return requests;
   }
   if (current_->fruitless_since_ms < 0) current_->fruitless_since_ms = now_ms;
-  const auto better = choose(complete);
+  const auto better = choose(above);
   const bool other = better && better->id != current_->id;
   if ((other && !attested(current_->height, current_->id, false)) || now_ms - current_->fruitless_since_ms >= config_.give_up_ms) {
     current_ = other ? better : std::nullopt;
-    return current_ ? next(wanted, complete, connected, now_ms) : requests;
+    return current_ ? next(wanted, complete, connected, now_ms, gain) : requests;
   }
   const std::int64_t again = current_->fruitless_since_ms + config_.give_up_ms;
   wake_at_ms_ = wake_at_ms_ == 0 ? again : std::min(wake_at_ms_, again);
@@ -186,6 +189,7 @@ Result<void> SnapshotSync::received(MemberIndex peer, SnapshotPart& part, std::i
   std::erase_if(current_->missing, [&](std::uint32_t one) { return current_->manifest.chunks[one] == hash; });
   current_->asked.erase(part.part);
   steps_.push_back(SnapshotStore{hash, std::move(part.data)});
+  ++unwritten_;
   if (current_->missing.empty()) {
     current_->phase = Phase::finished;
     steps_.push_back(SnapshotFinish{current_->id});
@@ -203,6 +207,10 @@ void SnapshotSync::begun(const Hash& id, const std::set<Hash>& here) {
     current_->phase = Phase::finished;
     steps_.push_back(SnapshotFinish{id});
   }
+}
+
+void SnapshotSync::stored() {
+  if (unwritten_ > 0) --unwritten_;
 }
 
 void SnapshotSync::failed(const Hash& id) {
@@ -229,9 +237,7 @@ std::size_t SnapshotSync::liars() const {
 std::size_t SnapshotSync::memory_bytes() const {
   std::size_t bytes = peers_.size() * sizeof(Peer) + refused_.size() * sizeof(Hash);
   if (current_) bytes += current_->manifest.chunks.size() * sizeof(Hash) + current_->missing.size() * 48;
-  for (const SnapshotStep& step : steps_) {
-    if (const auto* store = std::get_if<SnapshotStore>(&step)) bytes += store->chunk.size();
-  }
+  bytes += unwritten_ * limits::kSnapshotChunk_bytes;
   return bytes;
 }
 

@@ -5,7 +5,7 @@
 // against the id, a chunk against its hash in the manifest. So whoever sends something else lies, and is never asked again. The world state is
 // checked once more against the certified header when all is here (ledger/snapshot.h).
 //
-// Core lane only. Memory: two attestations a member, one manifest, and the parts that were asked for (kPartsMax of them).
+// Core lane only. Memory: two attestations a member, one manifest, and kPartsMax parts: those that were asked for and those that are not on disk yet.
 #pragma once
 
 #include <map>
@@ -17,13 +17,14 @@
 namespace agiddi::consensus {
 
 struct SnapshotSyncConfig {
-  Height behind_min = 1000;              // nearer ones are reached by blocks
+  Height behind_min = 1000;              // a member that has hardly any blocks reaches nearer ones by blocks
+  Height catch_up_min = 0;               // a member that has blocks takes only a snapshot at least so far above them; 0: none
   std::int64_t timeout_ms = 5000;        // for one part
   std::int64_t give_up_ms = 15'000;      // nobody gives parts of this snapshot any more: take another one
   bool believe_chunks = false;           // planted bug, tests only: chunks are not checked
 };
 
-// What the driver must do with its folder, in this order: begin (and answer with begun()), store each chunk, finish.
+// What the driver must do with its folder, in this order: begin (and answer with begun()), store each chunk (and answer with stored()), finish.
 struct SnapshotBegin {
   SnapshotManifest manifest;
   QuorumCertificate certificate;
@@ -59,12 +60,15 @@ class SnapshotSync {
   bool contradicted(Height height, const Hash& own_id) const;
   Height first_block(MemberIndex peer) const { return peers_[peer].offers.first_block; }
 
-  // What to ask for now. wanted: blocks are no way to go on; complete: the height that is reached.
-  std::vector<std::pair<MemberIndex, SnapshotRequest>> next(bool wanted, Height complete, const std::vector<bool>& connected, std::int64_t now_ms);
+  // What to ask for now. wanted: blocks are no way to go on; complete: the height that is reached. A snapshot is begun when it lies at least
+  // `gain` above that, and dropped when it is reached otherwise.
+  std::vector<std::pair<MemberIndex, SnapshotRequest>> next(bool wanted, Height complete, const std::vector<bool>& connected, std::int64_t now_ms,
+                                                            Height gain = 1);
   // A part came. The error says what is wrong with it; a liar is not asked again.
   Result<void> received(MemberIndex peer, SnapshotPart& part, std::int64_t now_ms);
   // The driver's folder holds these chunks of the manifest that was begun.
   void begun(const Hash& id, const std::set<Hash>& here);
+  void stored();                         // one chunk more is on disk
   // All was there, and it does not hold: not this snapshot again.
   void failed(const Hash& id);
   std::vector<SnapshotStep> take_steps() { return std::exchange(steps_, {}); }
@@ -113,6 +117,7 @@ class SnapshotSync {
   std::optional<Download> current_;
   std::set<Hash> refused_;               // ids that did not hold
   std::vector<SnapshotStep> steps_;
+  std::size_t unwritten_ = 0;            // chunks that were given out and are not on disk yet
   MemberIndex last_peer_;
   std::int64_t wake_at_ms_ = 0;
 };

@@ -1,5 +1,7 @@
 #include "ledger/ledger.h"
 
+#include <set>
+
 #include "ledger/layout.h"
 #include "protocol/check.h"
 
@@ -155,7 +157,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(KvStore& store, const Genesis& gene
     block.changes = initial.changes;
     block.digest = digest;
     block.triples = initial.triples;
-    ledger->write(block);
+    ledger->write(block, Sync::now);
     return ledger;
   }
 
@@ -190,15 +192,17 @@ Result<std::unique_ptr<Ledger>> Ledger::open(KvStore& store, const Genesis& gene
 
 std::shared_ptr<const LedgerSnapshot> Ledger::snapshot() const { return std::make_shared<const LedgerSnapshot>(store_.snapshot(), cache_); }
 
-void Ledger::apply(const BlockToApply& block) {
+void Ledger::apply(const BlockToApply& block, Sync sync) {
   const BlockHeader& header = block.block.header;
   AGIDDI_CHECK(header.height == height() + 1, "heights are contiguous");
   AGIDDI_CHECK(header.previous_hash == last_hash_, "a block continues the chain");
   AGIDDI_CHECK(header.network == network_, "a block is of this network");
-  write(block);
+  write(block, sync);
 }
 
-void Ledger::write(const BlockToApply& to_apply) {
+void Ledger::sync() { store_.write({}, true); }
+
+void Ledger::write(const BlockToApply& to_apply, Sync sync) {
   const Block& block = to_apply.block;
   const std::uint64_t height = block.header.height;
   AGIDDI_CHECK(block.header.state_digest == to_apply.digest.digest(), "the header has the digest of its state");
@@ -230,22 +234,27 @@ void Ledger::write(const BlockToApply& to_apply) {
   triples_.encode(to_apply.triples, batch);
   batch.push_back({Column::meta, Bytes(layout::kAccumulator), to_apply.digest.encode()});
   batch.push_back({Column::meta, Bytes(layout::kHeight), layout::u64(height)});
-  store_.write(batch, true);
+  store_.write(batch, sync == Sync::now);
 
   last_hash_ = block.header.hash();
   height_.store(height, std::memory_order_release);
 }
 
-void Ledger::store_certificate(std::uint64_t height, const QuorumCertificate& certificate) {
-  AGIDDI_CHECK(height >= 1 && height <= this->height(), "a certificate belongs to an applied block");
-  KvBatch batch{{Column::blocks, layout::key(layout::kCertificate, height), encode_certificate(certificate)}};
-  std::uint64_t certified = layout::meta_number(store_, layout::kCertified);
-  if (height == certified + 1) {
-    do {
-      ++certified;
-    } while (store_.get(Column::blocks, layout::key(layout::kCertificate, certified + 1)));
-    batch.push_back({Column::meta, Bytes(layout::kCertified), layout::u64(certified)});
+void Ledger::store_certificates(const std::vector<std::pair<std::uint64_t, const QuorumCertificate*>>& certificates) {
+  if (certificates.empty()) return;
+  KvBatch batch;
+  std::set<std::uint64_t> fresh;
+  for (const auto& [height, certificate] : certificates) {
+    AGIDDI_CHECK(height >= 1 && height <= this->height(), "a certificate belongs to an applied block");
+    batch.push_back({Column::blocks, layout::key(layout::kCertificate, height), encode_certificate(*certificate)});
+    fresh.insert(height);
   }
+  const std::uint64_t before = layout::meta_number(store_, layout::kCertified);
+  std::uint64_t certified = before;
+  if (fresh.contains(before + 1)) {
+    while (fresh.contains(certified + 1) || store_.get(Column::blocks, layout::key(layout::kCertificate, certified + 1))) ++certified;
+  }
+  if (certified != before) batch.push_back({Column::meta, Bytes(layout::kCertified), layout::u64(certified)});
   store_.write(batch, false);
 }
 

@@ -1,6 +1,6 @@
 // The ledger: the chain of blocks, what each transaction came to, the world state and its triples, in one key-value store.
 //
-// One block is one atomic, synced write: after a crash it is there as a whole or not at all. Heights are contiguous; genesis is height 0
+// One block is one atomic write: after a crash it is there as a whole or not at all, and never without the blocks before it. Heights are contiguous; genesis is height 0
 // and has a header of its own whose previous hash is the genesis file's digest. Layouts: docs/FORMATS.md.
 //
 // Threads: apply() belongs to one thread (the apply lane). snapshot() and every other function may be called from any thread. A snapshot is
@@ -113,10 +113,13 @@ class Ledger {
   std::uint64_t height() const { return height_.load(std::memory_order_acquire); }
   std::shared_ptr<const LedgerSnapshot> snapshot() const;
 
-  // The next block. Returns when it is on disk.
-  void apply(const BlockToApply& block);
-  // Of a block that was applied; verified by the caller. One thread. Not synced: what is lost comes again from the peers.
-  void store_certificate(std::uint64_t height, const QuorumCertificate& certificate);
+  // The next block. Returns when it is on disk; with Sync::later it is so after the next sync() or synced write of anything.
+  enum class Sync : bool { now, later };
+  void apply(const BlockToApply& block, Sync sync = Sync::now);
+  void sync();
+  // Of blocks that were applied; verified by the caller. One thread. One write, not synced: what is lost comes again from the peers.
+  void store_certificates(const std::vector<std::pair<std::uint64_t, const QuorumCertificate*>>& certificates);
+  void store_certificate(std::uint64_t height, const QuorumCertificate& certificate) { store_certificates({{height, &certificate}}); }
 
   // What decided the members of an epoch; verified by the caller. Kept for ever, whatever becomes of its block. Not synced.
   void store_member_change(std::uint64_t epoch, const MemberChange& change);
@@ -140,7 +143,7 @@ class Ledger {
 
  private:
   Ledger(KvStore& store, std::string network);
-  void write(const BlockToApply& block);  // one synced batch
+  void write(const BlockToApply& block, Sync sync);  // one batch
 
   KvStore& store_;
   std::shared_ptr<TermCache> cache_;

@@ -183,6 +183,8 @@ Result<void> install_snapshot(KvStore& store, const VerifiedSnapshot& verified, 
   return {};
 }
 
+std::uint64_t applied_height(const KvReader& store) { return layout::meta_number(store, layout::kHeight); }
+
 std::optional<Hash> unfinished_install(const KvReader& store) {
   const auto raw = store.get(Column::meta, layout::kInstalling);
   if (!raw) return std::nullopt;

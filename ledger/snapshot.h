@@ -31,6 +31,7 @@ struct VerifiedSnapshot {
 Result<VerifiedSnapshot> verify_snapshot(const SnapshotManifest& manifest, const ChunkSource& chunks);
 
 // certificate: of the manifest's header, verified by the caller. The store was begun with the same genesis.
+std::uint64_t applied_height(const KvReader& store);   // 0 for an empty store too
 Result<void> install_snapshot(KvStore& store, const VerifiedSnapshot& verified, const QuorumCertificate& certificate, const ChunkSource& chunks);
 
 // The snapshot whose installation was begun and did not end.

@@ -103,11 +103,12 @@ ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger,
                      [this](const Hash& id, std::set<Hash> chunks) {
                        core_.post_always([this, id, chunks = std::move(chunks)] { engine_->snapshot_begun(id, chunks, clocks()); });
                      },
+                     [this] { core_.post_always([this] { engine_->snapshot_stored(clocks()); }); },
                      [this](const Hash& id) { core_.post_always([this, id] { engine_->snapshot_failed(id, clocks()); }); },
                      std::move(restart)}),
       verify_("verify", kVerifyQueue, 2),
       core_("core", kCoreQueue, 1, [this] { flush(); }),
-      apply_("apply", kApplyQueue) {
+      apply_("apply", kApplyQueue, 1, [this] { settle_applied(); }) {
   consensus::EngineConfig engine;
   engine.network = keys_->genesis().network;
   keep_member_changes(ledger_, *snapshot(), 0);
@@ -121,6 +122,10 @@ ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger,
   engine.request_timeout_ms = config.consensus.request_timeout_ms;
   engine.heartbeat_interval_ms = config.consensus.heartbeat_ms;
   engine.snapshots.behind_min = config.ledger.snapshot_behind;
+  // Who drops old blocks may as well never fetch them.
+  if (config.ledger.keep_blocks > 0 && config.ledger.catch_up_blocks > 0) {
+    engine.snapshots.catch_up_min = std::max(config.ledger.catch_up_blocks, config.ledger.keep_blocks);
+  }
   engine.join_by_blocks = config.ledger.join_by_blocks;
   engine_ = std::make_unique<consensus::Engine>(std::move(engine), [this](const MemberSet& members) { return identify(members); }, restored_from(ledger_, *snapshot()), clocks());
   engine_->heartbeat_wanted(subservices::heartbeat_wanted(*snapshot()), clocks());
@@ -350,9 +355,13 @@ void ChainDriver::take_output() {
   for (consensus::CommittedBatch& batch : output.execute) {
     apply_.post_always([this, batch = std::move(batch)]() mutable { apply(std::move(batch)); });
   }
-  for (consensus::CertifiedBlock& block : output.certified) ledger_.store_certificate(block.height, block.certified.certificate);
-  if (!output.certified.empty()) refresh_snapshot();
-  if (!output.certified.empty() && proven_epoch_ < decided_epoch_) keep_proofs();
+  if (!output.certified.empty()) {
+    std::vector<std::pair<std::uint64_t, const QuorumCertificate*>> certificates;
+    for (const consensus::CertifiedBlock& block : output.certified) certificates.emplace_back(block.height, &block.certified.certificate);
+    ledger_.store_certificates(certificates);
+    refresh_snapshot();
+    if (proven_epoch_ < decided_epoch_) keep_proofs();
+  }
   for (const consensus::ReadRequest& request : output.reads) {
     const auto asker = key_at(request.peer, engine_->epoch());
     if (!asker) continue;
@@ -543,12 +552,14 @@ void ChainDriver::refresh_snapshot() {
   }
 }
 
+// A block that the others have certified already promises nothing of this node's: it is shown at once, and many of them share one sync.
 void ChainDriver::apply(consensus::CommittedBatch batch) {
+  const bool is_certified = batch.expected.has_value();
   auto outcome = execute_committed(executor_, std::move(batch), *snapshot());
   if (!outcome) die(outcome.error().detail);
   const subservices::ExecutedBlock& executed = *outcome;
   const BlockHeader header = executed.apply.block.header;
-  ledger_.apply(executed.apply);
+  ledger_.apply(executed.apply, is_certified ? ledger::Ledger::Sync::later : ledger::Ledger::Sync::now);
   refresh_snapshot();
   snapshots_.applied(snapshot());
 
@@ -557,14 +568,22 @@ void ChainDriver::apply(consensus::CommittedBatch batch) {
   const bool heartbeat = subservices::heartbeat_wanted(*snapshot());
   const auto& transactions = executed.apply.block.transactions;
   const bool governance = std::any_of(transactions.begin(), transactions.end(), [](const Transaction& t) { return t.header.action.starts_with("governance."); });
-  core_.post_always([this, header, outcomes = std::move(outcomes), heartbeat, next = executed.next_members, governance]() mutable {
-    on_applied(header, std::move(outcomes), heartbeat, next, governance);
-  });
+  applied_.push_back({header, std::move(outcomes), heartbeat, executed.next_members, governance, !is_certified});
+  if (!is_certified) settle_applied();
   publish(executed, header);
 }
 
-void ChainDriver::on_applied(const BlockHeader& header, std::vector<std::pair<Hash, Outcome>> outcomes, bool heartbeat,
-                             const std::optional<MemberEpoch>& next, bool governance) {
+// The Engine hears of blocks that are on disk only.
+void ChainDriver::settle_applied() {
+  if (applied_.empty()) return;
+  if (!applied_.back().synced) ledger_.sync();
+  core_.post_always([this, applied = std::exchange(applied_, {})]() mutable {
+    for (Applied& one : applied) on_applied(one);
+  });
+}
+
+void ChainDriver::on_applied(Applied& applied) {
+  auto& [header, outcomes, heartbeat, next, governance, synced] = applied;
   const bool announced = engine_->status().epoch_ends.has_value();
   if (next) decided_epoch_ = std::max(decided_epoch_, next->members.epoch());
   engine_->executed(header, clocks(), next);

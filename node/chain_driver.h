@@ -59,6 +59,14 @@ class ChainDriver final : public Chain {
     std::vector<PublicKey> guests;              // by guest number; zero = free
     std::string name_of(const PublicKey& key) const;
   };
+  struct Applied {  // what the core lane is told of a block when it is on disk
+    BlockHeader header;
+    std::vector<std::pair<Hash, Outcome>> outcomes;
+    bool heartbeat = false;
+    std::optional<MemberEpoch> next;
+    bool governance = false;
+    bool synced = false;     // it, and so all before it, is on disk
+  };
   struct Published {  // what status() shows, replaced as a whole by the core lane
     consensus::EngineStatus engine;
     std::shared_ptr<const EpochView> epoch;
@@ -68,8 +76,7 @@ class ChainDriver final : public Chain {
   void admit(Transaction transaction, Done done);
   void flush();
   void tick();
-  void on_applied(const BlockHeader& header, std::vector<std::pair<Hash, Outcome>> outcomes, bool heartbeat, const std::optional<MemberEpoch>& next,
-                  bool governance);
+  void on_applied(Applied& applied);
   void take_output();
   void begin_epoch();
   void keep_proofs();
@@ -89,6 +96,7 @@ class ChainDriver final : public Chain {
 
   // apply lane
   void apply(consensus::CommittedBatch batch);
+  void settle_applied();
   void publish(const subservices::ExecutedBlock& executed, const BlockHeader& header);
 
   class Answer;
@@ -104,6 +112,7 @@ class ChainDriver final : public Chain {
   std::atomic<std::shared_ptr<const ledger::LedgerSnapshot>> snapshot_;
   std::atomic<std::shared_ptr<const Published>> published_;
 
+  std::vector<Applied> applied_;                                             // apply lane only: blocks that wait for the next sync
   std::unique_ptr<consensus::Engine> engine_;                                // core lane only
   std::shared_ptr<const EpochView> epoch_, former_epoch_;                    // core lane only; the present one is published
   PeerAddresses peer_addresses_;                                             // core lane only; instead of those of the members

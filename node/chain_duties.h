@@ -14,13 +14,16 @@ namespace agiddi::node {
 // What the Engine must know of its former life. Certificates are not synced one by one, so the latest few may be missing.
 consensus::Restored restored_from(const ledger::Ledger& ledger, const ledger::LedgerSnapshot& view);
 
+// Of every block that may lack its certificate here, and the decided one: EngineConfig::epochs.
+std::vector<MemberEpoch> epochs_of(const ledger::LedgerSnapshot& view);
+
 // Output::persist: one atomic write, on disk when it returns.
 void write_log(ledger::Ledger& ledger, std::vector<consensus::LogWrite> records);
 
 // The answer to Output::reads.
 std::vector<consensus::SyncBlock> read_blocks(const ledger::LedgerSnapshot& view, const consensus::ReadRequest& request);
 
-// EngineConfig::epochs: of every block that may lack its certificate here, the decided one, and those that were learned from others.
+// The same with those that were learned from others.
 std::vector<MemberEpoch> known_epochs(const ledger::LedgerSnapshot& view, const Genesis& genesis);
 
 // Genesis's members and every set after them that can be proven from what the store keeps, ascending; the last one is EngineConfig::proven.

@@ -58,6 +58,7 @@ struct LedgerConfig {
   std::uint64_t snapshot_blocks = 10'000;  // a snapshot at every height that is a multiple of this; the same at all members
   std::uint64_t snapshot_behind = 1000;    // a node that has fewer blocks, and is farther behind, joins by a snapshot
   bool join_by_blocks = false;             // ... unless it is to have the whole chain
+  std::uint64_t catch_up_blocks = 20'000;  // with keep_blocks: one that has blocks and is farther behind takes a snapshot; 0 = never
 };
 
 struct NodeConfig {

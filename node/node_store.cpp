@@ -31,7 +31,11 @@ Result<std::optional<Installed>> install_pending(const NodeConfig& config, ledge
   const auto list = ledger::SnapshotFolder(snapshot_folder_of(config.data_folder)).list();
   const auto found = std::find_if(list.begin(), list.end(), [&](const auto& one) { return one.id == id; });
   Result<Installed> done = fail(Status::not_found, "its files are not there");
-  if (found != list.end()) done = install_stored(store, genesis, *found);
+  if (!unfinished && found != list.end() && found->manifest.height() <= ledger::applied_height(store)) {
+    done = fail(Status::conflict, "the ledger has reached its height meanwhile");
+  } else if (found != list.end()) {
+    done = install_stored(store, genesis, *found);
+  }
   if (!done) {
     log_error("a snapshot could not be installed", {{"id", id.hex()}, {"reason", done.error().detail}});
     if (ledger::unfinished_install(store)) {

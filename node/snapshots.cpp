@@ -26,18 +26,6 @@ std::int64_t steady_ms() {
 
 }  // namespace
 
-Bytes encode_install(const PendingInstall& install) {
-  Bytes raw(install.id.view());
-  append_u64_be(raw, install.fetched_bytes);
-  append_u64_be(raw, static_cast<std::uint64_t>(install.fetch_ms));
-  return raw;
-}
-
-std::optional<PendingInstall> decode_install(BytesView raw) {
-  if (raw.size() != 48) return std::nullopt;
-  return PendingInstall{*Hash::from_bytes(raw.substr(0, 32)), read_u64_be(raw.substr(32)), static_cast<std::int64_t>(read_u64_be(raw.substr(40)))};
-}
-
 std::string snapshot_folder_of(const std::string& data_folder) { return data_folder + "/snapshots"; }
 
 Snapshots::Snapshots(ledger::Ledger& ledger, std::string folder, LedgerConfig config, Metrics& metrics, Hooks hooks)
@@ -219,6 +207,7 @@ void Snapshots::store(const consensus::SnapshotStore& step) {
   if (auto stored = folder_.put(step.hash, step.chunk); !stored) disk_failed(stored.error());
   download_bytes_ += step.chunk.size();
   fetched_bytes_.add(step.chunk.size());
+  hooks_.stored();
 }
 
 void Snapshots::finish(const consensus::SnapshotFinish& step) {
@@ -229,6 +218,10 @@ void Snapshots::finish(const consensus::SnapshotFinish& step) {
   if (auto verified = ledger::verify_snapshot(whole->manifest, ledger::chunks_of(*whole)); !verified) {
     log_error("a snapshot that was fetched does not hold, and another one is taken", {{"id", step.id.hex()}, {"reason", verified.error().detail}});
     folder_.remove(*whole);
+    return hooks_.failed(step.id);
+  }
+  if (whole->manifest.height() <= ledger_.height()) {
+    log_info("a snapshot that was fetched is not needed any more", {{"height", whole->manifest.height()}, {"applied", ledger_.height()}});
     return hooks_.failed(step.id);
   }
   const PendingInstall install{step.id, download_bytes_, steady_ms() - download_began_ms_};

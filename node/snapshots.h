@@ -18,6 +18,7 @@
 #include "node/config.h"
 #include "node/lane.h"
 #include "node/metrics.h"
+#include "node/pending_install.h"
 
 namespace agiddi::node {
 
@@ -27,6 +28,7 @@ class Snapshots {
   struct Hooks {
     std::function<void(std::vector<std::pair<std::uint64_t, Hash>> snapshots, std::uint64_t first_block)> here;
     std::function<void(const Hash& id, std::set<Hash> chunks)> begun;
+    std::function<void()> stored;              // one chunk more is on disk
     std::function<void(const Hash& id)> failed;
     std::function<void()> restart;
   };
@@ -70,15 +72,6 @@ class Snapshots {
   Lane lane_;
 };
 
-// What a fetched snapshot leaves for the start after it.
-struct PendingInstall {
-  Hash id;
-  std::uint64_t fetched_bytes = 0;
-  std::int64_t fetch_ms = 0;
-};
-inline constexpr BytesView kInstallNote = "snapshot/install";  // in Column::local
-Bytes encode_install(const PendingInstall& install);
-std::optional<PendingInstall> decode_install(BytesView raw);
 std::string snapshot_folder_of(const std::string& data_folder);
 
 }  // namespace agiddi::node

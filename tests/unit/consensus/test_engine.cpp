@@ -146,6 +146,7 @@ class EngineNet {
           node.engine->snapshot_begun(begin->manifest.id(), {}, now());
           more = true;
         }
+        if (std::holds_alternative<SnapshotStore>(step)) node.engine->snapshot_stored(now());
         steps.push_back(std::move(step));
       }
     }
@@ -400,25 +401,64 @@ TEST_CASE("what a peer may not send is refused and counted", "[engine]") {
   CHECK(engine.status().in_flight == 0);
 }
 
-TEST_CASE("a member that waits alone for a view is followed in the end", "[engine]") {
+TEST_CASE("a member that waits alone for a view is followed in the end, later each time, and soon again once it was well for long", "[engine]") {
   EngineNet net(4);
   net.run(100);
-  // Member 3 hears nothing for a while but believes in its connections.
-  bool deaf = true;
-  net.lost = [&](std::size_t, std::size_t to, const PeerFrame& frame) {
-    return deaf && to == 3 && !std::holds_alternative<Transactions>(frame.content);
+  bool mute = false;
+  net.lost = [&](std::size_t from, std::size_t, const PeerFrame&) { return mute && from == 3; };
+  // Member 3 hears the others, but not they its transaction: it doubts the primary alone. How long until they come along?
+  const auto waits_ms = [&](const std::string& name) {
+    const View before = net[0].status().view;
+    mute = true;
+    net.submit(3, document(name));
+    net.run(2'500);
+    CHECK(net[3].status().in_view_change);
+    CHECK(net[0].status().view == before);
+    mute = false;
+    std::int64_t waited = 0;
+    for (; waited < 60'000 && net[0].status().view == before; waited += 100) net.run(100);
+    net.run(2'000);
+    for (std::size_t i = 0; i < 4; ++i) {
+      CHECK(net[i].status().view == before + 1);
+      CHECK_FALSE(net[i].status().in_view_change);
+      CHECK(net.machine(i).knows(document(name).id));
+    }
+    return waited;
   };
-  net.submit(0, document("t"));
-  net.run(1'800);
-  CHECK(net[3].status().in_view_change);
-  CHECK(net[0].status().view == 0);
-  deaf = false;
-  net.run(12'000);
-  for (std::size_t i = 0; i < 4; ++i) {
-    CHECK(net[i].status().view == 1);
-    CHECK_FALSE(net[i].status().in_view_change);
-    CHECK(net.machine(i).height() == 1);
-  }
+  const auto about = [](std::int64_t ms) { return Catch::WithinAbs(static_cast<double>(ms), 1'000.0); };
+  CHECK_THAT(static_cast<double>(waits_ms("a")), about(10'000));
+  CHECK_THAT(static_cast<double>(waits_ms("b")), about(20'000));
+  net.run(20'000);                                              // not long enough
+  CHECK_THAT(static_cast<double>(waits_ms("c")), about(40'000));
+  net.run(160'000 + 80'000);                                    // 80 s, 40 s, 20 s
+  CHECK_THAT(static_cast<double>(waits_ms("d")), about(20'000));
+  net.run(80'000 + 40'000);
+  net.run(600'000);                                             // never below the first
+  CHECK_THAT(static_cast<double>(waits_ms("e")), about(10'000));
+}
+
+TEST_CASE("a member that is silently cut off stays in its view, says that it has no quorum, and votes at once when it is back", "[engine]") {
+  EngineNet net(4);
+  net.run(100);
+  bool cut = true;
+  net.lost = [&](std::size_t from, std::size_t to, const PeerFrame&) { return cut && (from == 3 || to == 3); };   // still connected
+  net.submit(0, document("elsewhere"));
+  net.submit(3, document("here"));
+  net.run(60'000);
+  CHECK(net[3].counters().view_changes == 0);
+  CHECK_FALSE(net[3].status().has_quorum);
+  CHECK(net[0].status().has_quorum);
+  CHECK(net.machine(0).height() == 1);
+  cut = false;
+  net.run(1'500);
+  CHECK(net[3].status().has_quorum);
+  CHECK(net.machine(3).knows(document("here").id));
+  CHECK(net.machine(3).height() == net.machine(0).height());
+  net.kill(2);                                                  // its vote is needed now
+  net.submit(0, document("last"));
+  net.run(500);
+  CHECK(net.machine(3).knows(document("last").id));
+  for (const std::size_t i : {0u, 1u, 3u}) CHECK(net[i].status().view == 0);
 }
 
 TEST_CASE("a restarted primary continues above what it had proposed", "[engine]") {
@@ -477,6 +517,50 @@ TEST_CASE("a member with hardly any blocks fetches a snapshot instead of them, f
   net.run(100);
   CHECK(!net[3].status().snapshot);
   CHECK(net.machine(3).height() == 0);
+}
+
+TEST_CASE("a member with blocks takes a snapshot when it is far enough above them, and blocks otherwise", "[engine][snapshot]") {
+  for (const Height catch_up_min : {0, 6, 5}) {
+    INFO("catch_up_min " << catch_up_min);
+    EngineNet net(4, [&](EngineConfig& config) { config.snapshots.catch_up_min = catch_up_min; });
+    net.deliver();
+    for (int i = 0; i < 12; ++i) {
+      if (i == 3) net.kill(3);
+      net.submit(0, document("c" + std::to_string(i)));
+      net.run(30);
+    }
+    REQUIRE(net.machine(3).height() == 3);
+    const SyncBlock at = net.machine(0).read(8, 8).at(0);
+    const SnapshotManifest manifest{1, at.header, 3, {blake2b("one")}};
+    net.serve = [&](std::size_t, const SnapshotRequest& request) {
+      if (request.part == 0) return SnapshotPart{request.id, 0, encode_manifest(manifest), false, at.certificate};
+      return SnapshotPart{request.id, request.part, "one", false, {}};
+    };
+    for (std::size_t i = 0; i < 3; ++i) net[i].snapshots_here({{8, manifest.id()}}, 1, net.now());
+    net.run(600);
+    net.start(3);
+    net.run(1000);
+    const bool by_snapshot = catch_up_min == 5;   // 8 is five above 3
+    CHECK(net.machine(3).height() == (by_snapshot ? 3 : 12));
+    CHECK(net.steps.size() == (by_snapshot ? 3 : 0));
+  }
+}
+
+TEST_CASE("a hint of one member or guest does not make a member fetch a snapshot", "[engine][snapshot]") {
+  EngineNet net(4, [](EngineConfig& config) { config.snapshots.behind_min = 5; });
+  net.deliver();
+  for (std::size_t i = 0; i < 3; ++i) net[i].snapshots_here({{50, tx("made up")}}, 1, net.now());
+  net.run(600);   // long enough for every member to be asked again
+  for (const MemberIndex liar : {MemberIndex{0}, MemberIndex{4}}) {
+    if (liar == 4) net[3].peer_connected(liar, net.now());
+    REQUIRE(net[3].receive(liar, {Notice{1'000'000}}, net.now()));
+    net.run(600);
+    CHECK(!net[3].status().snapshot);
+    CHECK(!net[3].status().syncing);
+  }
+  REQUIRE(net[3].receive(1, {Notice{900}}, net.now()));
+  net.run(600);
+  CHECK(net[3].status().snapshot);
 }
 
 TEST_CASE("a member whose snapshot differs from what f + 1 others attest learns that", "[engine][snapshot]") {

@@ -51,7 +51,8 @@ struct Join {
   // Asks and answers until nothing moves; time passes by `step_ms` each round.
   void run(std::size_t rounds, std::int64_t step_ms = 10) {
     for (std::size_t round = 0; round < rounds; ++round) {
-      for (const auto& [peer, request] : sync.next(wanted, complete, connected, now_ms)) {
+      for (; disk && unwritten > 0; --unwritten) sync.stored();
+      for (const auto& [peer, request] : sync.next(wanted, complete, connected, now_ms, gain)) {
         ++asked[peer];
         in_flight_max = std::max(in_flight_max, ++in_flight);
         if (auto part = answer(peer, request)) {
@@ -67,6 +68,7 @@ struct Join {
         } else if (auto* store = std::get_if<SnapshotStore>(&step)) {
           CHECK(blake2b(store->chunk) == store->hash);
           here.insert(store->hash);
+          ++unwritten;
         } else {
           finished = std::get<SnapshotFinish>(step).id;
         }
@@ -83,9 +85,9 @@ struct Join {
   std::set<Hash> here;
   std::vector<std::string> refused;
   std::optional<Hash> finished;
-  std::size_t begun = 0, in_flight = 0, in_flight_max = 0;
-  bool wanted = true;
-  Height complete = 0;
+  std::size_t begun = 0, in_flight = 0, in_flight_max = 0, unwritten = 0;
+  bool wanted = true, disk = true;
+  Height complete = 0, gain = 1;
   std::int64_t now_ms = 1000;
 };
 
@@ -137,6 +139,38 @@ TEST_CASE("nothing is fetched that is not wanted or not above what is here", "[s
   join.complete = 1000;
   join.run(3);
   CHECK(!join.sync.active());
+}
+
+TEST_CASE("a snapshot is begun only when it is high enough, and dropped when blocks reach it", "[snapshot]") {
+  const Made low = make_snapshot(1000, 30), high = make_snapshot(2000, 30);
+  Join join;
+  for (MemberIndex peer : {1, 2}) join.offer(peer, {&low});
+  join.complete = 600;
+  join.gain = 500;
+  join.run(3);
+  CHECK(!join.sync.active());
+  for (MemberIndex peer : {1, 2}) join.offer(peer, {&high, &low});
+  join.run(2);
+  REQUIRE(join.sync.active());
+  CHECK(join.sync.progress()->height == 2000);
+  join.complete = 2000;
+  join.run(1);
+  CHECK(!join.sync.active());
+}
+
+TEST_CASE("no more parts are asked for than the disk takes", "[snapshot]") {
+  const Made made = make_snapshot(1000, 40);
+  Join join;
+  for (MemberIndex peer : {1, 2, 3}) join.offer(peer, {&made});
+  join.disk = false;
+  join.run(3000);   // 30 s, longer than nobody may give anything
+  CHECK(join.unwritten == SnapshotSync::kPartsMax);
+  CHECK(join.here.size() == SnapshotSync::kPartsMax);
+  CHECK(join.sync.active());
+  CHECK(join.begun == 1);
+  join.disk = true;
+  join.run(20);
+  CHECK(join.finished == made.id);
 }
 
 TEST_CASE("a member that lies is found at the first part and never asked again", "[snapshot]") {
