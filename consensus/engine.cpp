@@ -8,7 +8,7 @@ namespace agiddi::consensus {
 namespace {
 
 constexpr Height kBacklogExcused = limits::kWindowHeights / 2;  // so far behind, this member does not blame the primary
-constexpr Height kSyncBacklogMax = 4 * kSyncBlocksMax;          // synced blocks that wait for the apply lane
+constexpr Height kSyncBacklogMax = 4 * kSyncBlocksMax;          // blocks that are asked for, held, or wait for the apply lane
 constexpr std::size_t kForwardMax = 256;                        // overdue transactions handed to the primary again at a time
 constexpr std::size_t kRipeBatch_bytes = 512 * 1024;
 constexpr std::int64_t kOffersInterval_ms = 10'000;
@@ -253,12 +253,15 @@ void Engine::suspect(Now now) {
 void Engine::sync(Now now) {
   const bool learning = learn_epochs(now);
   if ((learning && !snapshot_sync_.active()) || later_epoch() != nullptr) return;
+  hand_over_held(now);
   sync_snapshot(now);
   if (snapshot_sync_.active() || config_.test_faults.stuck_after_sync) return;
-  if (replica_.handed() >= replica_.executed_height() + kSyncBacklogMax || replica_.executed_height() < resume_sync_at_) return;
   if (next_ && replica_.complete() + 1 >= next_->from_height) return;   // the next epoch's blocks are for its Replica
-  if (auto request = block_sync_.next(replica_.complete(), std::max(replica_.stable(), noticed()), connected_, now.monotonic_ms)) {
-    send(request->first, {request->second});
+  Height limit = replica_.executed_height() + kSyncBacklogMax;
+  if (next_) limit = std::min(limit, next_->from_height - 1);
+  if (replica_.executed_height() < resume_sync_at_) limit = std::min(limit, resume_sync_at_);
+  for (const auto& [peer, request] : block_sync_.next(replica_.complete(), std::max(replica_.stable(), noticed()), limit, connected_, now.monotonic_ms)) {
+    send(peer, {request});
   }
 }
 
@@ -343,6 +346,11 @@ std::size_t Engine::memory_bytes() const {
   std::size_t bytes = replica_.memory_bytes() + mempool_.bytes() + late_bytes_ + snapshot_sync_.memory_bytes();
   for (const auto& [id, body] : body_index_) bytes += weight(*body.transaction);
   for (const auto& [id, body] : spare_bodies_) bytes += weight(*body);
+  for (const auto& [from, answer] : held_) {
+    for (const SyncBlock& block : answer.blocks) {
+      for (const Transaction& transaction : block.transactions) bytes += weight(transaction);
+    }
+  }
   for (const auto& [height, wanted] : wanted_) bytes += (wanted.batch.transactions.size() + 2 * wanted.missing.size()) * sizeof(Hash);
   return bytes;
 }

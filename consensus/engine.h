@@ -188,6 +188,8 @@ class Engine {
   // The next height was applied durably and gave this header. Heights come in order, one call each.
   // next: the members that are decided after this block and in force only above it.
   void executed(const BlockHeader& header, Now now, const std::optional<MemberEpoch>& next = std::nullopt);
+  // What is decided after block `known_at` (later rules, say) comes into force above `last`: empty batches take the chain there, as to the end of an epoch.
+  void hurry_to(Height last, Height known_at, Now now);
   void blocks_read(MemberIndex peer, Height from, std::vector<SyncBlock> blocks, Now now);
   void heartbeat_wanted(bool wanted, Now now);
   // What this member can serve: its latest snapshots, the highest first (at most kSnapshotOffersMax are of use), and its first block.
@@ -225,6 +227,8 @@ class Engine {
   Result<void> on(MemberIndex peer, const MemberStatus& message, Now now);
   Result<void> on(MemberIndex peer, const SyncRequest& message, Now now);
   Result<void> on(MemberIndex peer, SyncResponse& message, Now now);
+  void hand_over_held(Now now);
+  void hand_over(SyncResponse& message, Now now);
   Result<void> on(MemberIndex peer, const SnapshotOffers& message, Now now);
   Result<void> on(MemberIndex peer, const SnapshotRequest& message, Now now);
   Result<void> on(MemberIndex peer, SnapshotPart& message, Now now);
@@ -288,7 +292,7 @@ class Engine {
   void decided(const MemberEpoch& next);
   const MemberEpoch* known_epoch(std::uint64_t epoch) const;
   void tabulate_epochs();
-  bool hurrying() const;                    // empty batches take the chain to the end of the epoch
+  bool hurrying() const;                    // empty batches take the chain to the end of the epoch, or where hurry_to() says
   void frame_of_other_epoch(MemberIndex peer, PeerFrame frame, Now now);
   void send_notice(MemberIndex peer, Now now);
   void notice_all(Now now);
@@ -300,6 +304,7 @@ class Engine {
   // engine_learning.cpp
   bool learn_epochs(Now now);               // true: members that nobody here knows are asked for, and nothing else is
   Result<void> learn(const MemberChange& change);
+  bool skips_epochs(Height target) const;
   const MemberEpoch* later_epoch() const;   // to begin in place of going through all blocks
   void enter_later_epoch(Now now);
   bool behind_its_epoch() const;
@@ -358,7 +363,9 @@ class Engine {
   bool heartbeat_wanted_ = false;
   std::optional<MemberEpoch> next_;                                // decided
   Height next_known_at_ = 0;                                       // the block after which it was
+  Height hurry_to_ = 0, hurry_known_at_ = 0;
   std::deque<Early> early_;
+  std::map<Height, SyncResponse> held_;                            // blocks that came before those below them
   Height resume_sync_at_ = 0;                                      // blocks of unknown members came: execute up to here first
   Output output_;
   EngineCounters counters_;

@@ -41,7 +41,7 @@ void Engine::decided(const MemberEpoch& next) {
     config_.epochs.push_back(next);
     tabulate_epochs();
   }
-  replica_.end_at(next.from_height - 1);
+  if (!config_.test_faults.epoch_end_ignored) replica_.end_at(next.from_height - 1);
   // What was proposed beyond the end waits for the next epoch.
   for (const auto& [height, batch] : std::map(bodies_)) {
     if (height >= next.from_height) forget_bodies(height);
@@ -90,6 +90,7 @@ void Engine::enter_epoch(const MemberEpoch& next, const CertifiedHeader& last, R
   const ReplicaConfig config{context_, config_.self, config_.genesis_timestamp, [this](const Hash& id) { return mempool_.recently_committed(id); },
                              config_.heartbeat_interval_ms, config_.test_faults};
   replica_ = Replica(config, authenticator_, std::move(start), now);
+  replica_.hurry_to(hurry_to_);
   suspicion_ = Suspicion(config_.request_timeout_ms, config_.view_change_timeout_ms, config_.timeout_cap_ms);
   suspicion_.view_entered(now.monotonic_ms);
   block_sync_ = BlockSync(peer_slots(), config_.self, config_.sync_patience_ms, config_.sync_timeout_ms);
@@ -100,6 +101,7 @@ void Engine::enter_epoch(const MemberEpoch& next, const CertifiedHeader& last, R
   if (is_member()) connected_[config_.self] = true;
   peers_.assign(peer_slots(), Peer{});
   for (Peer& peer : peers_) peer.help_after_ms = config_.stuck_help_ms;
+  held_.clear();
   resume_sync_at_ = 0;
   last_block_ms_ = now.monotonic_ms;
   next_status_ms_ = now.monotonic_ms;
@@ -117,8 +119,16 @@ void Engine::enter_epoch(const MemberEpoch& next, const CertifiedHeader& last, R
 
 // Once a quorum has executed the deciding block, so that the others accept empty batches without a pause between them.
 bool Engine::hurrying() const {
-  return next_ && is_member() && replica_.stable() >= next_known_at_ && replica_.handed() + 1 < next_->from_height &&
-         next_->from_height - replica_.handed() <= 2 * limits::kWindowHeights;
+  const Height goal = next_ ? next_->from_height - 1 : hurry_to_;
+  const Height known_at = next_ ? next_known_at_ : hurry_known_at_;
+  return is_member() && replica_.stable() >= known_at && replica_.handed() < goal && goal - replica_.handed() < 2 * limits::kWindowHeights;
+}
+
+void Engine::hurry_to(Height last, Height known_at, Now now) {
+  hurry_to_ = last;
+  hurry_known_at_ = known_at;
+  replica_.hurry_to(last);
+  work(now);
 }
 
 void Engine::frame_of_other_epoch(MemberIndex peer, PeerFrame frame, Now now) {

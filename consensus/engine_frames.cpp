@@ -9,6 +9,7 @@
 namespace agiddi::consensus {
 namespace {
 
+constexpr std::size_t kSyncReserved_bytes = kSyncAnswerMax_bytes / 2;   // charged until it is known how much is sent
 constexpr std::size_t kFrameChunk_bytes = 4 * 1024 * 1024;
 constexpr std::int64_t kResendAge_ms = 250;                  // younger votes are probably under way
 constexpr std::int64_t kHelpMax_ms = 600'000;
@@ -66,7 +67,7 @@ Result<void> Engine::receive(MemberIndex peer, PeerFrame frame, Now now, bool ve
   if (outcome && !stale(frame)) {
     if (!verified) outcome = verify_frame(frame, context_, *authenticator_);
     if (outcome) outcome = std::visit([&](auto& message) { return on(peer, message, now); }, frame.content);
-    if (!outcome && std::holds_alternative<SyncResponse>(frame.content)) block_sync_.answered(peer, false, now.monotonic_ms);
+    if (const auto* answer = std::get_if<SyncResponse>(&frame.content); answer != nullptr && !outcome) block_sync_.nothing(peer, answer->from, true, now.monotonic_ms);
   }
   if (!outcome) ++counters_.frames_refused;
   work(now);
@@ -166,10 +167,9 @@ void Engine::help_stuck(const MemberStatus& message, Now now) {
 }
 
 Result<void> Engine::on(MemberIndex peer, const SyncRequest& message, Now now) {
-  if (!within_budget(peer, kSyncAnswerMax_bytes / 2, now)) return refuse("a peer asks for more than it may in a second");
-  if (message.from < own_offers_.first_block) send_offers(peer);  // it cannot know that these blocks were pruned here
+  if (!within_budget(peer, kSyncReserved_bytes, now)) return refuse("a peer asks for more than it may in a second");
   if (message.from > replica_.executed_height() || message.from < own_offers_.first_block) {
-    send(peer, {SyncResponse{message.from, {}}});
+    send(peer, {SyncResponse{message.from, {}, own_offers_.first_block}});   // it cannot know what was pruned here
     return {};
   }
   output_.reads.push_back({peer, message.from, std::min(message.to, message.from + kSyncBlocksMax - 1)});
@@ -177,7 +177,7 @@ Result<void> Engine::on(MemberIndex peer, const SyncRequest& message, Now now) {
 }
 
 void Engine::blocks_read(MemberIndex peer, Height from, std::vector<SyncBlock> blocks, Now now) {
-  SyncResponse answer{from, {}};
+  SyncResponse answer{from, {}, own_offers_.first_block};
   std::size_t bytes = 0;
   for (SyncBlock& block : blocks) {
     for (const Transaction& transaction : block.transactions) bytes += weight(transaction);
@@ -185,12 +185,37 @@ void Engine::blocks_read(MemberIndex peer, Height from, std::vector<SyncBlock> b
     if (!answer.blocks.empty() && (bytes > kSyncAnswerMax_bytes || answer.blocks.size() >= kSyncBlocksMax)) break;
     answer.blocks.push_back(std::move(block));
   }
+  std::size_t& served = peers_[peer].served_bytes;
+  served -= std::min(served, kSyncReserved_bytes - std::min(kSyncReserved_bytes, bytes));
   send(peer, {std::move(answer)});
   work(now);
 }
 
 Result<void> Engine::on(MemberIndex peer, SyncResponse& message, Now now) {
-  const Height before = replica_.complete();
+  const Height from = message.from;
+  if (message.first_block > 0) block_sync_.peer_first(peer, message.first_block);
+  const Height last = from + message.blocks.size() - 1;
+  // Only our own execution tells who the members of the blocks above were.
+  const bool early = message.cut && replica_.executed_height() < last;
+  if (early) resume_sync_at_ = resume_sync_at_ > replica_.executed_height() ? std::min(resume_sync_at_, last) : last;
+  if (message.blocks.empty()) {
+    block_sync_.nothing(peer, from, !early, now.monotonic_ms);
+  } else {
+    block_sync_.arrived(peer, from, last, now.monotonic_ms);
+    held_.insert_or_assign(from, std::move(message));
+  }
+  return {};
+}
+
+// In order of their heights, whatever order they came in.
+void Engine::hand_over_held(Now now) {
+  while (!held_.empty() && held_.begin()->first <= replica_.handed() + 1) {
+    auto first = held_.extract(held_.begin());
+    hand_over(first.mapped(), now);
+  }
+}
+
+void Engine::hand_over(SyncResponse& message, Now now) {
   for (SyncBlock& block : message.blocks) {
     const Height height = block.header.height;
     CertifiedHeader certified{std::move(block.header), std::move(block.certificate)};
@@ -213,11 +238,6 @@ Result<void> Engine::on(MemberIndex peer, SyncResponse& message, Now now) {
     replica_.handed_by_sync(certified, now);
     collect(now);
   }
-  // Only our own execution tells who the members of the blocks above were.
-  const bool early = message.cut && replica_.executed_height() < replica_.handed();
-  if (early) resume_sync_at_ = replica_.handed();
-  block_sync_.answered(peer, early || replica_.complete() > before, now.monotonic_ms);
-  return {};
 }
 
 void Engine::send(std::optional<MemberIndex> to, const PeerFrame& frame) {

@@ -21,10 +21,10 @@ bool same(const MemberEpoch& a, const MemberEpoch& b) { return a.from_height == 
 
 bool Engine::learn_epochs(Now now) {
   if (!proven_) return false;
-  // Who knows later members, is far behind and knows of no header that proves it asks for one.
-  const bool headless = config_.epochs.back().members.epoch() > epoch() && noticed() > replica_.handed() + kSkipEpochs_heights;
-  const std::uint64_t settled = headless ? epoch() : proven_->members.epoch();
-  if (auto request = epoch_sync_.next(proven_->members.epoch(), settled, connected_, now.monotonic_ms)) send(request->first, {request->second});
+  // Who has the proofs already and is far behind lacks only a certified header that shows which epoch is in force.
+  const std::uint64_t proven = proven_->members.epoch();
+  const bool lacks_head = proven > epoch() && later_epoch() == nullptr && skips_epochs(noticed()) && !snapshot_sync_.active();
+  if (auto request = epoch_sync_.next(proven, lacks_head ? epoch() : proven, connected_, now.monotonic_ms)) send(request->first, {request->second});
   return epoch_sync_.waiting_above(config_.epochs.back().members.epoch());
 }
 
@@ -105,13 +105,16 @@ Result<void> Engine::on(MemberIndex peer, const EpochProofs& message, Now now) {
   return {};
 }
 
-// The epoch of the height after `head_`, for a node that is farther behind than a few blocks: only the present members' word counts for a snapshot, and
-// those of epochs that are over may all be gone. Nearer ones go through the blocks.
+// Nearer blocks are gone through. Beyond that only the present members' word counts for a snapshot, and those of epochs that are over may all be gone.
+bool Engine::skips_epochs(Height target) const {
+  return target > replica_.handed() + kSkipEpochs_heights || (target > replica_.handed() && snapshot_gain().has_value());
+}
+
+// The epoch of the height after `head_`, when it is to begin here in place of those before it.
 const MemberEpoch* Engine::later_epoch() const {
-  if (!head_ || head_->header.height <= replica_.handed() + kSkipEpochs_heights || config_.epochs.back().members.epoch() <= epoch() || snapshot_sync_.finished()) return nullptr;
+  if (!head_ || config_.epochs.back().members.epoch() <= epoch() || snapshot_sync_.finished() || !skips_epochs(head_->header.height)) return nullptr;
   const auto later = std::find_if(config_.epochs.rbegin(), config_.epochs.rend(), [&](const MemberEpoch& one) { return one.from_height <= head_->header.height + 1; });
-  if (later == config_.epochs.rend() || later->members.epoch() <= epoch()) return nullptr;
-  return &*later;
+  return later == config_.epochs.rend() || later->members.epoch() <= epoch() ? nullptr : &*later;
 }
 
 // Every epoch below is over: what was promised there binds nobody any more. As at the end of an epoch, one write holds the certificate that proves

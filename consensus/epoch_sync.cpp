@@ -33,7 +33,8 @@ void EpochSync::lied(MemberIndex peer) {
   peers_[peer].liar = true;
 }
 
-std::optional<std::pair<MemberIndex, EpochRequest>> EpochSync::next(std::uint64_t proven, std::uint64_t settled, const std::vector<bool>& connected, std::int64_t now_ms) {
+std::optional<std::pair<MemberIndex, EpochRequest>> EpochSync::next(std::uint64_t proven, std::uint64_t above, const std::vector<bool>& connected,
+                                                                    std::int64_t now_ms) {
   wake_at_ms_ = 0;
   if (asked_ && now_ms >= asked_->deadline_ms) answered(asked_->peer, false, now_ms);
   if (asked_) {
@@ -44,7 +45,7 @@ std::optional<std::pair<MemberIndex, EpochRequest>> EpochSync::next(std::uint64_
   for (MemberIndex step = 1; step <= count; ++step) {
     const MemberIndex peer = (last_peer_ + step) % count;
     const Peer& one = peers_[peer];
-    if (!connected[peer] || one.liar || one.epoch <= settled) continue;
+    if (!connected[peer] || one.liar || one.epoch <= above) continue;
     if (one.avoid_until_ms > now_ms) {
       wake_at_ms_ = wake_at_ms_ == 0 ? one.avoid_until_ms : std::min(wake_at_ms_, one.avoid_until_ms);
       continue;

@@ -15,8 +15,10 @@ class EpochSync {
   void peer_epoch(MemberIndex peer, std::uint64_t epoch);   // in which it says that it is: a hint
   void peer_gone(MemberIndex peer);
 
-  // proven: the latest epoch whose members can be proven here. Who is in an epoch above `settled` is asked. Gives the request to send now, if any.
-  std::optional<std::pair<MemberIndex, EpochRequest>> next(std::uint64_t proven, std::uint64_t settled, const std::vector<bool>& connected, std::int64_t now_ms);
+  // proven: the latest epoch whose members can be proven here. above: who is in a later epoch than this one may be asked (`proven`, or an earlier one
+  // when not proofs are wanted but the head that comes with them). Gives the request to send now, if any.
+  std::optional<std::pair<MemberIndex, EpochRequest>> next(std::uint64_t proven, std::uint64_t above, const std::vector<bool>& connected,
+                                                           std::int64_t now_ms);
   bool expects(MemberIndex peer, std::uint64_t above) const;   // was this asked for?
   void answered(MemberIndex peer, bool useful, std::int64_t now_ms);
   void lied(MemberIndex peer);

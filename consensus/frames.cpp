@@ -102,6 +102,7 @@ struct Encoder {
   void operator()(const SyncResponse& m) const {
     auto& record = *out.mutable_sync_response();
     record.set_from(m.from);
+    record.set_first_block(m.first_block);
     for (const SyncBlock& block : m.blocks) {
       auto& one = *record.add_blocks();
       one.set_header(encode_header(block.header));
@@ -284,6 +285,7 @@ struct Decoder {
   bool sync_response(const records::PeerSyncResponse& in, SyncResponse& out) {
     if (static_cast<std::size_t>(in.blocks_size()) > kSyncBlocksMax) return refuse("too many blocks in a frame");
     out.from = in.from();
+    out.first_block = in.first_block();
     for (const auto& one : in.blocks()) {
       SyncBlock& block = out.blocks.emplace_back();
       auto certificate = decode_certificate(one.certificate());

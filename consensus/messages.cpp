@@ -35,7 +35,7 @@ struct Describer {
   }
   std::string operator()(const SyncRequest& m) const { return "SyncRequest " + std::to_string(m.from) + ".." + std::to_string(m.to); }
   std::string operator()(const SyncResponse& m) const {
-    return "SyncResponse " + std::to_string(m.from) + " x" + std::to_string(m.blocks.size());
+    return "SyncResponse " + std::to_string(m.from) + " x" + std::to_string(m.blocks.size()) + (m.first_block > m.from ? ", first block " + std::to_string(m.first_block) : "");
   }
   std::string operator()(const SnapshotOffers& m) const {
     std::string text = "SnapshotOffers from block " + std::to_string(m.first_block);

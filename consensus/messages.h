@@ -128,6 +128,7 @@ struct SyncBlock {
 struct SyncResponse {                           // empty: "I cannot serve that"
   Height from = 0;
   std::vector<SyncBlock> blocks;
+  Height first_block = 0;                       // the lowest height above 0 whose block the sender has; 0: it does not say
   bool cut = false;                             // by the receiver: blocks of members that it does not know yet (never on the wire)
 };
 

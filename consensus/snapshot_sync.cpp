@@ -16,7 +16,7 @@ auto refuse_part(std::string what) { return fail(Status::invalid, std::move(what
 }  // namespace
 
 SnapshotSync::SnapshotSync(SnapshotSyncConfig config, std::size_t members, std::size_t peer_slots, MemberIndex self)
-    : config_(config), members_(members), faults_((members - 1) / 3), self_(self), peers_(peer_slots), last_peer_(0) {}
+    : config_(config), members_(members), faults_(config.believe_one ? 0 : (members - 1) / 3), self_(self), peers_(peer_slots), last_peer_(0) {}
 
 void SnapshotSync::offered(MemberIndex peer, const SnapshotOffers& offers) { peers_[peer].offers = offers; }
 

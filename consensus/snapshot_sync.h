@@ -21,7 +21,8 @@ struct SnapshotSyncConfig {
   Height catch_up_min = 0;               // a member that has blocks takes only a snapshot at least so far above them; 0: none
   std::int64_t timeout_ms = 5000;        // for one part
   std::int64_t give_up_ms = 15'000;      // nobody gives parts of this snapshot any more: take another one
-  bool believe_chunks = false;           // planted bug, tests only: chunks are not checked
+  bool believe_chunks = false;           // planted bugs, tests only: chunks are not checked,
+  bool believe_one = false;              // and what a single member attests is believed
 };
 
 // What the driver must do with its folder, in this order: begin (and answer with begun()), store each chunk (and answer with stored()), finish.

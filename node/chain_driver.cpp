@@ -130,6 +130,8 @@ ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger,
   engine_ = std::make_unique<consensus::Engine>(std::move(engine), [this](const MemberSet& members) { return identify(members); }, restored_from(ledger_, *snapshot()), clocks());
   engine_->heartbeat_wanted(subservices::heartbeat_wanted(*snapshot()), clocks());
 
+  hurry_to_rules();
+
   const MemberSet& members = engine_->signing_context().members;
   const std::string& own_id = config.id;
   self_ = Member{own_id, keys_->key()->public_key(), {}, ""};
@@ -147,6 +149,12 @@ ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger,
 }
 
 ChainDriver::~ChainDriver() { stop(); }
+
+void ChainDriver::hurry_to_rules() {
+  const auto view = snapshot();
+  const auto rules = subservices::rules_after(subservices::StateView(view->state()), view->height());
+  if (rules) engine_->hurry_to(rules->from_height() - 1, view->height(), clocks());
+}
 
 consensus::EpochIdentity ChainDriver::identify(const MemberSet& members) const {
   const auto place = keys_->place(members);
@@ -589,6 +597,7 @@ void ChainDriver::on_applied(Applied& applied) {
   engine_->executed(header, clocks(), next);
   if (next && !announced) log_info("members decided", {{"epoch", next->members.epoch()}, {"fromHeight", next->from_height}, {"decidedHeight", header.height}});
   // A new epoch that began just now refreshes with its output.
+  if (governance) hurry_to_rules();
   if (governance && epoch_->context.members.epoch() == engine_->epoch()) refresh_epoch_view();
   engine_->heartbeat_wanted(heartbeat, clocks());
   for (auto& [id, outcome] : outcomes) {

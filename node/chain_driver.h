@@ -81,6 +81,7 @@ class ChainDriver final : public Chain {
   void begin_epoch();
   void keep_proofs();
   void refresh_epoch_view();
+  void hurry_to_rules();
   std::vector<Peer> wanted_peers(const MemberSet& members) const;
   void send(const consensus::Send& send);
   std::optional<consensus::MemberIndex> index_of(const PublicKey& peer) const;

@@ -31,15 +31,6 @@ consensus::Restored restored_from(const ledger::Ledger& ledger, const ledger::Le
   return restored;
 }
 
-std::vector<MemberEpoch> epochs_of(const ledger::LedgerSnapshot& view) {
-  const subservices::StateView state(view.state());
-  std::vector<MemberEpoch> epochs;
-  for (std::uint64_t epoch = subservices::members_at(state, view.certified_height()).members.epoch(); epoch <= subservices::latest_epoch(state); ++epoch) {
-    epochs.push_back(subservices::epoch_record(state, epoch));
-  }
-  return epochs;
-}
-
 void write_log(ledger::Ledger& ledger, std::vector<consensus::LogWrite> records) {
   std::vector<ledger::LogWrite> writes;
   writes.reserve(records.size());

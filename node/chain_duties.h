@@ -14,9 +14,6 @@ namespace agiddi::node {
 // What the Engine must know of its former life. Certificates are not synced one by one, so the latest few may be missing.
 consensus::Restored restored_from(const ledger::Ledger& ledger, const ledger::LedgerSnapshot& view);
 
-// Of every block that may lack its certificate here, and the decided one: EngineConfig::epochs.
-std::vector<MemberEpoch> epochs_of(const ledger::LedgerSnapshot& view);
-
 // Output::persist: one atomic write, on disk when it returns.
 void write_log(ledger::Ledger& ledger, std::vector<consensus::LogWrite> records);
 

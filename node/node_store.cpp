@@ -21,6 +21,15 @@ Result<std::unique_ptr<ledger::Ledger>> open_ledger(const NodeConfig& config, le
   return opened;
 }
 
+Result<Installed> install_stored(ledger::KvStore& store, const Genesis& genesis, const ledger::StoredSnapshot& snapshot) {
+  const auto began = std::chrono::steady_clock::now();
+  const auto verified = check_stored(genesis, snapshot);
+  if (!verified) return tl::unexpected(verified.error());
+  auto done = install_checked(store, *verified, snapshot);
+  if (done) done->install_ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began).count();
+  return done;
+}
+
 // A download that is whole waits for this start; an installation that a crash interrupted is done again, or the store begins anew.
 Result<std::optional<Installed>> install_pending(const NodeConfig& config, ledger::KvStore& store, const Genesis& genesis) {
   const auto note = store.get(ledger::Column::local, kInstallNote);
@@ -55,8 +64,7 @@ Result<std::optional<Installed>> install_pending(const NodeConfig& config, ledge
 
 }  // namespace
 
-Result<Installed> install_stored(ledger::KvStore& store, const Genesis& genesis, const ledger::StoredSnapshot& snapshot) {
-  const auto began = std::chrono::steady_clock::now();
+Result<ledger::VerifiedSnapshot> check_stored(const Genesis& genesis, const ledger::StoredSnapshot& snapshot) {
   const SnapshotManifest& manifest = snapshot.manifest;
   if (manifest.header.network != genesis.network) {
     return fail(Status::conflict, snapshot.path + ": is a snapshot of network " + manifest.header.network + ", and genesis is of network " + genesis.network);
@@ -68,12 +76,14 @@ Result<Installed> install_stored(ledger::KvStore& store, const Genesis& genesis,
   } else if (auto certified = verify_certificate(manifest.header, snapshot.certificate, members->members); !certified) {
     return fail(Status::unauthorized, snapshot.path + ": " + certified.error().detail);
   }
-  const auto chunks = ledger::chunks_of(snapshot);
-  const auto verified = ledger::verify_snapshot(manifest, chunks);
-  if (!verified) return tl::unexpected(verified.error());
-  if (auto done = ledger::install_snapshot(store, *verified, snapshot.certificate, chunks); !done) return tl::unexpected(done.error());
+  return ledger::verify_snapshot(manifest, ledger::chunks_of(snapshot));
+}
+
+Result<Installed> install_checked(ledger::KvStore& store, const ledger::VerifiedSnapshot& verified, const ledger::StoredSnapshot& snapshot) {
+  const auto began = std::chrono::steady_clock::now();
+  if (auto done = ledger::install_snapshot(store, verified, snapshot.certificate, ledger::chunks_of(snapshot)); !done) return tl::unexpected(done.error());
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began).count();
-  return Installed{manifest.height(), manifest.total_bytes, 0, 0, took};
+  return Installed{snapshot.manifest.height(), snapshot.manifest.total_bytes, 0, 0, took};
 }
 
 Result<NodeStore> open_node_store(const NodeConfig& config) {

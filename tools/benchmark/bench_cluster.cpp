@@ -41,8 +41,9 @@ Outcome<std::unique_ptr<BenchCluster>> BenchCluster::start(std::size_t nodes) {
   auto cluster = std::unique_ptr<BenchCluster>(new BenchCluster);
   std::string folder = (std::filesystem::temp_directory_path() / "agiddi-bench-XXXXXX").string();
   if (!::mkdtemp(folder.data())) return failed("cannot make a folder below " + std::filesystem::temp_directory_path().string());
-  cluster->folder_ = folder;
-  auto made = cluster_up({folder + "/cluster", static_cast<std::int64_t>(nodes), 0});
+  cluster->own_folder_ = folder;
+  cluster->folder_ = folder + "/cluster";
+  auto made = cluster_up({cluster->folder_, static_cast<std::int64_t>(nodes), 0});
   if (!made) return tl::unexpected(made.error());
   cluster->network_ = made->find("network")->as_string();
   for (const Json& node : made->find("nodes")->items()) {
@@ -52,10 +53,27 @@ Outcome<std::unique_ptr<BenchCluster>> BenchCluster::start(std::size_t nodes) {
   return cluster;
 }
 
+Outcome<std::unique_ptr<BenchCluster>> BenchCluster::attach(const std::string& folder, const std::string& without) {
+  auto status = cluster_status(folder);
+  if (!status) return tl::unexpected(status.error());
+  auto cluster = std::unique_ptr<BenchCluster>(new BenchCluster);
+  cluster->folder_ = folder;
+  cluster->network_ = status->find("network")->as_string();
+  for (const Json& node : status->find("nodes")->items()) {
+    if (node.find("id")->as_string() == without) continue;
+    cluster->urls_.push_back(node.find("url")->as_string());
+    if (node.find("state")->as_string() == "stopped") return failed(node.find("id")->as_string() + " does not run");
+    cluster->pids_.push_back(std::stoll(node.find("pid")->number_text()));
+  }
+  if (cluster->urls_.empty()) return failed("no node is left to load");
+  return cluster;
+}
+
 BenchCluster::~BenchCluster() {
-  (void)cluster_down(folder_ + "/cluster");
+  if (own_folder_.empty()) return;
+  (void)cluster_down(folder_);
   std::error_code ignored;
-  std::filesystem::remove_all(folder_, ignored);
+  std::filesystem::remove_all(own_folder_, ignored);
 }
 
 std::vector<LoadTarget> BenchCluster::targets() const {
@@ -75,7 +93,7 @@ double BenchCluster::memory_mib() const {
 }
 
 KeyPair BenchCluster::account(const std::string& name) const {
-  auto key = load_key_file(folder_ + "/cluster/accounts/" + name + ".jwk");
+  auto key = load_key_file(folder_ + "/accounts/" + name + ".jwk");
   AGIDDI_CHECK(key.has_value(), "the cluster made its account keys");
   return std::move(*key);
 }
@@ -99,11 +117,11 @@ Outcome<std::unique_ptr<Payments>> Payments::open(const BenchCluster& cluster) {
   if (!quote) return tl::unexpected(quote.error());
   auto body = payment_body(wanted, *quote, did_from_key(payer.public_key()), "credit", "");
   if (!body) return tl::unexpected(body.error());
-  return std::unique_ptr<Payments>(new Payments(std::move(payer), cluster.network(), body->dump()));
+  return std::unique_ptr<Payments>(new Payments(std::move(payer), cluster.network(), body->dump(), "bench-" + urn.substr(urn.size() - 12) + "-"));
 }
 
 std::string Payments::make() {
-  const ProtectedHeader header{did_from_key(key_.public_key()), network_, "payment.create", now_s(), "bench-" + std::to_string(++made_)};
+  const ProtectedHeader header{did_from_key(key_.public_key()), network_, "payment.create", now_s(), run_ + std::to_string(++made_)};
   return "POST /v1/payments HTTP/1.1\r\nHost: node\r\nContent-Type: application/json\r\nAgiddi-Signature: " + sign_document(key_, header, body_) +
          "\r\nContent-Length: " + std::to_string(body_.size()) + "\r\n\r\n" + body_;
 }

@@ -1,4 +1,4 @@
-// A cluster for a benchmark: made in a fresh folder, gone with the object. And what is paid for on it.
+// A cluster for a benchmark: made in a fresh folder and gone with the object, or somebody's that runs. And what is paid for on it.
 #pragma once
 
 #include <deque>
@@ -15,6 +15,8 @@ namespace agiddi::tools {
 class BenchCluster {
  public:
   static Outcome<std::unique_ptr<BenchCluster>> start(std::size_t nodes);
+  // One that runs and goes on running; without the named node ("" = with all).
+  static Outcome<std::unique_ptr<BenchCluster>> attach(const std::string& folder, const std::string& without);
   ~BenchCluster();
   BenchCluster(const BenchCluster&) = delete;
   BenchCluster& operator=(const BenchCluster&) = delete;
@@ -28,6 +30,7 @@ class BenchCluster {
 
  private:
   BenchCluster() = default;
+  std::string own_folder_;   // to be removed
   std::string folder_, network_;
   std::vector<std::string> urls_;
   std::vector<std::int64_t> pids_;
@@ -41,10 +44,12 @@ class Payments {
   std::string next();                          // the request's bytes; signs one when none is prepared
 
  private:
-  Payments(KeyPair key, std::string network, std::string body) : key_(std::move(key)), network_(std::move(network)), body_(std::move(body)) {}
+  Payments(KeyPair key, std::string network, std::string body, std::string run)
+      : key_(std::move(key)), network_(std::move(network)), body_(std::move(body)), run_(std::move(run)) {}
   std::string make();
   KeyPair key_;
   std::string network_, body_;
+  std::string run_;   // what the jti of this run begin with
   std::deque<std::string> ready_;
   std::uint64_t made_ = 0;
 };

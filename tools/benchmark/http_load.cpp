@@ -63,6 +63,7 @@ struct Run {
 
   // When the next request is due; nothing when the time is over.
   std::optional<Clock::time_point> take_turn() {
+    if (plan.stop && plan.stop()) return std::nullopt;
     if (plan.rate <= 0) return Clock::now() < end ? std::optional(Clock::now()) : std::nullopt;
     const auto due = begin + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(static_cast<double>(next) / plan.rate));
     if (due >= end || Clock::now() >= end) return std::nullopt;

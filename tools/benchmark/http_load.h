@@ -22,6 +22,7 @@ struct LoadPlan {
   double rate = 0;                        // requests a second; 0 = closed loop
   std::chrono::milliseconds duration{1000};
   std::function<std::string()> request;   // the bytes of the next one, head and body
+  std::function<bool()> stop{};           // if given: ends the run early when true
 };
 
 struct LoadResult {

@@ -13,6 +13,15 @@ int main(int argc, char** argv) {
     payments.integer("--rate", pay->rate, 0, 1'000'000, "Open loop at so many payments a second; 0 (default): each client waits for its answer");
     payments.action([pay] { return bench_pay(*pay); });
 
+    const auto load = std::make_shared<LoadOptions>();
+    Command beside = program.sub("load", "Payments on a cluster that runs already, until the time is over or SIGTERM comes");
+    beside.option("--dir", load->folder, "The cluster's folder", true);
+    beside.option("--without", load->without, "A node that is left alone");
+    beside.integer("--clients", load->clients, 1, 10'000, "Clients at a time, spread over the nodes (8)");
+    beside.integer("--rate", load->rate, 0, 1'000'000, "Open loop at so many payments a second; 0 (default): each client waits for its answer");
+    beside.integer("--seconds", load->seconds, 1, 36'000, "How long (10)");
+    beside.action([load] { return bench_load(*load); });
+
     const auto overload = std::make_shared<OverloadOptions>();
     Command flood = program.sub("overload", "Many times more than the cluster can take");
     flood.integer("--nodes", overload->nodes, 1, 16, "Nodes of the cluster (4)");

@@ -174,6 +174,12 @@ void Checkers::certified(Seat seat, const CertifiedHeader& certified) {
   if (known == headers_.end() || known->second.hash() != certified.header.hash()) fail(where + "a certificate of a block that no correct member applied");
 }
 
+void Checkers::learned(Seat seat, const MemberEpoch& epoch) {
+  const std::uint64_t number = epoch.members.epoch();
+  const bool known = number < epochs_.size() && epochs_[number].from == epoch.from_height && epochs_[number].members.digest() == epoch.members.digest();
+  if (!known) fail(node(seat) + " believes in members of epoch " + std::to_string(number) + " that nobody decided");
+}
+
 // What correct members export at a height is the same to the byte, and what they begin with after a snapshot is what others executed.
 void Checkers::snapshot_made(Seat seat, Height height, const Hash& id) {
   const auto [entry, first] = snapshots_.try_emplace(height, id);

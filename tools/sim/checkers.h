@@ -34,6 +34,8 @@ class Checkers {
   // A correct member applied a block: the same one as everybody, with the same state. latest: no correct clock shows more.
   void applied(Seat seat, const Block& block, const std::optional<MemberEpoch>& next_members, const ledger::LedgerSnapshot& after, TimeMs latest);
   void certified(Seat seat, const consensus::CertifiedHeader& certified);
+  // A correct member learned from others who the members of an epoch are: those that were decided.
+  void learned(Seat seat, const MemberEpoch& epoch);
   // A correct member made a snapshot of its state: everybody's of that height is the same.
   void snapshot_made(Seat seat, consensus::Height height, const Hash& id);
   // A correct member began with this ledger, which it may have got as a snapshot. chunk_bytes: of snapshots here.

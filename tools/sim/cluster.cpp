@@ -69,11 +69,13 @@ EngineConfig Cluster::engine_config(bool correct) const {
   config.network = workload_.genesis().network;
   config.genesis_timestamp = workload_.genesis().created;
   config.snapshots.behind_min = snapshot_policy_.behind_min;
+  config.snapshots.catch_up_min = snapshot_policy_.catch_up_min;
   config.snapshots.timeout_ms = 1000;
   config.snapshots.give_up_ms = 3000;
   if (!correct) return config;
   config.test_faults = options_.test_faults;
   config.snapshots.believe_chunks = options_.driver_faults.chunks_unchecked;
+  config.snapshots.believe_one = options_.driver_faults.attested_by_one;
   return config;
 }
 
@@ -203,7 +205,7 @@ bool Cluster::converged() const {
     const EngineStatus status = node->engine().status();
     const Height height = node->ledger().height();
     return !status.in_view_change && height == checkers_.height() && node->ledger().certified_height() == height && status.committed == height &&
-           status.mempool_transactions == 0;
+           status.mempool_transactions == 0 && !status.epoch_ends;   // who is decided comes into force without load, too
   });
 }
 

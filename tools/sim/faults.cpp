@@ -3,6 +3,7 @@
 // At most f members are faulty beyond crashes and bad links: liars, clocks that are off by more than a batch may be, and disks that are lost.
 #include <algorithm>
 
+#include "protocol/limits.h"
 #include "tools/sim/cluster.h"
 
 namespace agiddi::tools {
@@ -85,7 +86,8 @@ void Cluster::plan_faults() {
   apply_us_ = random_.chance(200) ? random_.between(5000, 40'000) : random_.between(50, 1000);
   if (options_.has("snapshots") && random_.chance(500)) {
     snapshot_policy_.every_blocks = static_cast<std::uint64_t>(random_.between(3, 16));
-    snapshot_policy_.keep_blocks = random_.chance(700) ? static_cast<std::uint64_t>(random_.between(1, 20)) : 0;
+    snapshot_policy_.keep_blocks = random_.chance(700) ? static_cast<std::uint64_t>(random_.between(limits::kWindowHeights + 1, 2 * limits::kWindowHeights)) : 0;
+    if (random_.chance(500)) snapshot_policy_.catch_up_min = static_cast<std::uint64_t>(random_.between(4, 16));
     snapshot_policy_.behind_min = static_cast<std::uint64_t>(random_.between(2, 16));
   }
   snapshot_policy_.chunk_bytes = static_cast<std::size_t>(random_.between(2'000, 20'000));

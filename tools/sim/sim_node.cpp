@@ -55,6 +55,7 @@ void SimNode::start() {
     auto ledger = ledger::Ledger::open(disk_, cluster_.workload().genesis(), cluster_.genesis_state());
     AGIDDI_CHECK(ledger.has_value(), "a simulated ledger opens");
     ledger_ = std::move(*ledger);
+    node::keep_member_changes(*ledger_, *ledger_->snapshot(), 0);
   } catch (const ProcessEnds& end) {
     cluster_.timeline().event(cluster_.now_us(), place_, std::string("dies at its start: ") + end.what());
     disk_.ends_after(-1);
@@ -65,7 +66,10 @@ void SimNode::start() {
   cluster_.timeline().event(cluster_.now_us(), place_, "starts at height " + std::to_string(snapshot_->height()));
   if (correct()) cluster_.checkers().started(seat_, *snapshot_, cluster_.snapshot_policy().chunk_bytes);
   EngineConfig config = cluster_.engine_config(correct());
-  config.epochs = node::epochs_of(*snapshot_);
+  const Genesis& genesis = cluster_.workload().genesis();
+  config.proven = node::proven_epochs(snapshot_->state(), genesis).back();
+  config.epochs = node::known_epochs(*snapshot_, genesis);
+  proven_epoch_ = config.proven->members.epoch();
   for (const auto& behaviour : behaviours_) behaviour->configure(config);
   engine_ = std::make_unique<Engine>(
       std::move(config), [this](const MemberSet& members) { return cluster_.identify(seat_, members); }, node::restored_from(*ledger_, *snapshot_), now());
@@ -227,6 +231,7 @@ void SimNode::drain() {
   }
   pending.output.sends.clear();
   for (const ReadRequest& read : pending.output.reads) pending.block_readers.push_back(*seat_at(read.peer, engine_->epoch()));
+  for (const EpochRead& read : pending.output.epoch_reads) pending.epoch_readers.push_back(*seat_at(read.peer, engine_->epoch()));
   for (const SnapshotRead& read : pending.output.snapshot_reads) pending.part_readers.push_back(*seat_at(read.peer, engine_->epoch()));
   if (correct() && !epoch_begun) {
     for (const consensus::LogWrite& write : pending.output.persist) {
@@ -258,7 +263,19 @@ void SimNode::wake(std::int64_t at_ms) {
   });
 }
 
+// What proves a member set is on disk before anything that speaks of it.
+void SimNode::keep_proven(const Output& output) {
+  for (const ProvenEpoch& one : output.proven) {
+    ledger_->store_member_change(one.epoch.members.epoch(), one.change);
+    proven_epoch_ = one.epoch.members.epoch();
+    cluster_.timeline().event(cluster_.now_us(), place_, "learns the members of epoch " + std::to_string(proven_epoch_));
+    if (correct()) cluster_.checkers().learned(seat_, one.epoch);
+  }
+  if (!output.proven.empty()) snapshot_ = ledger_->snapshot();
+}
+
 void SimNode::persist(std::vector<Pending>& outputs) {
+  for (const Pending& pending : outputs) keep_proven(pending.output);
   std::vector<consensus::LogWrite> records;
   for (Pending& pending : outputs) std::move(pending.output.persist.begin(), pending.output.persist.end(), std::back_inserter(records));
   if (records.empty()) return;
@@ -273,6 +290,7 @@ void SimNode::flush() {
   while (syncing_.empty() && !waiting_.empty() && waiting_.front().output.persist.empty()) {
     Pending pending = std::move(waiting_.front());
     waiting_.pop_front();
+    keep_proven(pending.output);
     release(pending);
   }
   if (!syncing_.empty() || waiting_.empty()) return;
@@ -347,6 +365,11 @@ void SimNode::release(Pending& pending) {
   }
   if (!pending.output.certified.empty()) {
     snapshot_ = ledger_->snapshot();
+    for (const MemberEpoch& epoch : node::keep_member_changes(*ledger_, *snapshot_, proven_epoch_)) {
+      proven_epoch_ = epoch.members.epoch();
+      engine_->epoch_proven(epoch);
+    }
+    snapshot_ = ledger_->snapshot();
     make_snapshot();
     prune();
   }
@@ -358,6 +381,11 @@ void SimNode::release(Pending& pending) {
   for (std::size_t i = 0; i < pending.output.snapshot_reads.size(); ++i) {
     later(cluster_.random().between(100, 2000), [this, request = pending.output.snapshot_reads[i].request, asker = pending.part_readers[i]] {
       input([&](Engine& engine, Now at) { engine.snapshot_read(index_of(asker), snapshots_.read(request), at); });
+    });
+  }
+  for (std::size_t i = 0; i < pending.output.epoch_reads.size(); ++i) {
+    later(cluster_.random().between(100, 1000), [this, read = pending.output.epoch_reads[i], asker = pending.epoch_readers[i]] {
+      input([&](Engine& engine, Now at) { engine.epochs_read(index_of(asker), read.above, node::read_member_changes(*snapshot_, read), at); });
     });
   }
   for (SnapshotStep& step : pending.output.snapshot_steps) take_step(step);

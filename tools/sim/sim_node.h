@@ -52,7 +52,7 @@ class SimNode {
   struct Pending {                      // an output that waits for the disk
     consensus::Output output;
     std::vector<Message> messages;
-    std::vector<Seat> block_readers, part_readers;   // who asked, one for each of output.reads and output.snapshot_reads
+    std::vector<Seat> block_readers, part_readers, epoch_readers;   // who asked, one for each of output.reads, snapshot_reads, epoch_reads
     consensus::Height applied = 0, stable = 0;
   };
 
@@ -64,6 +64,7 @@ class SimNode {
   void wake(std::int64_t at_ms);
   void flush();
   void persist(std::vector<Pending>& outputs);
+  void keep_proven(const consensus::Output& output);
   void release(Pending& pending);
   void send(const Pending& pending);
   void post(Messages messages);
@@ -103,6 +104,7 @@ class SimNode {
   std::unique_ptr<consensus::Engine> engine_;
   std::map<std::uint64_t, MemberSet> sets_;             // of this epoch and the one before
   std::set<Seat> linked_;
+  std::uint64_t proven_epoch_ = 0;
   std::vector<Pending> syncing_;        // their records are being written
   std::deque<Pending> waiting_;
   std::deque<consensus::CommittedBatch> to_apply_;

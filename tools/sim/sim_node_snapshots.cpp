@@ -21,7 +21,9 @@ void SimNode::install_pending() {
   if (!asked && !unfinished) return;
   const SimSnapshots::Stored* stored = snapshots_.find(unfinished ? *unfinished : asked->id);
   Result<void> done = fail(Status::not_found, "its files are not there");
-  if (stored != nullptr) {
+  if (stored != nullptr && !unfinished && stored->manifest.height() <= ledger::applied_height(disk_)) {
+    done = fail(Status::conflict, "the ledger has reached its height meanwhile");
+  } else if (stored != nullptr) {
     if (cluster_.faulty() && cluster_.options().has("crash") && cluster_.random().chance(300)) disk_.ends_after(cluster_.random().between(0, 12));
     const auto source = stored->source(!cluster_.options().driver_faults.chunks_unchecked || !correct());
     const auto verified = ledger::verify_snapshot(stored->manifest, source);
@@ -78,6 +80,9 @@ void SimNode::take_step(SnapshotStep& step) {
     });
   } else if (const auto* chunk = std::get_if<SnapshotStore>(&step)) {
     snapshots_.put(*chunk);
+    later(cluster_.sync_latency_us(), [this] {
+      input([](Engine& engine, Now at) { engine.snapshot_stored(at); });
+    });
   } else {
     later(cluster_.random().between(100, 10'000), [this, id = std::get<SnapshotFinish>(step).id] { finish_snapshot(id); });
   }
@@ -92,6 +97,7 @@ void SimNode::finish_snapshot(const Hash& id) {
     snapshots_.remove(id);
     return input([&](Engine& engine, Now at) { engine.snapshot_failed(id, at); });
   }
+  if (stored->manifest.height() <= snapshot_->height()) return input([&](Engine& engine, Now at) { engine.snapshot_failed(id, at); });
   ledger_->local_put(node::kInstallNote, node::encode_install({id, 0, 0}));
   throw ProcessEnds("to begin again with the snapshot of height " + std::to_string(stored->manifest.height()));
 }

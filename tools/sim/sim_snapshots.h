@@ -14,7 +14,8 @@ namespace agiddi::tools {
 struct SnapshotPolicy {
   std::uint64_t every_blocks = 0;            // 0: never
   std::uint64_t keep_blocks = 0;             // 0: all
-  std::uint64_t behind_min = 1000;           // who is farther behind takes a snapshot
+  std::uint64_t behind_min = 1000;           // who has hardly begun and is farther behind takes a snapshot
+  std::uint64_t catch_up_min = 0;            // anybody who is so far behind does; 0: nobody
   std::size_t chunk_bytes = 0;
 };
 

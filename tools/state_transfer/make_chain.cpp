@@ -1,6 +1,7 @@
-// make_chain CLUSTER BLOCKS: fills node 1's empty data folder with a certified chain, by the executor itself and signed by the members' own keys, as fast as
-// the disk goes: every tenth block registers a device, the others move credit. The blocks are 1 ms apart and begin at the genesis time, so
-// that the chain lies in the past when it is done. For measurements only: it has all the keys of the cluster.
+// make_chain CLUSTER BLOCKS [TRANSACTIONS]: goes on with the chain in node 1's data folder up to height BLOCKS, with so many transactions (1) in each
+// block, by the executor itself and certified with the members' own keys, as fast as the disk goes: every tenth transaction registers a device, the
+// others move credit. The blocks are 1 ms apart and begin at the genesis time, so that the chain lies in the past when it is done. For
+// measurements only: it has all the keys of the cluster.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -69,9 +70,10 @@ Json device(const Genesis& genesis, std::uint64_t number) {
 
 int main(int argc, char** argv) {
   crypto_init();
-  if (argc != 3) stop("usage: make_chain CLUSTER BLOCKS");
+  if (argc != 3 && argc != 4) stop("usage: make_chain CLUSTER BLOCKS [TRANSACTIONS]");
   const std::string cluster = argv[1];
   const std::uint64_t blocks = std::strtoull(argv[2], nullptr, 10);
+  const std::uint64_t transactions = argc == 4 ? std::max(1ull, std::strtoull(argv[3], nullptr, 10)) : 1;
 
   const auto config = must(node::load_config(cluster + "/nodes/node-1/node.toml"));
   auto opened = must(node::open_node_store(config));
@@ -82,7 +84,8 @@ int main(int argc, char** argv) {
   }
   const KeyPair provider = must(load_key_file(cluster + "/accounts/provider.jwk"));
   const KeyPair payer = must(load_key_file(cluster + "/accounts/application-1.jwk"));
-  if (opened.ledger->height() != 0) stop("node 1's data folder is not empty");
+  const std::uint64_t here = opened.ledger->height();
+  std::uint64_t number = here;   // of the transaction
   const std::string receiver = did_from_key(provider.public_key());
   UnsyncedStore store(*opened.store);
   opened.ledger.reset();
@@ -92,17 +95,21 @@ int main(int argc, char** argv) {
   ledger::SnapshotFolder snapshots(node::snapshot_folder_of(config.data_folder));
   const std::atomic<bool> go_on{false};
   const auto began = std::chrono::steady_clock::now();
-  for (std::uint64_t height = 1; height <= blocks; ++height) {
+  for (std::uint64_t height = here + 1; height <= blocks; ++height) {
     const TimeMs time = genesis.created + static_cast<TimeMs>(height);
-    Transaction transaction =
-        height % 10 == 0
-            ? make_transaction(provider, genesis.network, "device.register", time / 1000, Json::object({{"devices", Json::array({device(genesis, height)})}}).dump())
-            : make_transaction(payer, genesis.network, "credit.transfer", time / 1000,
-                               Json::object({{"to", receiver}, {"currency", "EUR"}, {"amount", "0.000001"}}).dump());
-    const Batch batch{height, 0, time, {transaction.id}};
-    auto executed = executor.execute(batch, {std::move(transaction)}, *ledger->snapshot());
-    const Receipt& receipt = executed.apply.block.receipts[0];
-    if (receipt.status != Status::created) stop("block " + std::to_string(height) + ": " + receipt.result);
+    Batch batch{height, 0, time, {}};
+    std::vector<Transaction> bodies;
+    for (std::uint64_t i = 0; i < transactions; ++i) {
+      bodies.push_back(++number % 10 == 0 ? make_transaction(provider, genesis.network, "device.register", time / 1000,
+                                                             Json::object({{"devices", Json::array({device(genesis, number)})}}).dump())
+                                          : make_transaction(payer, genesis.network, "credit.transfer", time / 1000,
+                                                             Json::object({{"to", receiver}, {"currency", "EUR"}, {"amount", "0.000001"}}).dump()));
+      batch.transactions.push_back(bodies.back().id);
+    }
+    auto executed = executor.execute(batch, std::move(bodies), *ledger->snapshot());
+    for (const Receipt& receipt : executed.apply.block.receipts) {
+      if (receipt.status != Status::created) stop("block " + std::to_string(height) + ": " + receipt.result);
+    }
     ledger->apply(executed.apply);
     QuorumCertificate certificate;
     for (std::size_t i = 0; i < genesis.member_set().quorum(); ++i) {
@@ -123,7 +130,7 @@ int main(int argc, char** argv) {
   }
   opened.store->write({}, true);
   const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  std::printf("%llu blocks in %.1f s\n", static_cast<unsigned long long>(blocks), seconds);
+  std::printf("%llu blocks, %llu transactions in %.1f s\n", static_cast<unsigned long long>(blocks - here), static_cast<unsigned long long>(number - here), seconds);
   const auto end = std::chrono::milliseconds(genesis.created + static_cast<TimeMs>(blocks));
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   if (now < end) std::this_thread::sleep_for(end - now);

@@ -216,6 +216,55 @@ TEST_CASE("heartbeats also replace a dead primary", "[engine]") {
   CHECK(net.machine(1).height() >= 3);
 }
 
+TEST_CASE("who is connected to a quorum that has not said yet where it stands does not know whether it is behind", "[engine]") {
+  EngineNet net(4);
+  net.run(100);
+  net.kill(3);
+  net.submit(0, document("while it was away"));
+  net.run(100);
+  bool silent = true;
+  net.lost = [&](std::size_t, std::size_t to, const PeerFrame& frame) { return silent && to == 3 && std::holds_alternative<MemberStatus>(frame.content); };
+  net.start(3);
+  net.run(2'000);
+  CHECK_FALSE(net[3].status().heard_quorum);
+  silent = false;
+  net.run(1'000);
+  CHECK(net[3].status().heard_quorum);
+  CHECK(net[3].status().has_quorum);
+  CHECK(net.machine(3).height() == 1);
+  // It holds for a connection: after a new one they must say it again.
+  silent = true;
+  for (const MemberIndex other : {0u, 1u, 2u}) {
+    net[3].peer_disconnected(other, net.now());
+    net[3].peer_connected(other, net.now());
+  }
+  CHECK_FALSE(net[3].status().heard_quorum);
+}
+
+TEST_CASE("without any load the chain reaches the height that a decision waits for, and stops there", "[engine]") {
+  EngineNet net(4);
+  net.submit(0, document("decides"));
+  net.run(100);
+  REQUIRE(net.machine(3).height() == 1);
+  for (std::size_t i = 0; i < 4; ++i) net[i].hurry_to(18, 1, net.now());
+  net.run(1'000);
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(net.machine(i).height() == 18);
+    CHECK(net[i].status().view == 0);
+  }
+  // Also when the primary dies on the way.
+  for (std::size_t i = 0; i < 4; ++i) net[i].hurry_to(48, 18, net.now());
+  net.kill(0);
+  net.run(4'000);
+  for (std::size_t i = 1; i < 4; ++i) CHECK(net.machine(i).height() == 48);
+  net.run(20'000);
+  CHECK(net.machine(1).height() == 48);
+  // A height far away is waited for, not filled.
+  for (std::size_t i = 1; i < 4; ++i) net[i].hurry_to(1'000, 48, net.now());
+  net.run(20'000);
+  CHECK(net.machine(1).height() == 48);
+}
+
 TEST_CASE("a dead or silent primary is replaced within three seconds", "[engine]") {
   for (const std::size_t n : {3u, 4u, 5u, 7u, 16u}) {
     for (const bool silent : {false, true}) {
