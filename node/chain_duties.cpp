@@ -64,7 +64,11 @@ std::vector<MemberEpoch> proven_epochs(const ledger::KvReader& reader, const Gen
 }
 
 std::vector<MemberEpoch> known_epochs(const ledger::LedgerSnapshot& view, const Genesis& genesis) {
-  std::vector<MemberEpoch> epochs = epochs_of(view);
+  const subservices::StateView state(view.state());
+  std::vector<MemberEpoch> epochs;
+  for (std::uint64_t epoch = subservices::members_at(state, view.certified_height()).members.epoch(); epoch <= subservices::latest_epoch(state); ++epoch) {
+    epochs.push_back(subservices::epoch_record(state, epoch));
+  }
   for (MemberEpoch& epoch : proven_epochs(view.state(), genesis)) {
     if (epoch.members.epoch() > epochs.back().members.epoch()) epochs.push_back(std::move(epoch));
   }

@@ -20,7 +20,7 @@ void write_log(ledger::Ledger& ledger, std::vector<consensus::LogWrite> records)
 // The answer to Output::reads.
 std::vector<consensus::SyncBlock> read_blocks(const ledger::LedgerSnapshot& view, const consensus::ReadRequest& request);
 
-// The same with those that were learned from others.
+// EngineConfig::epochs: of every block that may lack its certificate here, the decided one, and those that were learned from others.
 std::vector<MemberEpoch> known_epochs(const ledger::LedgerSnapshot& view, const Genesis& genesis);
 
 // Genesis's members and every set after them that can be proven from what the store keeps, ascending; the last one is EngineConfig::proven.
