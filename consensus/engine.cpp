@@ -12,6 +12,10 @@ constexpr Height kSyncBacklogMax = 4 * kSyncBlocksMax;          // blocks that a
 constexpr std::size_t kForwardMax = 256;                        // overdue transactions handed to the primary again at a time
 constexpr std::size_t kRipeBatch_bytes = 512 * 1024;
 constexpr std::int64_t kOffersInterval_ms = 10'000;
+// A member says where it stands at least every status interval. Who was silent for longer than this is not in reach: before a silent cut makes us
+// doubt a primary (so less than the request timeout, and one status may be lost or late), and before clients are sent elsewhere (a busy machine may be slow).
+constexpr std::int64_t kQuietForDoubt_half_statuses = 5;
+constexpr std::int64_t kQuietForClients_half_statuses = 12;
 
 ReplicaConfig replica_config(const EngineConfig& config, const SigningContext& context, const Mempool& mempool) {
   return {context, config.self, config.genesis_timestamp, [&mempool](const Hash& id) { return mempool.recently_committed(id); },
@@ -49,8 +53,11 @@ Engine::Engine(EngineConfig config, Identify identify, Restored restored, Now no
       suspicion_(config_.request_timeout_ms, config_.view_change_timeout_ms, config_.timeout_cap_ms),
       block_sync_(peer_slots(), config_.self, config_.sync_patience_ms, config_.sync_timeout_ms),
       snapshot_sync_(config_.snapshots, context_.members.size(), peer_slots(), config_.self),
+      epoch_sync_(peer_slots(), config_.sync_timeout_ms),
+      proven_(config_.proven),
       connected_(peer_slots(), false),
       peers_(peer_slots()),
+      now_ms_(now.monotonic_ms),
       next_status_ms_(now.monotonic_ms),
       last_block_ms_(now.monotonic_ms) {
   if (is_member()) connected_[config_.self] = true;
@@ -60,10 +67,7 @@ Engine::Engine(EngineConfig config, Identify identify, Restored restored, Now no
     for (const LogRecord& record : restored.log) output_.persist.push_back({record.key, std::nullopt});
     output_.persist.push_back(log_view({0, true, std::nullopt, epoch()}));
   }
-  if (config_.epochs.back().members.epoch() > epoch()) {
-    next_known_at_ = restored.applied;
-    decided(MemberEpoch(config_.epochs.back()));
-  }
+  if (const MemberEpoch* next = known_epoch(epoch() + 1)) decided(MemberEpoch(*next));
   mempool_.commit(restored.recent_transactions);
   for (Peer& peer : peers_) peer.help_after_ms = config_.stuck_help_ms;
   const Height low = std::min(replica_.stable(), replica_.executed_height());
@@ -94,10 +98,12 @@ Admission Engine::submit(Transaction transaction, Now now) {
 void Engine::peer_connected(MemberIndex peer, Now now) {
   AGIDDI_CHECK(peer < connected_.size() && peer != config_.self, "connections are to other members");
   connected_[peer] = true;
+  peers_[peer].heard_ms = now.monotonic_ms;
   send_offers(peer);  // before the status, which shows how far ahead we are: so a joiner does not begin with blocks
   send_status(peer);
   if (!is_member() || peer >= context_.members.size()) send_notice(peer, now);
-  if (const ViewChange* pending = replica_.pending_view_change()) send(peer, {*pending});
+  if (const ViewChange* pending = replica_.pending_view_change(); pending != nullptr && peer < context_.members.size()) send(peer, {*pending});
+  if (proven_ && behind_its_epoch()) send(peer, {EpochRequest{proven_->members.epoch()}});  // its offers come with the answer
   work(now);
 }
 
@@ -108,16 +114,14 @@ void Engine::peer_disconnected(MemberIndex peer, Now now) {
   peers_[peer].heard = false;
   block_sync_.peer_gone(peer);
   snapshot_sync_.peer_gone(peer);
+  epoch_sync_.peer_gone(peer);
   work(now);
 }
 
 void Engine::tick(Now now) { work(now); }
 
 void Engine::executed(const BlockHeader& header, Now now, const std::optional<MemberEpoch>& next) {
-  if (next && !next_ && next->members.epoch() > epoch()) {
-    next_known_at_ = header.height;
-    decided(*next);
-  }
+  if (next && !next_ && next->members.epoch() > epoch()) decided(*next);
   replica_.executed(header, now);
   work(now);
 }
@@ -130,10 +134,12 @@ void Engine::heartbeat_wanted(bool wanted, Now now) {
 }
 
 void Engine::work(Now now) {
+  now_ms_ = now.monotonic_ms;
   collect(now);
   supply_bodies(now);
   collect(now);
   if (epoch_is_over()) begin_epoch(now);
+  enter_later_epoch(now);
   propose(now);
   flush_gossip();
   suspect(now);
@@ -214,17 +220,23 @@ void Engine::propose(Now now) {
   }
 }
 
-bool Engine::has_quorum() const {
-  const auto end = connected_.begin() + static_cast<std::ptrdiff_t>(context_.members.size());
-  return static_cast<std::size_t>(std::count(connected_.begin(), end, true)) >= context_.quorum();
+bool Engine::quorum_in_reach(std::int64_t quiet_max_ms) const {
+  std::size_t in_reach = is_member() ? 1 : 0;
+  for (MemberIndex peer = 0; peer < context_.members.size(); ++peer) {
+    in_reach += peer != config_.self && connected_[peer] && now_ms_ - peers_[peer].heard_ms <= quiet_max_ms;
+  }
+  return in_reach >= context_.quorum();
 }
 
 void Engine::suspect(Now now) {
   if (!is_member()) return;
+  const bool reaches_quorum = quorum_in_reach(kQuietForDoubt_half_statuses * config_.status_interval_ms / 2);
+  if (reaches_quorum && !reaches_quorum_) mempool_.forget_forwarding();   // what was sent into the cut is lost
+  reaches_quorum_ = reaches_quorum;
   SuspicionInput input;
   input.active = replica_.active();
   input.view_change_quorum = replica_.view_change_quorum();
-  input.excused = !has_quorum() || snapshot_sync_.active() || (block_sync_.waiting() && replica_.stable() > replica_.complete()) || replica_.stable() >= replica_.handed() + kBacklogExcused ||
+  input.excused = !reaches_quorum || snapshot_sync_.active() || (block_sync_.waiting() && replica_.stable() > replica_.complete()) || replica_.stable() >= replica_.handed() + kBacklogExcused ||
                   replica_.handed() >= replica_.executed_height() + kBacklogExcused || replica_.window_full();
   input.primary_reachable = connected_[replica_.primary()];
   input.held = mempool_.size();
@@ -239,6 +251,8 @@ void Engine::suspect(Now now) {
 }
 
 void Engine::sync(Now now) {
+  const bool learning = learn_epochs(now);
+  if ((learning && !snapshot_sync_.active()) || later_epoch() != nullptr) return;
   hand_over_held(now);
   sync_snapshot(now);
   if (snapshot_sync_.active() || config_.test_faults.stuck_after_sync) return;
@@ -255,7 +269,13 @@ void Engine::periodic(Now now) {
   if (now.monotonic_ms < next_status_ms_) return;
   next_status_ms_ = now.monotonic_ms + config_.status_interval_ms;
   notice_all(now);
-  if (!is_member()) return;
+  if (!is_member()) {
+    // A guest is told of new snapshots when it asks.
+    if (!proven_ || !snapshot_gain() || snapshot_sync_.active() || now.monotonic_ms < next_offers_ms_) return;
+    next_offers_ms_ = now.monotonic_ms + kOffersInterval_ms;
+    for (MemberIndex peer = 0; peer < context_.members.size(); ++peer) send(peer, {EpochRequest{proven_->members.epoch()}});
+    return;
+  }
   send_status(std::nullopt);
   if (now.monotonic_ms >= next_offers_ms_) {
     next_offers_ms_ = now.monotonic_ms + kOffersInterval_ms;
@@ -273,6 +293,7 @@ std::int64_t Engine::next_wake(Now now) const {
   consider(suspicion_.wake_at_ms());
   consider(block_sync_.wake_at_ms());
   consider(snapshot_sync_.wake_at_ms());
+  consider(epoch_sync_.wake_at_ms());
   for (const auto& [height, wanted] : wanted_) consider(wanted.next_fetch_ms);
   if (replica_.is_primary() && replica_.active()) {
     if (const auto oldest = mempool_.oldest_waiting_ms(); oldest && replica_.uncommitted_proposals() < config_.pipeline_max) {
@@ -297,7 +318,7 @@ EngineStatus Engine::status() const {
   out.primary = replica_.primary();
   out.in_view_change = !replica_.active();
   out.syncing = snapshot_sync_.active() || (block_sync_.waiting() && replica_.stable() > replica_.complete()) || replica_.stable() >= replica_.handed() + kBacklogExcused || far_behind();
-  out.has_quorum = has_quorum();
+  out.has_quorum = quorum_in_reach(kQuietForClients_half_statuses * config_.status_interval_ms / 2);
   std::size_t heard = is_member() ? 1 : 0;
   for (MemberIndex peer = 0; peer < context_.members.size(); ++peer) heard += peer != config_.self && connected_[peer] && peers_[peer].heard;
   out.heard_quorum = heard >= context_.quorum();
@@ -313,6 +334,7 @@ EngineStatus Engine::status() const {
   if (next_) out.epoch_ends = next_->from_height - 1;
   out.snapshot = snapshot_sync_.progress();
   out.snapshot_liars = snapshot_sync_.liars();
+  out.epoch_proofs_refused = counters_.epoch_proofs_refused;
   for (const SnapshotAttestation& own : own_offers_.attestations) {
     if (snapshot_sync_.attested(own.height, own.id, true)) out.snapshot_attested = std::max(out.snapshot_attested, own.height);
     if (snapshot_sync_.contradicted(own.height, own.id)) out.snapshot_contradicted = own.height;

@@ -12,6 +12,8 @@
 // Engine begins the epoch by itself (Output::epoch_begun). From then on a MemberIndex means a member of the new set, and the driver announces
 // its connections again. A node that is no member follows: it asks for blocks and votes on nothing. Guests are peers that are no members; their
 // indexes come after the members', and they get blocks and hints alone.
+// A node that is far behind need not go through all epochs: with EngineConfig::proven it asks its peers for what decided the member sets after
+// those that it knows, checks each with the set before it (Output::proven), and begins the latest one when a certified header proves that it is in force.
 //
 // Foreign input that is refused comes back as an Error (Status::unauthorized or Status::invalid), is counted and changes nothing.
 #pragma once
@@ -21,6 +23,7 @@
 #include <unordered_map>
 
 #include "consensus/block_sync.h"
+#include "consensus/epoch_sync.h"
 #include "consensus/mempool.h"
 #include "consensus/replica.h"
 #include "consensus/signing.h"
@@ -47,7 +50,7 @@ struct EngineConfig {
   TimeMs genesis_timestamp = 0;                     // the previous timestamp of the first block
   std::int64_t request_timeout_ms = 1500;           // a held transaction that is not committed by then starts a view change
   std::int64_t view_change_timeout_ms = 1000;       // a quorum asked for a view and its NewView did not come
-  std::int64_t timeout_cap_ms = 8000;               // both double with each failed view, up to this
+  std::int64_t timeout_cap_ms = 30'000;             // both double with each failed view, up to this
   std::int64_t status_interval_ms = 500;
   std::int64_t heartbeat_interval_ms = 4000;        // between blocks while heartbeats are wanted
   std::int64_t batch_delay_max_ms = 4;              // how long a batch may wait to grow while others are in flight
@@ -60,6 +63,8 @@ struct EngineConfig {
   bool join_by_blocks = false;                      // however far behind: a snapshot only when nobody has the next block any more
   MempoolLimits mempool;
   TestFaults test_faults;                           // planted bugs that prove the simulator's checkers; never set by the daemon
+  // The latest epoch e such that the driver holds what decided each of 1 to e; later ones are asked for. Nothing: this driver keeps no such proofs.
+  std::optional<MemberEpoch> proven;
 };
 
 // What survives a restart, read by the driver from its store. All empty on a fresh store.
@@ -107,15 +112,29 @@ struct SnapshotRead {
   SnapshotRequest request;
 };
 
+// A peer asks what decided the member sets after an epoch: answer with epochs_read(); at most kEpochProofsMax of them are of use.
+struct EpochRead {
+  MemberIndex peer = 0;
+  std::uint64_t above = 0;
+};
+
+// What decided a member set, from a peer, and verified. To store before `persist` is written: that may speak of this epoch.
+struct ProvenEpoch {
+  MemberEpoch epoch;
+  MemberChange change;
+};
+
 struct Output {
   std::optional<std::string> fatal;
   bool epoch_begun = false;                         // announce the connections again, with peer_connected()
+  std::vector<ProvenEpoch> proven;                  // in order
   std::vector<LogWrite> persist;
   std::vector<Send> sends;
   std::vector<CommittedBatch> execute;
   std::vector<CertifiedBlock> certified;
   std::vector<ReadRequest> reads;
   std::vector<SnapshotRead> snapshot_reads;
+  std::vector<EpochRead> epoch_reads;
   std::vector<SnapshotStep> snapshot_steps;         // of a download, in this order; see SnapshotSync
   std::int64_t wake_at_ms = 0;                      // monotonic: call tick() then, or earlier
 };
@@ -125,7 +144,7 @@ struct EngineStatus {
   MemberIndex primary = 0;
   bool in_view_change = false;
   bool syncing = false;                             // behind a certified height that it knows of
-  bool has_quorum = false;                          // connected to enough members (itself counted)
+  bool has_quorum = false;                          // connected to enough members (itself counted) that were heard from lately
   bool heard_quorum = false;                        // and so many said where they stand since they connected: `syncing` can be believed
   Height executed = 0, certified = 0, committed = 0;  // committed: handed to the apply lane
   std::size_t mempool_transactions = 0, mempool_bytes = 0;
@@ -135,6 +154,7 @@ struct EngineStatus {
   Height snapshot_attested = 0;                     // the highest own snapshot that f + 1 members attest, this one counted
   std::optional<Height> snapshot_contradicted;      // an own snapshot that f + 1 others attest differently: the state here is wrong
   std::size_t snapshot_liars = 0;                   // members that sent parts that do not hold
+  std::uint64_t epoch_proofs_refused = 0;           // answers with a member set that is not proven
   std::uint64_t epoch = 0;
   bool is_member = true;
   std::optional<Height> epoch_ends;                 // the last height of this epoch, when the next set is decided
@@ -143,7 +163,7 @@ struct EngineStatus {
 struct EngineCounters {
   std::uint64_t frames_received = 0, frames_refused = 0, view_changes = 0, views_entered = 0, batches_proposed = 0;
   std::uint64_t batches_committed = 0, transactions_committed = 0, bodies_fetched = 0, blocks_synced = 0, retransmitted = 0;
-  std::uint64_t frames_of_other_epochs = 0;
+  std::uint64_t frames_of_other_epochs = 0, epoch_proofs_refused = 0, epochs_learned = 0;
 };
 
 inline constexpr std::size_t kServedToPeerMax_bytes = 64 * 1024 * 1024;  // in a second
@@ -168,6 +188,8 @@ class Engine {
   // The next height was applied durably and gave this header. Heights come in order, one call each.
   // next: the members that are decided after this block and in force only above it.
   void executed(const BlockHeader& header, Now now, const std::optional<MemberEpoch>& next = std::nullopt);
+  // What is decided after block `known_at` (later rules, say) comes into force above `last`: empty batches take the chain there, as to the end of an epoch.
+  void hurry_to(Height last, Height known_at, Now now);
   void blocks_read(MemberIndex peer, Height from, std::vector<SyncBlock> blocks, Now now);
   void heartbeat_wanted(bool wanted, Now now);
   // What this member can serve: its latest snapshots, the highest first (at most kSnapshotOffersMax are of use), and its first block.
@@ -178,6 +200,9 @@ class Engine {
   void snapshot_begun(const Hash& id, const std::set<Hash>& here, Now now);
   void snapshot_stored(Now now);
   void snapshot_failed(const Hash& id, Now now);
+  // The answer to Output::epoch_reads; and that the driver holds what decided this epoch, from a block of its own.
+  void epochs_read(MemberIndex peer, std::uint64_t above, std::vector<MemberChange> changes, Now now);
+  void epoch_proven(const MemberEpoch& epoch);
 
   Output take_output();
   EngineStatus status() const;
@@ -208,6 +233,8 @@ class Engine {
   Result<void> on(MemberIndex peer, const SnapshotRequest& message, Now now);
   Result<void> on(MemberIndex peer, SnapshotPart& message, Now now);
   Result<void> on(MemberIndex peer, const Notice& message, Now now);
+  Result<void> on(MemberIndex peer, const EpochRequest& message, Now now);
+  Result<void> on(MemberIndex peer, const EpochProofs& message, Now now);
   Result<void> allowed(MemberIndex peer, const PeerFrame& frame) const;   // what needs no signature to be refused
   bool stale(const PeerFrame& frame) const;
   void help_stuck(const MemberStatus& message, Now now);
@@ -219,10 +246,12 @@ class Engine {
   void suspect(Now now);
   void sync(Now now);
   void sync_snapshot(Now now);              // engine_snapshots.cpp
+  std::optional<Height> snapshot_gain() const;   // how far a snapshot must lie above the blocks that are here; nothing: none is wanted
+  Height snapshot_floor() const { return std::max(replica_.complete(), replica_.executed_height()); }
   void sign_offers();
   void send_offers(std::optional<MemberIndex> to);
   void periodic(Now now);
-  bool has_quorum() const;
+  bool quorum_in_reach(std::int64_t quiet_max_ms) const;
   std::int64_t next_wake(Now now) const;
 
   void send(std::optional<MemberIndex> to, const PeerFrame& frame);
@@ -259,9 +288,11 @@ class Engine {
   // engine_epochs.cpp
   bool epoch_is_over() const;
   void begin_epoch(Now now);
+  void enter_epoch(const MemberEpoch& next, const CertifiedHeader& last, ReplicaStart start, Now now);
   void decided(const MemberEpoch& next);
+  const MemberEpoch* known_epoch(std::uint64_t epoch) const;
   void tabulate_epochs();
-  bool hurrying() const;                    // empty batches take the chain to the end of the epoch
+  bool hurrying() const;                    // empty batches take the chain to the end of the epoch, or where hurry_to() says
   void frame_of_other_epoch(MemberIndex peer, PeerFrame frame, Now now);
   void send_notice(MemberIndex peer, Now now);
   void notice_all(Now now);
@@ -269,6 +300,13 @@ class Engine {
   Height vouched() const;                   // a height that f + 1 connected members hint at or above
   bool far_behind() const;                  // so many peers hint at blocks above ours that one of them is honest
   std::size_t peer_slots() const { return context_.members.size() + kGuestsMax; }
+
+  // engine_learning.cpp
+  bool learn_epochs(Now now);               // true: members that nobody here knows are asked for, and nothing else is
+  Result<void> learn(const MemberChange& change);
+  const MemberEpoch* later_epoch() const;   // to begin in place of going through all blocks
+  void enter_later_epoch(Now now);
+  bool behind_its_epoch() const;
 
   Identify identify_;
   EngineConfig config_;
@@ -280,6 +318,9 @@ class Engine {
   Suspicion suspicion_;
   BlockSync block_sync_;
   SnapshotSync snapshot_sync_;
+  EpochSync epoch_sync_;
+  std::optional<MemberEpoch> proven_;
+  std::optional<CertifiedHeader> head_;                            // the highest that came with proofs
   std::vector<std::pair<Height, Hash>> own_snapshots_;
   SnapshotOffers own_offers_;                                      // the same, signed in this epoch
   std::int64_t next_offers_ms_ = 0;
@@ -300,7 +341,9 @@ class Engine {
     std::int64_t budget_since_ms = 0;       // what was served to it in this second
     std::size_t served_bytes = 0;
     bool heard = false;                     // its status came since it connected
+    std::int64_t heard_ms = 0;              // when it connected or last said anything in this epoch
     std::int64_t stuck_since_ms = -1;       // it waits for a later view than ours
+    std::int64_t well_since_ms = -1;        // it does not; -1: it does, or has said nothing yet
     std::int64_t help_after_ms = 0;
     Height noticed = 0;                     // its latest hint
     std::int64_t next_notice_ms = 0;
@@ -312,11 +355,14 @@ class Engine {
   std::vector<Peer> peers_;
   bool within_budget(MemberIndex peer, std::size_t bytes, Now now);
 
+  std::int64_t now_ms_ = 0;                                        // of the latest verb
+  bool reaches_quorum_ = false;                                    // says quorum_in_reach() for doubts
   std::int64_t next_status_ms_ = 0;
   std::int64_t last_block_ms_ = 0;
   bool heartbeat_wanted_ = false;
   std::optional<MemberEpoch> next_;                                // decided
   Height next_known_at_ = 0;                                       // the block after which it was
+  Height hurry_to_ = 0, hurry_known_at_ = 0;
   std::deque<Early> early_;
   std::map<Height, SyncResponse> held_;                            // blocks that came before those below them
   Height resume_sync_at_ = 0;                                      // blocks of unknown members came: execute up to here first

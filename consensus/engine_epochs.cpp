@@ -14,20 +14,34 @@ constexpr Height kFarBehind = limits::kWindowHeights / 2;
 
 }  // namespace
 
+// Who checks the signatures of an epoch that was in the table stays.
 void Engine::tabulate_epochs() {
   auto table = std::make_shared<EpochTable>();
-  for (const MemberEpoch& epoch : config_.epochs) table->push_back({epoch.from_height, epoch.members, identify_(epoch.members).authenticator});
+  for (const MemberEpoch& epoch : config_.epochs) {
+    const EpochKeys* known = nullptr;
+    if (context_.epochs) {
+      const auto same = std::find_if(context_.epochs->begin(), context_.epochs->end(), [&](const EpochKeys& one) { return one.members.epoch() == epoch.members.epoch(); });
+      if (same != context_.epochs->end()) known = &*same;
+    }
+    table->push_back({epoch.from_height, epoch.members, known != nullptr ? known->authenticator : identify_(epoch.members).authenticator});
+  }
   context_.epochs = std::move(table);
+}
+
+const MemberEpoch* Engine::known_epoch(std::uint64_t epoch) const {
+  const auto found = std::find_if(config_.epochs.begin(), config_.epochs.end(), [&](const MemberEpoch& one) { return one.members.epoch() == epoch; });
+  return found == config_.epochs.end() ? nullptr : &*found;
 }
 
 void Engine::decided(const MemberEpoch& next) {
   AGIDDI_CHECK(next.members.epoch() == epoch() + 1, "epochs follow each other");
   next_ = next;
+  next_known_at_ = next.from_height - std::min(next.from_height, limits::kWindowHeights + 1);   // the deciding block lies no higher
   if (config_.epochs.back().members.epoch() < next.members.epoch()) {
     config_.epochs.push_back(next);
     tabulate_epochs();
   }
-  replica_.end_at(next.from_height - 1);
+  if (!config_.test_faults.epoch_end_ignored) replica_.end_at(next.from_height - 1);
   // What was proposed beyond the end waits for the next epoch.
   for (const auto& [height, batch] : std::map(bodies_)) {
     if (height >= next.from_height) forget_bodies(height);
@@ -43,7 +57,7 @@ bool Engine::epoch_is_over() const {
 // The last block of the epoch is executed and certified here. Its certificate is logged with the new epoch, before anything is said in it: so
 // whoever speaks in an epoch can always prove to the others that it has begun.
 void Engine::begin_epoch(Now now) {
-  const MemberEpoch next = *std::exchange(next_, std::nullopt);
+  const MemberEpoch next = *next_;
   const CertifiedHeader last = *replica_.stable_certificate();
   AGIDDI_CHECK(last.header.height + 1 == next.from_height, "an epoch ends with a certified block");
   collect(now);
@@ -53,6 +67,12 @@ void Engine::begin_epoch(Now now) {
 
   // Older epochs than this one are still asked for by blocks that lack a certificate here; nothing is missing below `complete`.
   std::erase_if(config_.epochs, [&](const MemberEpoch& epoch) { return epoch.members.epoch() + 1 < next.members.epoch(); });
+  enter_epoch(next, last, ReplicaStart{{}, last.header.height, last, {}}, now);
+}
+
+// last: a certified header of the epoch before or of this one.
+void Engine::enter_epoch(const MemberEpoch& next, const CertifiedHeader& last, ReplicaStart start, Now now) {
+  next_.reset();
   config_.members = next.members;
   const EpochIdentity identity = identify_(next.members);
   config_.self = identity.self.value_or(kNoMember);
@@ -69,11 +89,13 @@ void Engine::begin_epoch(Now now) {
   output_.persist.push_back(log_view({0, true, std::nullopt, next.members.epoch()}));
   const ReplicaConfig config{context_, config_.self, config_.genesis_timestamp, [this](const Hash& id) { return mempool_.recently_committed(id); },
                              config_.heartbeat_interval_ms, config_.test_faults};
-  replica_ = Replica(config, authenticator_, ReplicaStart{{}, last.header.height, last, {}}, now);
+  replica_ = Replica(config, authenticator_, std::move(start), now);
+  replica_.hurry_to(hurry_to_);
   suspicion_ = Suspicion(config_.request_timeout_ms, config_.view_change_timeout_ms, config_.timeout_cap_ms);
   suspicion_.view_entered(now.monotonic_ms);
   block_sync_ = BlockSync(peer_slots(), config_.self, config_.sync_patience_ms, config_.sync_timeout_ms);
   snapshot_sync_ = SnapshotSync(config_.snapshots, context_.members.size(), peer_slots(), config_.self);
+  epoch_sync_ = EpochSync(peer_slots(), config_.sync_timeout_ms);
   sign_offers();
   connected_.assign(peer_slots(), false);
   if (is_member()) connected_[config_.self] = true;
@@ -83,7 +105,9 @@ void Engine::begin_epoch(Now now) {
   resume_sync_at_ = 0;
   last_block_ms_ = now.monotonic_ms;
   next_status_ms_ = now.monotonic_ms;
+  next_offers_ms_ = now.monotonic_ms;
   output_.epoch_begun = true;
+  if (const MemberEpoch* after = known_epoch(next.members.epoch() + 1)) decided(MemberEpoch(*after));
 
   // Those who were faster have spoken already; their signatures are checked like any other's.
   for (Early& early : std::exchange(early_, {})) {
@@ -95,14 +119,24 @@ void Engine::begin_epoch(Now now) {
 
 // Once a quorum has executed the deciding block, so that the others accept empty batches without a pause between them.
 bool Engine::hurrying() const {
-  return next_ && is_member() && replica_.stable() >= next_known_at_ && replica_.handed() + 1 < next_->from_height &&
-         next_->from_height - replica_.handed() <= 2 * limits::kWindowHeights;
+  const Height goal = next_ ? next_->from_height - 1 : hurry_to_;
+  const Height known_at = next_ ? next_known_at_ : hurry_known_at_;
+  return is_member() && replica_.stable() >= known_at && replica_.handed() < goal && goal - replica_.handed() < 2 * limits::kWindowHeights;
+}
+
+void Engine::hurry_to(Height last, Height known_at, Now now) {
+  hurry_to_ = last;
+  hurry_known_at_ = known_at;
+  replica_.hurry_to(last);
+  work(now);
 }
 
 void Engine::frame_of_other_epoch(MemberIndex peer, PeerFrame frame, Now now) {
   ++counters_.frames_of_other_epochs;
   // To one that is behind a hint; to one that is ahead too, which makes it give us its own.
   send_notice(peer, now);
+  // Nobody else is believed about it, and nothing of it is signed.
+  if (const auto* offers = std::get_if<SnapshotOffers>(&frame.content)) block_sync_.peer_first(peer, offers->first_block);
   if (frame.epoch != epoch() + 1 || peer >= context_.members.size()) return;
   // One peer cannot take the others' room.
   const std::string& id = context_.members[peer].id;

@@ -13,6 +13,7 @@ constexpr std::size_t kSyncReserved_bytes = kSyncAnswerMax_bytes / 2;   // charg
 constexpr std::size_t kFrameChunk_bytes = 4 * 1024 * 1024;
 constexpr std::int64_t kResendAge_ms = 250;                  // younger votes are probably under way
 constexpr std::int64_t kHelpMax_ms = 600'000;
+constexpr std::int64_t kWellTimes = 2;                       // see help_stuck()
 
 auto refuse(std::string detail) { return fail(Status::invalid, std::move(detail)); }
 
@@ -23,7 +24,8 @@ auto refuse(std::string detail) { return fail(Status::invalid, std::move(detail)
 Result<void> Engine::allowed(MemberIndex peer, const PeerFrame& frame) const {
   const bool for_all = std::holds_alternative<SyncRequest>(frame.content) || std::holds_alternative<SyncResponse>(frame.content) ||
                        std::holds_alternative<Notice>(frame.content) || std::holds_alternative<SnapshotOffers>(frame.content) ||
-                       std::holds_alternative<SnapshotRequest>(frame.content) || std::holds_alternative<SnapshotPart>(frame.content);
+                       std::holds_alternative<SnapshotRequest>(frame.content) || std::holds_alternative<SnapshotPart>(frame.content) ||
+                       std::holds_alternative<EpochRequest>(frame.content) || std::holds_alternative<EpochProofs>(frame.content);
   if (!for_all && (peer >= context_.members.size() || !is_member())) return refuse("a message between members, from or to a node that is none");
   const auto from_peer = [&](MemberIndex sender) -> Result<void> {
     if (sender == peer) return {};
@@ -51,11 +53,13 @@ bool Engine::stale(const PeerFrame& frame) const {
 Result<void> Engine::receive(MemberIndex peer, PeerFrame frame, Now now, bool verified) {
   AGIDDI_CHECK(peer < peer_slots() && peer != config_.self, "frames come from other members and from guests");
   ++counters_.frames_received;
+  epoch_sync_.peer_epoch(peer, frame.epoch);
   if (is_epoch_bound(frame) && frame.epoch != epoch()) {
     frame_of_other_epoch(peer, std::move(frame), now);
     work(now);
     return {};
   }
+  if (is_epoch_bound(frame)) peers_[peer].heard_ms = now.monotonic_ms;
   Result<void> outcome = allowed(peer, frame);
   if (auto* answer = std::get_if<SyncResponse>(&frame.content)) {
     if (!verified) drop_unknown_epochs(*answer, context_);
@@ -139,15 +143,22 @@ Result<void> Engine::on(MemberIndex peer, const MemberStatus& message, Now now) 
 }
 
 // A member that asked alone for a later view takes part in nothing until the others come along: after a while they do, at a price of one
-// short change of primary. Less and less often for the same member, so that a faulty one gains little.
+// short change of primary. Less and less often for the same member, so that a faulty one gains little: the wait doubles with each time, and is
+// halved again only after the member was well for twice as long.
 void Engine::help_stuck(const MemberStatus& message, Now now) {
   Peer& peer = peers_[message.sender];
   const bool stuck = !message.active && replica_.active() && message.view > replica_.view() &&
                      message.view <= replica_.view() + context_.members.size();
   if (!stuck) {
     peer.stuck_since_ms = -1;
+    if (peer.well_since_ms < 0) peer.well_since_ms = now.monotonic_ms;
+    if (now.monotonic_ms - peer.well_since_ms >= kWellTimes * peer.help_after_ms) {
+      peer.help_after_ms = std::max(peer.help_after_ms / 2, config_.stuck_help_ms);
+      peer.well_since_ms = now.monotonic_ms;
+    }
     return;
   }
+  peer.well_since_ms = -1;
   if (peer.stuck_since_ms < 0) peer.stuck_since_ms = now.monotonic_ms;
   if (now.monotonic_ms - peer.stuck_since_ms < peer.help_after_ms) return;
   peer.help_after_ms = std::min(2 * peer.help_after_ms, kHelpMax_ms);
@@ -157,9 +168,8 @@ void Engine::help_stuck(const MemberStatus& message, Now now) {
 
 Result<void> Engine::on(MemberIndex peer, const SyncRequest& message, Now now) {
   if (!within_budget(peer, kSyncReserved_bytes, now)) return refuse("a peer asks for more than it may in a second");
-  if (message.from < own_offers_.first_block) send_offers(peer);  // it cannot know that these blocks were pruned here
   if (message.from > replica_.executed_height() || message.from < own_offers_.first_block) {
-    send(peer, {SyncResponse{message.from, {}}});
+    send(peer, {SyncResponse{message.from, {}, own_offers_.first_block}});   // it cannot know what was pruned here
     return {};
   }
   output_.reads.push_back({peer, message.from, std::min(message.to, message.from + kSyncBlocksMax - 1)});
@@ -167,7 +177,7 @@ Result<void> Engine::on(MemberIndex peer, const SyncRequest& message, Now now) {
 }
 
 void Engine::blocks_read(MemberIndex peer, Height from, std::vector<SyncBlock> blocks, Now now) {
-  SyncResponse answer{from, {}};
+  SyncResponse answer{from, {}, own_offers_.first_block};
   std::size_t bytes = 0;
   for (SyncBlock& block : blocks) {
     for (const Transaction& transaction : block.transactions) bytes += weight(transaction);
@@ -183,6 +193,7 @@ void Engine::blocks_read(MemberIndex peer, Height from, std::vector<SyncBlock> b
 
 Result<void> Engine::on(MemberIndex peer, SyncResponse& message, Now now) {
   const Height from = message.from;
+  if (message.first_block > 0) block_sync_.peer_first(peer, message.first_block);
   const Height last = from + message.blocks.size() - 1;
   // Only our own execution tells who the members of the blocks above were.
   const bool early = message.cut && replica_.executed_height() < last;

@@ -8,18 +8,19 @@ namespace agiddi::consensus {
 
 // A snapshot is wanted far behind the others: by a member that has hardly any blocks, and by any other when nobody has its next block any more, or when
 // one lies so far above its blocks that it is clearly cheaper (catch_up_min). Hints of one peer alone decide nothing here.
-void Engine::sync_snapshot(Now now) {
+std::optional<Height> Engine::snapshot_gain() const {
   const SnapshotSyncConfig& config = config_.snapshots;
-  const Height here = std::max(replica_.complete(), replica_.executed_height());
-  const Height target = std::max(replica_.stable(), vouched());
+  const Height here = snapshot_floor();
+  const Height target = std::max({replica_.stable(), vouched(), head_ ? head_->header.height : 0});
   const bool hardly_begun = here < config.behind_min && !config_.join_by_blocks && target > here + config.behind_min;
-  bool wanted = hardly_begun || block_sync_.gone(replica_.complete(), connected_, context_.members.size());
-  Height gain = 1;
-  if (!wanted && config.catch_up_min > 0 && !config_.join_by_blocks && target >= here + config.catch_up_min) {
-    wanted = true;
-    gain = config.catch_up_min;
-  }
-  for (auto& [peer, request] : snapshot_sync_.next(wanted, here, connected_, now.monotonic_ms, gain)) send(peer, {request});
+  if (hardly_begun || block_sync_.gone(replica_.complete(), connected_, context_.members.size())) return 1;
+  if (config.catch_up_min > 0 && !config_.join_by_blocks && target >= here + config.catch_up_min) return config.catch_up_min;
+  return std::nullopt;
+}
+
+void Engine::sync_snapshot(Now now) {
+  const auto gain = snapshot_gain();
+  for (auto& [peer, request] : snapshot_sync_.next(gain.has_value(), snapshot_floor(), connected_, now.monotonic_ms, gain.value_or(1))) send(peer, {request});
   for (SnapshotStep& step : snapshot_sync_.take_steps()) output_.snapshot_steps.push_back(std::move(step));
 }
 

@@ -102,6 +102,7 @@ struct Encoder {
   void operator()(const SyncResponse& m) const {
     auto& record = *out.mutable_sync_response();
     record.set_from(m.from);
+    record.set_first_block(m.first_block);
     for (const SyncBlock& block : m.blocks) {
       auto& one = *record.add_blocks();
       one.set_header(encode_header(block.header));
@@ -134,6 +135,13 @@ struct Encoder {
     if (m.part == 0 && !m.data.empty()) record.set_certificate(encode_certificate(m.certificate));
   }
   void operator()(const Notice& m) const { out.mutable_notice()->set_certified(m.certified); }
+  void operator()(const EpochRequest& m) const { out.mutable_epoch_request()->set_above(m.above); }
+  void operator()(const EpochProofs& m) const {
+    auto& record = *out.mutable_epoch_proofs();
+    record.set_above(m.above);
+    for (const MemberChange& change : m.changes) record.add_changes(encode_member_change(change));
+    if (m.head) put(*record.mutable_head(), *m.head);
+  }
 };
 
 // Decoding: record -> value. Each reader checks counts first, so that nothing grows past its bound.
@@ -277,6 +285,7 @@ struct Decoder {
   bool sync_response(const records::PeerSyncResponse& in, SyncResponse& out) {
     if (static_cast<std::size_t>(in.blocks_size()) > kSyncBlocksMax) return refuse("too many blocks in a frame");
     out.from = in.from();
+    out.first_block = in.first_block();
     for (const auto& one : in.blocks()) {
       SyncBlock& block = out.blocks.emplace_back();
       auto certificate = decode_certificate(one.certificate());
@@ -323,6 +332,16 @@ struct Decoder {
     }
     return hash(in.id(), out.id);
   }
+  bool epoch_proofs(const records::PeerEpochProofs& in, EpochProofs& out) {
+    if (static_cast<std::size_t>(in.changes_size()) > kEpochProofsMax) return refuse("too many changes of members in a frame");
+    out.above = in.above();
+    for (const auto& raw : in.changes()) {
+      auto change = decode_member_change(raw);
+      if (!change) return refuse("a change of members that cannot be read");
+      out.changes.push_back(std::move(*change));
+    }
+    return !in.has_head() || certified(in.head(), out.head.emplace());
+  }
   bool frame(const records::PeerFrame& in, PeerFrame& out) {
     using Kind = records::PeerFrame::ContentCase;
     out.epoch = in.epoch();
@@ -349,6 +368,10 @@ struct Decoder {
       case Kind::kNotice:
         out.content = Notice{in.notice().certified()};
         return true;
+      case Kind::kEpochRequest:
+        out.content = EpochRequest{in.epoch_request().above()};
+        return true;
+      case Kind::kEpochProofs: return epoch_proofs(in.epoch_proofs(), out.content.emplace<EpochProofs>());
       case Kind::CONTENT_NOT_SET: break;
     }
     return refuse("a frame of no known kind");

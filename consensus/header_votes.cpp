@@ -23,11 +23,13 @@ void Replica::executed(const BlockHeader& header, Now now) {
   executed_ = header.height;
   const auto known = certificates_.find(header.height);
   if (known != certificates_.end()) fail_if_different(header, known->second.certified.header);
-  if (is_voting()) {
+  // A block of an earlier epoch is its members' to certify.
+  const bool votes = is_voting() && header.members_digest == config_.context.members.digest();
+  if (votes) {
     own_header_votes_[header.height] = {own_header_vote(header), now.monotonic_ms};
     if (own_header_votes_.size() > kOwnHeaderVotesMax) own_header_votes_.erase(own_header_votes_.begin());
   }
-  if (is_voting() && known == certificates_.end() && header.height > complete_) {
+  if (votes && known == certificates_.end() && header.height > complete_) {
     const HeaderVote& vote = own_header_votes_.at(header.height).vote;
     header_votes_[header.height].insert_or_assign(config_.self, vote);
     ready_.messages.push_back({std::nullopt, {vote}});

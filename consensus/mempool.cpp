@@ -70,8 +70,12 @@ void Mempool::mark_in_flight(const std::vector<Hash>& ids) {
 void Mempool::release_in_flight() {
   for (const auto& [number, entry] : in_flight_) by_id_.at(entry.transaction->id).in_flight = false;
   waiting_.merge(in_flight_);
-  for (auto& [number, entry] : waiting_) entry.forwarded = false;
+  forget_forwarding();
   waiting_bytes_ = bytes_;
+}
+
+void Mempool::forget_forwarding() {
+  for (auto& [number, entry] : waiting_) entry.forwarded = false;
 }
 
 void Mempool::commit(const std::vector<Hash>& ids) {

@@ -51,6 +51,7 @@ class Mempool {
   std::optional<std::int64_t> oldest_waiting_ms() const;      // of those that wait for a proposal
   // Transactions that arrived before `before_ms` and have not been handed to the primary again; marks them. At most max_count.
   std::vector<TransactionPtr> take_overdue(std::int64_t before_ms, std::size_t max_count);
+  void forget_forwarding();                                   // what was handed over may be lost
 
  private:
   struct Entry {

@@ -35,7 +35,7 @@ struct Describer {
   }
   std::string operator()(const SyncRequest& m) const { return "SyncRequest " + std::to_string(m.from) + ".." + std::to_string(m.to); }
   std::string operator()(const SyncResponse& m) const {
-    return "SyncResponse " + std::to_string(m.from) + " x" + std::to_string(m.blocks.size());
+    return "SyncResponse " + std::to_string(m.from) + " x" + std::to_string(m.blocks.size()) + (m.first_block > m.from ? ", first block " + std::to_string(m.first_block) : "");
   }
   std::string operator()(const SnapshotOffers& m) const {
     std::string text = "SnapshotOffers from block " + std::to_string(m.first_block);
@@ -47,6 +47,10 @@ struct Describer {
     return "SnapshotPart " + short_hash(m.id) + " part " + std::to_string(m.part) + (m.busy ? " busy" : " " + std::to_string(m.data.size()) + " bytes");
   }
   std::string operator()(const Notice& m) const { return "Notice " + std::to_string(m.certified); }
+  std::string operator()(const EpochRequest& m) const { return "EpochRequest above " + std::to_string(m.above); }
+  std::string operator()(const EpochProofs& m) const {
+    return "EpochProofs above " + std::to_string(m.above) + " x" + std::to_string(m.changes.size()) + " head " + std::to_string(m.head ? m.head->header.height : 0);
+  }
 };
 
 }  // namespace
@@ -55,7 +59,8 @@ bool is_epoch_bound(const PeerFrame& frame) {
   return !std::holds_alternative<Transactions>(frame.content) && !std::holds_alternative<FetchTransactions>(frame.content) &&
          !std::holds_alternative<SyncRequest>(frame.content) && !std::holds_alternative<SyncResponse>(frame.content) &&
          !std::holds_alternative<Notice>(frame.content) && !std::holds_alternative<SnapshotRequest>(frame.content) &&
-         !std::holds_alternative<SnapshotPart>(frame.content);
+         !std::holds_alternative<SnapshotPart>(frame.content) && !std::holds_alternative<EpochRequest>(frame.content) &&
+         !std::holds_alternative<EpochProofs>(frame.content);
 }
 
 std::string describe(const PeerFrame& frame) { return std::visit(Describer{}, frame.content); }

@@ -11,6 +11,7 @@
 
 #include "protocol/block.h"
 #include "protocol/limits.h"
+#include "protocol/proof.h"
 #include "protocol/snapshot.h"
 
 namespace agiddi::consensus {
@@ -127,11 +128,22 @@ struct SyncBlock {
 struct SyncResponse {                           // empty: "I cannot serve that"
   Height from = 0;
   std::vector<SyncBlock> blocks;
+  Height first_block = 0;                       // the lowest height above 0 whose block the sender has; 0: it does not say
   bool cut = false;                             // by the receiver: blocks of members that it does not know yet (never on the wire)
 };
 
 // What a node holds, for nodes of another epoch and from nodes that are no members. A hint: what it leads to is proven by certificates.
 struct Notice { Height certified = 0; };
+
+// "Which member sets follow this epoch's?" and the answer: what decided each of them, which the one before it proves.
+struct EpochRequest { std::uint64_t above = 0; };
+inline constexpr std::size_t kEpochProofsMax = 16;
+inline constexpr std::size_t kEpochProofsMax_bytes = 1024 * 1024;   // at least one proof, whatever its size
+struct EpochProofs {
+  std::uint64_t above = 0;
+  std::vector<MemberChange> changes;            // of above + 1, above + 2, ...; empty: the sender has none
+  std::optional<CertifiedHeader> head;          // its latest certified header; nothing = genesis
+};
 
 // "My ledger after this height has this snapshot": f + 1 of them include a correct member's.
 struct SnapshotAttestation {
@@ -157,7 +169,7 @@ struct SnapshotPart {
 
 struct PeerFrame {
   std::variant<Transactions, FetchTransactions, PrePrepare, Vote, HeaderVote, ViewChange, NewView, MemberStatus, SyncRequest,
-               SyncResponse, Notice, SnapshotOffers, SnapshotRequest, SnapshotPart> content;
+               SyncResponse, Notice, SnapshotOffers, SnapshotRequest, SnapshotPart, EpochRequest, EpochProofs> content;
   std::uint64_t epoch = 0;                      // of the sender; set when it is sent
 };
 

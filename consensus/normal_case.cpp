@@ -53,9 +53,10 @@ bool Replica::fresh_batch_allowed(const Batch& batch, Now now) const {
 }
 
 // An empty batch is a heartbeat: a primary must not fill the chain with them.
-// Except before the end of an epoch, which waits for a height and not for a time.
+// Except where a decision waits for a height and not for a time.
 std::int64_t Replica::heartbeat_gap_ms(Height height) const {
-  const bool hurrying = last_ != UINT64_MAX && height <= last_ && last_ - height < 2 * limits::kWindowHeights;
+  const Height goal = last_ != UINT64_MAX ? last_ : hurry_to_;
+  const bool hurrying = height <= goal && goal - height < 2 * limits::kWindowHeights;
   return hurrying ? 1 : std::max<std::int64_t>(config_.heartbeat_interval_ms / 4, 1);
 }
 

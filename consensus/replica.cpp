@@ -23,8 +23,10 @@ Replica::Replica(ReplicaConfig config, std::shared_ptr<const Authenticator> auth
 void Replica::restore(ReplicaStart start, Now now) {
   executed_ = handed_ = start.applied;
   stable_ = std::move(start.certified);
-  complete_ = stable();
-  AGIDDI_CHECK(complete_ + start.uncertified.size() == start.applied, "every applied block above the certified ones needs its header");
+  complete_ = start.complete.value_or(stable());
+  AGIDDI_CHECK(start.complete ? start.log.stable && start.log.stable->header.height > executed_ && complete_ <= executed_
+                              : complete_ + start.uncertified.size() == start.applied,
+               "every applied block above the certified ones needs its header");
   final_timestamps_[0] = config_.genesis_timestamp;
   if (stable_) final_timestamps_[stable()] = stable_->header.timestamp;
   if (start.log.stable && start.log.stable->header.height > stable()) {

@@ -36,6 +36,8 @@ struct ReplicaStart {
   Height applied = 0;
   std::optional<CertifiedHeader> certified;
   std::vector<BlockHeader> uncertified;
+  // In place of these two when log.stable lies above everything that was applied: the latest height up to which all is certified.
+  std::optional<Height> complete = std::nullopt;
 };
 
 struct Message {
@@ -78,6 +80,8 @@ class Replica {
   void executed(const BlockHeader& header, Now now);         // the next height in order
   // The epoch ends with this height: nothing above it is voted on any more, and empty batches up to it need no pause between them.
   void end_at(Height last);
+  // Up to this height empty batches need no pause between them: something that is decided waits for it. It may be known already.
+  void hurry_to(Height last) { hurry_to_ = last; }
   void handed_by_sync(const CertifiedHeader& certified, Now now);  // the block handed() + 1 went to execution from block sync
   void start_view_change(View view, Now now);                // view > this->view()
 
@@ -187,6 +191,7 @@ class Replica {
   std::optional<ViewChange> sent_;                           // our ViewChange for view_, while it is not active
   std::optional<NewView> new_view_;                          // what view_ stands on
   std::map<Height, Hash> planned_;                           // digests that the NewView fixed
+  Height hurry_to_ = 0;
   Height plan_last_ = 0;
   Height next_proposal_ = 1;
 

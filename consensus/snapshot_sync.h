@@ -8,6 +8,7 @@
 // Core lane only. Memory: two attestations a member, one manifest, and kPartsMax parts: those that were asked for and those that are not on disk yet.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <set>
 #include <utility>
@@ -21,7 +22,8 @@ struct SnapshotSyncConfig {
   Height catch_up_min = 0;               // a member that has blocks takes only a snapshot at least so far above them; 0: none
   std::int64_t timeout_ms = 5000;        // for one part
   std::int64_t give_up_ms = 15'000;      // nobody gives parts of this snapshot any more: take another one
-  bool believe_chunks = false;           // planted bug, tests only: chunks are not checked
+  bool believe_chunks = false;           // planted bugs, tests only: chunks are not checked,
+  bool believe_one = false;              // and what a single member attests is believed
 };
 
 // What the driver must do with its folder, in this order: begin (and answer with begun()), store each chunk (and answer with stored()), finish.
@@ -74,6 +76,7 @@ class SnapshotSync {
   std::vector<SnapshotStep> take_steps() { return std::exchange(steps_, {}); }
 
   bool active() const { return current_.has_value(); }   // fetching, or done and waiting for the installation
+  bool finished() const { return current_ && current_->phase == Phase::finished; }
   std::optional<SnapshotProgress> progress() const;
   std::size_t liars() const;
   std::int64_t wake_at_ms() const { return wake_at_ms_; }
@@ -116,7 +119,7 @@ class SnapshotSync {
   std::optional<Download> current_;
   std::set<Hash> refused_;               // ids that did not hold
   std::vector<SnapshotStep> steps_;
-  std::size_t unwritten_ = 0;            // chunks that were given out and are not on disk yet
+  std::deque<std::size_t> unwritten_;    // sizes of the chunks that were given out and are not on disk yet
   MemberIndex last_peer_;
   std::int64_t wake_at_ms_ = 0;
 };

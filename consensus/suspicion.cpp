@@ -3,13 +3,28 @@
 #include <algorithm>
 
 namespace agiddi::consensus {
+namespace {
+
+constexpr std::int64_t kStepMax_ms = 60'000;
+
+}  // namespace
 
 Suspicion::Suspicion(std::int64_t request_timeout_ms, std::int64_t view_change_timeout_ms, std::int64_t cap_ms)
     : request_timeout_ms_(request_timeout_ms), view_change_timeout_ms_(view_change_timeout_ms), cap_ms_(cap_ms) {}
 
 void Suspicion::progress(std::int64_t now_ms) {
-  failures_ = 0;
+  if (waiting_since_ms_ >= 0) slowest_ms_ = std::max(slowest_ms_, now_ms - waiting_since_ms_);
+  waiting_since_ms_ = -1;
   base_ms_ = now_ms;
+  if (failures_ <= 1) {   // nothing is doubled yet
+    failures_ = 0;
+    return;
+  }
+  if (now_ms - step_ms_ < doubled(request_timeout_ms_, failures_)) return;
+  const bool fast = 2 * slowest_ms_ <= doubled(request_timeout_ms_, failures_ - 1);
+  if (fast || now_ms - failed_ms_ >= kStepMax_ms) --failures_;
+  step_ms_ = now_ms;
+  slowest_ms_ = 0;
 }
 
 void Suspicion::view_entered(std::int64_t now_ms) {
@@ -17,15 +32,22 @@ void Suspicion::view_entered(std::int64_t now_ms) {
   quorum_since_ms_ = -1;
 }
 
-void Suspicion::view_change_started(std::int64_t) {
-  ++failures_;
+void Suspicion::view_change_started(std::int64_t now_ms) {
+  if (failures_ == 0 || doubled(request_timeout_ms_, failures_) < cap_ms_) ++failures_;
+  failed_ms_ = step_ms_ = now_ms;
+  slowest_ms_ = 0;
+  waiting_since_ms_ = -1;
   quorum_since_ms_ = -1;
 }
 
 // The first view after the one that failed gets the plain timeout, each further one twice as much.
+std::int64_t Suspicion::doubled(std::int64_t timeout_ms, unsigned failures) const {
+  const unsigned doublings = failures > 1 ? std::min(failures - 1, 16u) : 0;
+  return std::min(timeout_ms << doublings, std::max(cap_ms_, timeout_ms));
+}
+
 std::int64_t Suspicion::scaled(std::int64_t timeout_ms, bool primary_reachable) const {
-  const unsigned doublings = failures_ > 1 ? std::min(failures_ - 1, 16u) : 0;
-  const std::int64_t scaled_ms = std::min(timeout_ms << doublings, std::max(cap_ms_, timeout_ms));
+  const std::int64_t scaled_ms = doubled(timeout_ms, failures_);
   return primary_reachable ? scaled_ms : scaled_ms / 2;
 }
 
@@ -42,14 +64,16 @@ bool Suspicion::evaluate(const SuspicionInput& input, std::int64_t now_ms) {
   }
   if (input.excused) {
     base_ms_ = view_base_ms_ = now_ms;
+    waiting_since_ms_ = -1;
     return false;
   }
   const std::int64_t timeout_ms = scaled(request_timeout_ms_, input.primary_reachable);
   const auto consider = [&](std::int64_t deadline_ms) { wake_at_ms_ = wake_at_ms_ == 0 ? deadline_ms : std::min(wake_at_ms_, deadline_ms); };
-  if (input.oldest_in_flight_ms) consider(std::max(base_ms_, *input.oldest_in_flight_ms) + timeout_ms);
-  if (input.heartbeat_due_ms) consider(std::max(base_ms_, *input.heartbeat_due_ms) + timeout_ms);
+  for (const auto& oldest_ms : {input.oldest_in_flight_ms, input.heartbeat_due_ms, input.oldest_held_ms}) {
+    if (oldest_ms) consider(std::max(base_ms_, *oldest_ms) + timeout_ms);
+  }
+  waiting_since_ms_ = wake_at_ms_ == 0 ? -1 : wake_at_ms_ - timeout_ms;
   if (input.oldest_held_ms) {
-    consider(std::max(base_ms_, *input.oldest_held_ms) + timeout_ms);
     // Others before it explain half a millisecond each, no more.
     consider(std::max(view_base_ms_, *input.oldest_held_ms) + timeout_ms + static_cast<std::int64_t>(input.held / 2));
   }

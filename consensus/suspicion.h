@@ -1,5 +1,8 @@
 // Suspicion: when the primary has had its chance. Timers of held transactions, of batches in flight, of heartbeats and of awaited NewViews; they
-// double with each view that brought nothing, up to a cap, and fall back with the first commit.
+// double with each further view that brought nothing, up to a cap, and are halved again step by step while commits come so fast that half of the shorter
+// time would do. Where everything is slow (no processor time, long links) they stay long enough for commits, instead of falling back with
+// the first one and changing the view again at once. A primary that is slow on purpose gains little: a minute after the last change of view each step
+// falls whatever it does.
 //
 // A primary is suspected when there is work and nothing commits for a timeout, or when one held transaction waits longer than the timeout plus an
 // allowance for those held before it (censorship). Never while the fault may be ours: no quorum in reach, blocks to catch up with, the
@@ -36,9 +39,14 @@ class Suspicion {
 
  private:
   std::int64_t scaled(std::int64_t timeout_ms, bool primary_reachable) const;
+  std::int64_t doubled(std::int64_t timeout_ms, unsigned failures) const;
 
   std::int64_t request_timeout_ms_, view_change_timeout_ms_, cap_ms_;
-  unsigned failures_ = 0;                               // views asked for since the last commit
+  unsigned failures_ = 0;                               // views asked for in a row; falls again with commits
+  std::int64_t failed_ms_ = 0;                          // when the last one was
+  std::int64_t step_ms_ = 0;                            // the present step, or a further try to leave it, began
+  std::int64_t slowest_ms_ = 0;                         // the longest wait for a commit since then
+  std::int64_t waiting_since_ms_ = -1;                  // for a commit; -1: for nothing
   std::int64_t base_ms_ = 0;                            // timers count from here at the earliest
   std::int64_t view_base_ms_ = 0;                       // the same, not moved by progress
   std::int64_t quorum_since_ms_ = -1;

@@ -95,6 +95,9 @@ struct Verifier {
   Result<void> operator()(const FetchTransactions&) const { return {}; }
   Result<void> operator()(const SyncRequest&) const { return {}; }
   Result<void> operator()(const Notice&) const { return {}; }
+  Result<void> operator()(const EpochRequest&) const { return {}; }
+  // Each proof stands on the one before it, so the Engine checks them, with the members that it knows when they come.
+  Result<void> operator()(const EpochProofs&) const { return {}; }
   Result<void> operator()(const Vote& vote) const {
     if (context.test_faults.signatures_unchecked) return {};
     return signature(vote, "a vote");
@@ -223,6 +226,10 @@ bool for_each_transaction(const PeerFrame& frame, const std::function<bool(const
       for (const Transaction& transaction : block.transactions) {
         if (!visit(transaction)) return false;
       }
+    }
+  } else if (const auto* proofs = std::get_if<EpochProofs>(&frame.content)) {
+    for (const MemberChange& change : proofs->changes) {
+      if (!visit(change.transaction)) return false;
     }
   }
   return true;

@@ -7,7 +7,7 @@
 #include "ledger/dictionary.h"
 #include "ledger/layout.h"
 #include "ledger/state_digest.h"
-#include "protocol/block.h"
+#include "protocol/proof.h"
 
 namespace agiddi::ledger {
 namespace {
@@ -26,6 +26,7 @@ class Checker {
       return std::move(findings_);
     }
     check_chain();
+    check_member_changes();
     check_state();
     check_triples();
     check_dictionary();
@@ -80,6 +81,26 @@ class Checker {
       }
       if (left > 0) found(std::to_string(left) + " records of blocks below the first block, " + std::to_string(first_) + ", were left behind");
     }
+  }
+
+  // Each decided its own epoch by the members that the one before decided; who the members of epoch 0 are is genesis's to say.
+  void check_member_changes() {
+    std::optional<MemberEpoch> before;
+    const Bytes prefix(1, layout::kMemberChange);
+    reader_.scan(Column::blocks, prefix, prefix_end(prefix), [&](BytesView key, BytesView value) {
+      const std::uint64_t epoch = key.size() == 9 ? read_u64_be(key.substr(1)) : 0;
+      const std::string name = "the change of members to epoch " + std::to_string(epoch);
+      const auto change = decode_member_change(value);
+      const auto receipt = change ? decode_receipt(change->receipt) : fail(Status::invalid, "");
+      const auto result = receipt ? parse_json(receipt->result) : fail(Status::invalid, "");
+      const Json* decided = result ? result->find("decided") : nullptr;
+      auto next = decided != nullptr ? member_epoch_from_json(*decided) : fail(Status::invalid, "");
+      const bool holds = next && next->members.epoch() == epoch &&
+                         (!before || before->members.epoch() + 1 != epoch || verify_member_change(*change, *before, change->header.network));
+      if (!holds) found(name + " does not hold");
+      before = next ? std::optional(std::move(*next)) : std::nullopt;
+      return findings_.size() < kFindingsMax;
+    });
   }
 
   void check_body(const std::string& name, const BlockHeader& header) {

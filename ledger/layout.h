@@ -50,6 +50,7 @@ inline Bytes triple(TermId a, TermId b, TermId c) {
 // blocks
 inline constexpr char kHeader = 'h', kBatch = 'b', kCertificate = 'c', kReceipt = 'r';
 inline constexpr char kRepeated = 'x';  // the body of a transaction that an earlier block had already: so blocks do not need each other
+inline constexpr char kMemberChange = 'e';  // then the epoch: what decided it. Outlives its block
 inline Bytes indexed(char kind, std::uint64_t height, std::uint32_t index) {
   Bytes raw = key(kind, height);
   append_u32_be(raw, index);

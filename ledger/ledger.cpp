@@ -123,6 +123,14 @@ bool LedgerSnapshot::has_transaction(const Hash& id) const {
   return reader_->get(Column::transactions, layout::key(layout::kApplied, id.view())).has_value();
 }
 
+std::optional<MemberChange> LedgerSnapshot::member_change(std::uint64_t epoch) const { return read_member_change(*reader_, epoch); }
+
+std::optional<MemberChange> read_member_change(const KvReader& reader, std::uint64_t epoch) {
+  const auto raw = reader.get(Column::blocks, layout::key(layout::kMemberChange, epoch));
+  if (!raw) return std::nullopt;
+  return must(decode_member_change(*raw), "a stored change of members decodes");
+}
+
 StateDigest LedgerSnapshot::state_digest() const {
   const auto raw = reader_->get(Column::meta, layout::kAccumulator);
   AGIDDI_CHECK(raw.has_value(), "the store has a state accumulator");
@@ -248,6 +256,11 @@ void Ledger::store_certificates(const std::vector<std::pair<std::uint64_t, const
   }
   if (certified != before) batch.push_back({Column::meta, Bytes(layout::kCertified), layout::u64(certified)});
   store_.write(batch, false);
+}
+
+void Ledger::store_member_change(std::uint64_t epoch, const MemberChange& change) {
+  AGIDDI_CHECK(epoch > 0, "genesis decides the members of epoch 0");
+  store_.write({{Column::blocks, layout::key(layout::kMemberChange, epoch), encode_member_change(change)}}, false);
 }
 
 std::size_t Ledger::prune(std::uint64_t up_to, std::size_t blocks_max) {

@@ -8,7 +8,8 @@
 // not continue the chain) aborts; damaged data found while reading aborts; a failed write or fsync aborts.
 //
 // A ledger need not hold all blocks: it may have begun with a snapshot (ledger/snapshot.h), and prune() drops the oldest. Genesis stays. What
-// execution decides never depends on which blocks are here.
+// execution decides never depends on which blocks are here. What decided each member set is kept apart from the blocks: a MemberChange of this
+// ledger's own, or one that a node that joins learned of an epoch that its state does not know yet.
 #pragma once
 
 #include <atomic>
@@ -23,6 +24,7 @@
 #include "ledger/world_state.h"
 #include "protocol/block.h"
 #include "protocol/genesis.h"
+#include "protocol/proof.h"
 
 namespace agiddi::ledger {
 
@@ -56,6 +58,7 @@ class LedgerSnapshot {
   // Of the blocks that are here.
   std::optional<TransactionRecord> transaction(const Hash& id) const;
   bool has_transaction(const Hash& id) const;                       // cheaper
+  std::optional<MemberChange> member_change(std::uint64_t epoch) const;  // what decided the members of an epoch above 0
 
   const KvReader& state() const { return *reader_; }                // read Column::state
   const TripleSource& triples() const { return *triples_; }
@@ -98,6 +101,9 @@ struct LogRecord {
   Bytes key, value;
 };
 
+// For readers of a store that no Ledger is open on. Nothing: it is not here.
+std::optional<MemberChange> read_member_change(const KvReader& reader, std::uint64_t epoch);
+
 class Ledger {
  public:
   // Writes genesis into an empty store, or checks that the store belongs to this genesis. Errors: another network, a newer format, another
@@ -114,6 +120,9 @@ class Ledger {
   // Of blocks that were applied; verified by the caller. One thread. One write, not synced: what is lost comes again from the peers.
   void store_certificates(const std::vector<std::pair<std::uint64_t, const QuorumCertificate*>>& certificates);
   void store_certificate(std::uint64_t height, const QuorumCertificate& certificate) { store_certificates({{height, &certificate}}); }
+
+  // What decided the members of an epoch; verified by the caller. Kept for ever, whatever becomes of its block. Not synced.
+  void store_member_change(std::uint64_t epoch, const MemberChange& change);
 
   // Drops the oldest blocks (with their certificates, receipts and transactions), the first of them first, up to a height, at most `blocks_max`
   // of them: one atomic write, not synced. Gives how many; 0 = nothing left to drop. Only below certified_height(). Any one thread.

@@ -195,7 +195,10 @@ std::optional<Hash> unfinished_install(const KvReader& store) {
 
 void reset_store(KvStore& store) {
   // The mark goes last: until then the store is refused.
-  for (const Column column : {Column::blocks, Column::transactions, Column::state, Column::terms, Column::spo, Column::pos, Column::osp}) {
+  for (const char kind : {layout::kHeader, layout::kBatch, layout::kCertificate, layout::kReceipt, layout::kRepeated}) {
+    store.erase_range(Column::blocks, Bytes(1, kind), prefix_end(Bytes(1, kind)));
+  }
+  for (const Column column : {Column::transactions, Column::state, Column::terms, Column::spo, Column::pos, Column::osp}) {
     store.erase_range(column, {}, {});
   }
   store.erase_range(Column::meta, Bytes(layout::kPredicatePrefix), prefix_end(Bytes(layout::kPredicatePrefix)));

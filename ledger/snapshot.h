@@ -2,7 +2,7 @@
 //
 // Installing needs the store for itself (no Ledger open on it): the daemon does it at start. Nothing is touched before the whole snapshot is
 // verified; a crash in the middle leaves a mark, Ledger::open refuses the store until install_snapshot() has run again (or reset_store()).
-// What stays: genesis, the consensus log (promises outlive the state) and this node's own notes.
+// What stays: genesis, what decided each member set, the consensus log (promises outlive the state) and this node's own notes.
 //
 // Errors are the snapshot's: damaged, of another network, a state that does not have the digest of its header. Disk errors of the store abort.
 #pragma once
@@ -36,7 +36,7 @@ Result<void> install_snapshot(KvStore& store, const VerifiedSnapshot& verified, 
 
 // The snapshot whose installation was begun and did not end.
 std::optional<Hash> unfinished_install(const KvReader& store);
-// Back to nothing but the consensus log and this node's own notes; Ledger::open then begins with genesis again.
+// Back to nothing but what decided each member set, the consensus log and this node's own notes; Ledger::open then begins with genesis again.
 void reset_store(KvStore& store);
 
 }  // namespace agiddi::ledger

@@ -111,7 +111,13 @@ ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger,
       apply_("apply", kApplyQueue, 1, [this] { settle_applied(); }) {
   consensus::EngineConfig engine;
   engine.network = keys_->genesis().network;
-  engine.epochs = epochs();
+  keep_member_changes(ledger_, *snapshot(), 0);
+  refresh_snapshot();
+  const std::vector<MemberEpoch> proven = proven_epochs(snapshot()->state(), keys_->genesis());
+  engine.epochs = known_epochs(*snapshot(), keys_->genesis());
+  engine.proven = proven.back();
+  proven_epoch_ = proven.back().members.epoch();
+  decided_epoch_ = engine.epochs.back().members.epoch();
   engine.genesis_timestamp = keys_->genesis().created;
   engine.request_timeout_ms = config.consensus.request_timeout_ms;
   engine.heartbeat_interval_ms = config.consensus.heartbeat_ms;
@@ -123,6 +129,8 @@ ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger,
   engine.join_by_blocks = config.ledger.join_by_blocks;
   engine_ = std::make_unique<consensus::Engine>(std::move(engine), [this](const MemberSet& members) { return identify(members); }, restored_from(ledger_, *snapshot()), clocks());
   engine_->heartbeat_wanted(subservices::heartbeat_wanted(*snapshot()), clocks());
+
+  hurry_to_rules();
 
   const MemberSet& members = engine_->signing_context().members;
   const std::string& own_id = config.id;
@@ -142,15 +150,10 @@ ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger,
 
 ChainDriver::~ChainDriver() { stop(); }
 
-// Of every block that may lack its certificate here, and the decided one.
-std::vector<MemberEpoch> ChainDriver::epochs() const {
+void ChainDriver::hurry_to_rules() {
   const auto view = snapshot();
-  const subservices::StateView state(view->state());
-  std::vector<MemberEpoch> epochs;
-  for (std::uint64_t epoch = subservices::members_at(state, view->certified_height()).members.epoch(); epoch <= subservices::latest_epoch(state); ++epoch) {
-    epochs.push_back(subservices::epoch_record(state, epoch));
-  }
-  return epochs;
+  const auto rules = subservices::rules_after(subservices::StateView(view->state()), view->height());
+  if (rules) engine_->hurry_to(rules->from_height() - 1, view->height(), clocks());
 }
 
 consensus::EpochIdentity ChainDriver::identify(const MemberSet& members) const {
@@ -159,14 +162,15 @@ consensus::EpochIdentity ChainDriver::identify(const MemberSet& members) const {
   return {static_cast<consensus::MemberIndex>(place->index), consensus::make_ed25519_authenticator(place->key, members)};
 }
 
-Result<void> ChainDriver::start(const Endpoint& peer_listen, PeerAddresses peer_addresses) {
+Result<void> ChainDriver::start(const NodeConfig& config) {
   const MemberSet members = this->members();
-  for (const auto& [id, address] : peer_addresses) {
+  for (const auto& [id, address] : config.peer_addresses) {
     if (members.index_of(id) < 0) log_warn("peer.addresses names nobody", {{"member", id}, {"address", address.text()}});
   }
-  peer_addresses_ = std::move(peer_addresses);
+  peer_addresses_ = config.peer_addresses;
+  bootstrap_ = config.bootstrap;
   refresh_epoch_view();   // the core lane has nothing to do yet
-  if (auto listening = network_.start(peer_listen); !listening) return listening;
+  if (auto listening = network_.start(config.peer_listen); !listening) return listening;
   core_.post_always([] {});  // the first flush: what the restored Engine has to say
   snapshots_.start();
   arm_timer();
@@ -311,7 +315,12 @@ void ChainDriver::on_frame(const PublicKey& peer, const Bytes& bytes, const std:
   core_.post_always([this, peer, verifiable, frame = std::move(*frame), charge]() mutable {
     const auto index = index_of(peer);
     if (!index) return;
+    const bool proofs = std::holds_alternative<consensus::EpochProofs>(frame.content);
     const auto taken = engine_->receive(*index, std::move(frame), clocks(), verifiable);
+    if (!taken && proofs) {
+      refused_frames_.add();
+      log_warn("proofs of member sets refused", {{"peer", epoch_->name_of(peer)}, {"reason", taken.error().detail}});
+    }
     if (!taken) log_debug("peer frame not taken", {{"peer", epoch_->name_of(peer)}, {"reason", taken.error().detail}});
   });
 }
@@ -334,11 +343,22 @@ void ChainDriver::flush() {
 void ChainDriver::take_output() {
   consensus::Output output = engine_->take_output();
   if (output.fatal) die(*output.fatal);
+  for (const consensus::ProvenEpoch& one : output.proven) {   // on disk with what speaks of them
+    ledger_.store_member_change(one.epoch.members.epoch(), one.change);
+    proven_epoch_ = one.epoch.members.epoch();
+    decided_epoch_ = std::max(decided_epoch_, proven_epoch_);
+    log_info("members learned", {{"epoch", proven_epoch_}, {"fromHeight", one.epoch.from_height}, {"decidedHeight", one.change.header.height}});
+  }
+  if (!output.proven.empty()) refresh_snapshot();
   if (!output.persist.empty()) write_log(ledger_, std::move(output.persist));
   // The last votes of an epoch leave before its links end.
   const auto begun = std::find_if(output.sends.begin(), output.sends.end(), [&](const consensus::Send& one) { return one.epoch > epoch_->context.members.epoch(); });
   std::for_each(output.sends.begin(), begun, [&](const consensus::Send& one) { send(one); });
-  if (output.epoch_begun) begin_epoch();
+  if (output.epoch_begun) {
+    begin_epoch();
+  } else if (!output.proven.empty()) {
+    refresh_epoch_view();   // to dial them, and so that the verify lane knows their keys
+  }
   std::for_each(begun, output.sends.end(), [&](const consensus::Send& one) { send(one); });
   for (consensus::CommittedBatch& batch : output.execute) {
     apply_.post_always([this, batch = std::move(batch)]() mutable { apply(std::move(batch)); });
@@ -348,6 +368,7 @@ void ChainDriver::take_output() {
     for (const consensus::CertifiedBlock& block : output.certified) certificates.emplace_back(block.height, &block.certified.certificate);
     ledger_.store_certificates(certificates);
     refresh_snapshot();
+    if (proven_epoch_ < decided_epoch_) keep_proofs();
   }
   for (const consensus::ReadRequest& request : output.reads) {
     const auto asker = key_at(request.peer, engine_->epoch());
@@ -356,6 +377,15 @@ void ChainDriver::take_output() {
       auto blocks = read_blocks(*snapshot(), request);
       core_.post_always([this, request, asker, blocks = std::move(blocks)]() mutable {
         if (const auto peer = index_of(asker)) engine_->blocks_read(*peer, request.from, std::move(blocks), clocks());
+      });
+    });
+  }
+  for (const consensus::EpochRead& read : output.epoch_reads) {
+    const auto asker = key_at(read.peer, engine_->epoch());
+    if (!asker) continue;
+    verify_.post([this, read, asker = *asker] {
+      core_.post_always([this, above = read.above, asker, changes = read_member_changes(*snapshot(), read)]() mutable {
+        if (const auto peer = index_of(asker)) engine_->epochs_read(*peer, above, std::move(changes), clocks());
       });
     });
   }
@@ -409,6 +439,16 @@ void ChainDriver::send(const consensus::Send& send) {
   }
 }
 
+// What decided the next member set, before its block can be dropped.
+void ChainDriver::keep_proofs() {
+  const auto kept = keep_member_changes(ledger_, *snapshot(), proven_epoch_);
+  for (const MemberEpoch& epoch : kept) {
+    proven_epoch_ = epoch.members.epoch();
+    engine_->epoch_proven(epoch);
+  }
+  if (!kept.empty()) refresh_snapshot();
+}
+
 void ChainDriver::begin_epoch() {
   former_epoch_ = epoch_;
   const MemberSet& members = engine_->signing_context().members;
@@ -444,10 +484,26 @@ std::vector<Peer> ChainDriver::wanted_peers(const MemberSet& members) const {
     if (!known && peers.size() < members.size() + consensus::kGuestsMax) {
       const auto instead = peer_addresses_.find(member.id);
       const std::string address = instead == peer_addresses_.end() ? member.address : instead->second.text();
-      peers.push_back({member.key, member.id, is_other_key || member.id == self_.id ? std::string() : address});
+      peers.push_back({member.key, member.id, is_other_key || member.id == self_.id ? std::string() : address, {}});
     }
   };
   for (const Member& member : members.all()) add(member, true);
+  for (const consensus::EpochKeys& epoch : *engine_->signing_context().epochs) {   // learned ones, that the state does not know yet
+    if (epoch.members.epoch() <= members.epoch()) continue;
+    for (const Member& member : epoch.members.all()) add(member, true);
+  }
+  // Present members by name: whoever knows only genesis may know none of them.
+  for (const BootstrapPeer& one : bootstrap_) {
+    if (one.key == own) continue;
+    const auto known = std::find_if(peers.begin(), peers.end(), [&](const Peer& peer) { return peer.key == one.key; });
+    if (known == peers.end()) {
+      peers.push_back({one.key, did_from_key(one.key), one.address.text(), {}});
+    } else if (known->address.empty()) {
+      known->address = one.address.text();
+    } else if (known->address != one.address.text()) {
+      known->other_address = one.address.text();
+    }
+  }
   if (const auto next = subservices::decided_after(state, view->height())) {
     for (const Member& member : next->members.all()) add(member, true);
   }
@@ -537,9 +593,11 @@ void ChainDriver::settle_applied() {
 void ChainDriver::on_applied(Applied& applied) {
   auto& [header, outcomes, heartbeat, next, governance, synced] = applied;
   const bool announced = engine_->status().epoch_ends.has_value();
+  if (next) decided_epoch_ = std::max(decided_epoch_, next->members.epoch());
   engine_->executed(header, clocks(), next);
   if (next && !announced) log_info("members decided", {{"epoch", next->members.epoch()}, {"fromHeight", next->from_height}, {"decidedHeight", header.height}});
   // A new epoch that began just now refreshes with its output.
+  if (governance) hurry_to_rules();
   if (governance && epoch_->context.members.epoch() == engine_->epoch()) refresh_epoch_view();
   engine_->heartbeat_wanted(heartbeat, clocks());
   for (auto& [id, outcome] : outcomes) {

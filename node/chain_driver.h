@@ -30,7 +30,7 @@ class ChainDriver final : public Chain {
               std::function<void()> restart);
   ~ChainDriver() override;
 
-  Result<void> start(const Endpoint& peer_listen, PeerAddresses peer_addresses);
+  Result<void> start(const NodeConfig& config);
   void stop();  // afterwards every waiting submit has been answered with unavailable
 
   consensus::EngineStatus engine_status() const { return published_.load()->engine; }
@@ -79,7 +79,9 @@ class ChainDriver final : public Chain {
   void on_applied(Applied& applied);
   void take_output();
   void begin_epoch();
+  void keep_proofs();
   void refresh_epoch_view();
+  void hurry_to_rules();
   std::vector<Peer> wanted_peers(const MemberSet& members) const;
   void send(const consensus::Send& send);
   std::optional<consensus::MemberIndex> index_of(const PublicKey& peer) const;
@@ -100,7 +102,6 @@ class ChainDriver final : public Chain {
 
   class Answer;
   void arm_timer();
-  std::vector<MemberEpoch> epochs() const;
   consensus::EpochIdentity identify(const MemberSet& members) const;
   std::optional<Outcome> recorded(const Hash& transaction) const;
 
@@ -116,6 +117,8 @@ class ChainDriver final : public Chain {
   std::unique_ptr<consensus::Engine> engine_;                                // core lane only
   std::shared_ptr<const EpochView> epoch_, former_epoch_;                    // core lane only; the present one is published
   PeerAddresses peer_addresses_;                                             // core lane only; instead of those of the members
+  std::vector<BootstrapPeer> bootstrap_;                                     // core lane only
+  std::uint64_t proven_epoch_ = 0, decided_epoch_ = 0;                       // core lane only
   std::mutex frames_mutex_;
   std::map<PublicKey, std::shared_ptr<std::atomic<std::size_t>>> frames_under_way_;   // bytes, by sender
   std::unordered_map<Hash, std::vector<Done>, HashHasher> waiters_;          // core lane only

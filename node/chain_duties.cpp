@@ -4,6 +4,7 @@
 
 #include "consensus/verify.h"
 #include "subservices/door.h"
+#include "subservices/governance/member_state.h"
 
 namespace agiddi::node {
 namespace {
@@ -50,6 +51,58 @@ std::vector<consensus::SyncBlock> read_blocks(const ledger::LedgerSnapshot& view
     blocks.push_back({std::move(block->header), std::move(*certificate), std::move(block->batch), std::move(block->transactions)});
   }
   return blocks;
+}
+
+std::vector<MemberEpoch> proven_epochs(const ledger::KvReader& reader, const Genesis& genesis) {
+  std::vector<MemberEpoch> epochs{{0, genesis.member_set()}};
+  while (const auto change = ledger::read_member_change(reader, epochs.size())) {
+    auto next = decided_by(*change, epochs.back(), genesis.network);
+    if (!next) break;
+    epochs.push_back(std::move(*next));
+  }
+  return epochs;
+}
+
+std::vector<MemberEpoch> known_epochs(const ledger::LedgerSnapshot& view, const Genesis& genesis) {
+  const subservices::StateView state(view.state());
+  std::vector<MemberEpoch> epochs;
+  for (std::uint64_t epoch = subservices::members_at(state, view.certified_height()).members.epoch(); epoch <= subservices::latest_epoch(state); ++epoch) {
+    epochs.push_back(subservices::epoch_record(state, epoch));
+  }
+  for (MemberEpoch& epoch : proven_epochs(view.state(), genesis)) {
+    if (epoch.members.epoch() > epochs.back().members.epoch()) epochs.push_back(std::move(epoch));
+  }
+  return epochs;
+}
+
+std::vector<MemberEpoch> keep_member_changes(ledger::Ledger& ledger, const ledger::LedgerSnapshot& view, std::uint64_t proven) {
+  const subservices::StateView state(view.state());
+  const std::uint64_t latest = subservices::latest_epoch(state);
+  std::vector<MemberEpoch> kept;
+  for (std::uint64_t epoch = proven + 1; epoch <= latest; ++epoch) {
+    if (!view.member_change(epoch)) {
+      const auto id = Hash::from_bytes(subservices::epoch_entry(state, epoch).transaction());
+      const auto record = id ? view.transaction(*id) : std::nullopt;
+      const auto certificate = record ? view.certificate(record->height) : std::nullopt;
+      if (!certificate) break;
+      ledger.store_member_change(epoch, make_member_change(*view.block(record->height), *certificate, record->index));
+    }
+    kept.push_back(subservices::epoch_record(state, epoch));
+  }
+  return kept;
+}
+
+std::vector<MemberChange> read_member_changes(const ledger::LedgerSnapshot& view, const consensus::EpochRead& request) {
+  std::vector<MemberChange> changes;
+  std::size_t bytes = 0;
+  if (request.above > kMemberChangesMax) return changes;
+  while (changes.size() < consensus::kEpochProofsMax && bytes < consensus::kEpochProofsMax_bytes) {
+    auto change = view.member_change(request.above + 1 + changes.size());
+    if (!change) break;
+    bytes += change->transaction.body.size() + change->receipt.size();
+    changes.push_back(std::move(*change));
+  }
+  return changes;
 }
 
 bool check_transactions(consensus::PeerFrame& frame, const ledger::LedgerSnapshot& view, std::string_view network, TimeMs now,

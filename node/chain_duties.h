@@ -20,6 +20,19 @@ void write_log(ledger::Ledger& ledger, std::vector<consensus::LogWrite> records)
 // The answer to Output::reads.
 std::vector<consensus::SyncBlock> read_blocks(const ledger::LedgerSnapshot& view, const consensus::ReadRequest& request);
 
+// EngineConfig::epochs: of every block that may lack its certificate here, the decided one, and those that were learned from others.
+std::vector<MemberEpoch> known_epochs(const ledger::LedgerSnapshot& view, const Genesis& genesis);
+
+// Genesis's members and every set after them that can be proven from what the store keeps, ascending; the last one is EngineConfig::proven.
+std::vector<MemberEpoch> proven_epochs(const ledger::KvReader& reader, const Genesis& genesis);
+
+// Keeps what decided the epochs above `proven`, as far as their blocks are here and certified, and gives them, ascending (Engine::epoch_proven). To be
+// called at start, and when certificates were stored while a later epoch is decided: before the block can be pruned.
+std::vector<MemberEpoch> keep_member_changes(ledger::Ledger& ledger, const ledger::LedgerSnapshot& view, std::uint64_t proven);
+
+// The answer to Output::epoch_reads.
+std::vector<MemberChange> read_member_changes(const ledger::LedgerSnapshot& view, const consensus::EpochRead& request);
+
 // Signature (with `verify`), network and action of every transaction in a peer's frame; false when one of them is not authentic. Gossip is also
 // cleaned of what is outside its window at `now` or on the ledger already.
 bool check_transactions(consensus::PeerFrame& frame, const ledger::LedgerSnapshot& view, std::string_view network, TimeMs now,

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <set>
 #include <toml++/toml.h>
@@ -63,6 +64,23 @@ class TableReader {
     return node->as_table();
   }
 
+  // An array of sections; each() reads one, under a name such as peer.bootstrap[0].
+  void sections(std::string_view key, std::size_t most, const std::function<void(TableReader& entry)>& each) {
+    known_.emplace(key);
+    const toml::node* node = table_ ? table_->get(key) : nullptr;
+    if (!node) return;
+    const toml::array* list = node->as_array();
+    if (!list || list->size() > most) return error(name(key) + " must be a list of at most " + std::to_string(most) + " { … }");
+    for (std::size_t i = 0; i < list->size(); ++i) {
+      const std::string entry_name = name(key) + "[" + std::to_string(i) + "]";
+      if (!(*list)[i].is_table()) return error(entry_name + " must be { … }");
+      TableReader entry((*list)[i].as_table(), file_, entry_name);
+      each(entry);
+      entry.finish();
+      if (first_error_.empty()) first_error_ = entry.first_error();
+    }
+  }
+
   // Every key of the table with its string, for tables whose keys are names that the operator chose.
   std::map<std::string, std::string> strings(std::string_view example) {
     std::map<std::string, std::string> all;
@@ -86,10 +104,9 @@ class TableReader {
     if (first_error_.empty()) first_error_ = file_ + ": " + std::move(text);
   }
   const std::string& first_error() const { return first_error_; }
-
- private:
   std::string name(std::string_view key) const { return section_.empty() ? std::string(key) : section_ + "." + std::string(key); }
 
+ private:
   const toml::table* table_;
   std::string file_, section_;
   std::set<std::string, std::less<>> known_;
@@ -160,6 +177,19 @@ Result<NodeConfig> load_config(const std::string& path) {
   const std::string peer_listen = peer.string("listen", true, "127.0.0.1:8201");
   TableReader addresses(peer.section("addresses"), path, "peer.addresses");
   const auto peer_addresses = addresses.strings("10.0.0.7:8201");
+  peer.sections("bootstrap", kBootstrapPeersMax, [&](TableReader& entry) {
+    const std::string address = entry.string("address", true, "10.0.0.8:8201"), did = entry.string("did", true, "did:key:z6Mk…");
+    if (!entry.first_error().empty()) return;
+    const auto where = parse_endpoint(address);
+    const auto key = key_from_did(did);
+    if (!where) return entry.error(entry.name("address") + " " + where.error().detail);
+    if (where->port == 0) return entry.error(entry.name("address") + " must have a port above 0");
+    if (!key) return entry.error(entry.name("did") + ": " + key.error().detail + " (agiddi member list shows the DIDs of the members)");
+    for (const BootstrapPeer& other : config.bootstrap) {
+      if (other.key == *key) return entry.error(entry.name("did") + " stands there twice");
+    }
+    config.bootstrap.push_back({*key, *where});
+  });
   peer.finish();
 
   TableReader broker(top.section("broker"), path, "broker");

@@ -8,6 +8,7 @@
 //   [http]   listen = "127.0.0.1:8101" # public_url = "https://…" optional; certificate / private_key for any non-loopback address
 //   [peer]   listen = "127.0.0.1:8201" # address in genesis is what others dial
 //   [peer.addresses] node-2 = "10.0.0.7:8201"    # optional: where this node dials a member instead, as behind NAT or through a proxy
+//   [peer] bootstrap = [{ address = "10.0.0.8:8201", did = "did:key:z6Mk…" }]   # optional: present members, for a node that knows only genesis
 //   [broker] url = "mqtt://127.0.0.1:1883", username = "node-1", password_file = "broker.password"
 //   [ledger] archive = true            # or keep_blocks = N: blocks older than these and than a snapshot are dropped; join = "snapshot" or "blocks"
 //   [access] allow_private_endpoints = false   # loopback, link-local, private device brokers (cluster up sets true)
@@ -25,6 +26,13 @@ struct Endpoint { std::string host; std::uint16_t port = 0; std::string text() c
 
 // Member id -> where this node dials it instead of the address that the ledger names.
 using PeerAddresses = std::map<std::string, Endpoint, std::less<>>;
+
+// A node that is asked when those that the ledger names are not reached.
+struct BootstrapPeer {
+  PublicKey key{};
+  Endpoint address;
+};
+inline constexpr std::size_t kBootstrapPeersMax = 16;
 
 struct HttpConfig {
   Endpoint listen;
@@ -58,6 +66,7 @@ struct NodeConfig {
   HttpConfig http;
   Endpoint peer_listen;
   PeerAddresses peer_addresses;
+  std::vector<BootstrapPeer> bootstrap;
   BrokerConfig broker;
   ConsensusConfig consensus;
   LedgerConfig ledger;

@@ -92,13 +92,14 @@ struct Daemon::Parts {
     if (!server) return tl::unexpected(server.error());
     http = std::move(*server);
     register_gauges(config);
+    Counter& store_checks = metrics.counter("agiddi_store_checks_total", "Passes over all of the store's files that found no damage.");
     for (std::size_t i = 0; i < kIoThreads; ++i) threads.emplace_back([this] { io.run(); });
-    if (auto listening = chain->start(config.peer_listen, config.peer_addresses); !listening) return listening;
+    if (auto listening = chain->start(config); !listening) return listening;
     delivery->start();
     rewrap = std::make_unique<Rewrap>(*chain, io);
     rewrap->start();
     http->start();
-    scrub = std::make_unique<StoreScrub>(*open.store);
+    scrub = std::make_unique<StoreScrub>(*open.store, store_checks);
     log_info("node started", {{"node", chain->self().id}, {"network", network}, {"height", chain->snapshot()->height()}, {"http", options.public_url}, {"peer", config.peer_listen.text()}});
     return {};
   }
@@ -123,6 +124,7 @@ struct Daemon::Parts {
     metrics.read_value("agiddi_mempool_transactions", "Transactions held for a coming block.", [this] { return static_cast<std::int64_t>(chain->status().mempool); });
     metrics.read_value("agiddi_syncing", "1 while blocks that others certified are missing here.", [this] { return chain->status().syncing ? 1 : 0; });
     metrics.read_value("agiddi_snapshot_members_lying", "Members that sent parts of a snapshot that do not hold.", [this] { return static_cast<std::int64_t>(chain->engine_status().snapshot_liars); });
+    metrics.read_value("agiddi_epoch_proofs_refused_total", "Member sets that a peer sent and did not prove.", [this] { return static_cast<std::int64_t>(chain->engine_status().epoch_proofs_refused); });
     metrics.read_value("agiddi_snapshot_chunks_missing", "Chunks that a download of a snapshot still lacks.", [this] {
       const auto download = chain->engine_status().snapshot;
       return download ? static_cast<std::int64_t>(download->chunks - download->chunks_here) : 0;
@@ -217,15 +219,20 @@ int export_node_snapshot(const NodeConfig& config, const std::string& folder) {
 }
 
 int restore_node_snapshot(const NodeConfig& config, const std::string& folder) {
+  // The backup first: one that is damaged leaves the data folder as it is.
+  const auto keys = load_node_keys(config);
+  if (!keys) return complain(keys.error().detail);
+  const auto snapshot = ledger::read_stored_snapshot(folder);
+  if (!snapshot) return complain(snapshot.error().detail);
+  const auto verified = check_stored((*keys)->genesis(), *snapshot);
+  if (!verified) return complain(verified.error().detail);
   auto opened = open_node_store(config);
   if (!opened) return complain(opened.error().detail);
   if (opened->ledger->height() > 0) {
     return complain(config.data_folder + ": holds a ledger of height " + std::to_string(opened->ledger->height()) + ": a backup is restored into an empty data folder");
   }
-  const auto snapshot = ledger::read_stored_snapshot(folder);
-  if (!snapshot) return complain(snapshot.error().detail);
   opened->ledger.reset();
-  const auto done = install_stored(*opened->store, opened->keys->genesis(), *snapshot);
+  const auto done = install_checked(*opened->store, *verified, *snapshot);
   if (!done) return complain(done.error().detail);
   std::printf("height %llu, state digest %s, %llu bytes, %lld ms\n", static_cast<unsigned long long>(done->height),
               snapshot->manifest.header.state_digest.hex().c_str(), static_cast<unsigned long long>(done->bytes), static_cast<long long>(done->install_ms));

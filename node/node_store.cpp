@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "node/chain_duties.h"
 #include "node/log.h"
 #include "node/snapshots.h"
 #include "ontology/units.h"
@@ -18,6 +19,15 @@ Result<std::unique_ptr<ledger::Ledger>> open_ledger(const NodeConfig& config, le
   auto opened = ledger::Ledger::open(store, genesis, *initial);
   if (!opened) return fail(opened.error().status, config.data_folder + ": " + opened.error().detail);
   return opened;
+}
+
+Result<Installed> install_stored(ledger::KvStore& store, const Genesis& genesis, const ledger::StoredSnapshot& snapshot) {
+  const auto began = std::chrono::steady_clock::now();
+  const auto verified = check_stored(genesis, snapshot);
+  if (!verified) return tl::unexpected(verified.error());
+  auto done = install_checked(store, *verified, snapshot);
+  if (done) done->install_ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began).count();
+  return done;
 }
 
 // A download that is whole waits for this start; an installation that a crash interrupted is done again, or the store begins anew.
@@ -54,24 +64,26 @@ Result<std::optional<Installed>> install_pending(const NodeConfig& config, ledge
 
 }  // namespace
 
-Result<Installed> install_stored(ledger::KvStore& store, const Genesis& genesis, const ledger::StoredSnapshot& snapshot) {
-  const auto began = std::chrono::steady_clock::now();
+Result<ledger::VerifiedSnapshot> check_stored(const Genesis& genesis, const ledger::StoredSnapshot& snapshot) {
   const SnapshotManifest& manifest = snapshot.manifest;
   if (manifest.header.network != genesis.network) {
     return fail(Status::conflict, snapshot.path + ": is a snapshot of network " + manifest.header.network + ", and genesis is of network " + genesis.network);
   }
-  const MemberSet members = genesis.member_set();
-  if (manifest.header.members_digest != members.digest()) {
-    log_warn("members changed since genesis, so its keys cannot check the snapshot's certificate", {{"height", manifest.height()}});
-  } else if (auto certified = verify_certificate(manifest.header, snapshot.certificate, members); !certified) {
+  const std::vector<MemberEpoch> epochs = proven_epochs(store, genesis);
+  const auto members = std::find_if(epochs.rbegin(), epochs.rend(), [&](const MemberEpoch& epoch) { return epoch.members.digest() == manifest.header.members_digest; });
+  if (members == epochs.rend()) {
+    log_warn("members changed since genesis, and what decided it is not here to check the snapshot's certificate with", {{"height", manifest.height()}});
+  } else if (auto certified = verify_certificate(manifest.header, snapshot.certificate, members->members); !certified) {
     return fail(Status::unauthorized, snapshot.path + ": " + certified.error().detail);
   }
-  const auto chunks = ledger::chunks_of(snapshot);
-  const auto verified = ledger::verify_snapshot(manifest, chunks);
-  if (!verified) return tl::unexpected(verified.error());
-  if (auto done = ledger::install_snapshot(store, *verified, snapshot.certificate, chunks); !done) return tl::unexpected(done.error());
+  return ledger::verify_snapshot(manifest, ledger::chunks_of(snapshot));
+}
+
+Result<Installed> install_checked(ledger::KvStore& store, const ledger::VerifiedSnapshot& verified, const ledger::StoredSnapshot& snapshot) {
+  const auto began = std::chrono::steady_clock::now();
+  if (auto done = ledger::install_snapshot(store, verified, snapshot.certificate, ledger::chunks_of(snapshot)); !done) return tl::unexpected(done.error());
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began).count();
-  return Installed{manifest.height(), manifest.total_bytes, 0, 0, took};
+  return Installed{snapshot.manifest.height(), snapshot.manifest.total_bytes, 0, 0, took};
 }
 
 Result<NodeStore> open_node_store(const NodeConfig& config) {

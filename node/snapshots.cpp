@@ -26,18 +26,6 @@ std::int64_t steady_ms() {
 
 }  // namespace
 
-Bytes encode_install(const PendingInstall& install) {
-  Bytes raw(install.id.view());
-  append_u64_be(raw, install.fetched_bytes);
-  append_u64_be(raw, static_cast<std::uint64_t>(install.fetch_ms));
-  return raw;
-}
-
-std::optional<PendingInstall> decode_install(BytesView raw) {
-  if (raw.size() != 48) return std::nullopt;
-  return PendingInstall{*Hash::from_bytes(raw.substr(0, 32)), read_u64_be(raw.substr(32)), static_cast<std::int64_t>(read_u64_be(raw.substr(40)))};
-}
-
 std::string snapshot_folder_of(const std::string& data_folder) { return data_folder + "/snapshots"; }
 
 Snapshots::Snapshots(ledger::Ledger& ledger, std::string folder, LedgerConfig config, Metrics& metrics, Hooks hooks)

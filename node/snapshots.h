@@ -18,6 +18,7 @@
 #include "node/config.h"
 #include "node/lane.h"
 #include "node/metrics.h"
+#include "node/pending_install.h"
 
 namespace agiddi::node {
 
@@ -71,15 +72,6 @@ class Snapshots {
   Lane lane_;
 };
 
-// What a fetched snapshot leaves for the start after it.
-struct PendingInstall {
-  Hash id;
-  std::uint64_t fetched_bytes = 0;
-  std::int64_t fetch_ms = 0;
-};
-inline constexpr BytesView kInstallNote = "snapshot/install";  // in Column::local
-Bytes encode_install(const PendingInstall& install);
-std::optional<PendingInstall> decode_install(BytesView raw);
 std::string snapshot_folder_of(const std::string& data_folder);
 
 }  // namespace agiddi::node

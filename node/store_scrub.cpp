@@ -12,7 +12,7 @@ constexpr auto kInterval = std::chrono::hours(24);
 
 }  // namespace
 
-StoreScrub::StoreScrub(const ledger::KvStore& store) : store_(store), thread_([this] { run(); }) {}
+StoreScrub::StoreScrub(const ledger::KvStore& store, Counter& checks) : store_(store), checks_(checks), thread_([this] { run(); }) {}
 
 StoreScrub::~StoreScrub() {
   {
@@ -29,6 +29,7 @@ void StoreScrub::run() {
       log_error("the store is damaged and this node stops", {{"reason", *damage}});
       std::abort();
     }
+    if (!stopping_) checks_.add();
     std::unique_lock lock(mutex_);
     wake_.wait_for(lock, kInterval, [this] { return stopping_.load(); });
   }

@@ -8,18 +8,20 @@
 #include <thread>
 
 #include "ledger/kv.h"
+#include "node/metrics.h"
 
 namespace agiddi::node {
 
 class StoreScrub {
  public:
-  explicit StoreScrub(const ledger::KvStore& store);  // which must outlive it
+  StoreScrub(const ledger::KvStore& store, Counter& checks);  // which must outlive it; checks: whole passes without damage
   ~StoreScrub();
 
  private:
   void run();
 
   const ledger::KvStore& store_;
+  Counter& checks_;
   std::atomic<bool> stopping_{false};
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -106,27 +106,6 @@ Result<void> verify_certificate(const BlockHeader& header, const QuorumCertifica
   return {};
 }
 
-Bytes encode_batch(const Batch& batch) {
-  records::Batch record;
-  record.set_height(batch.height);
-  record.set_view(batch.view);
-  record.set_timestamp_ms(batch.timestamp);
-  for (const Hash& id : batch.transactions) record.add_transactions(Bytes(id.view()));
-  return record.SerializeAsString();
-}
-
-Result<Batch> decode_batch(BytesView bytes) {
-  records::Batch record;
-  if (!parse_record(record, bytes)) return refuse("not a batch record");
-  if (static_cast<std::size_t>(record.transactions_size()) > limits::kBatchTransactionsMax) return refuse("the batch has too many transactions");
-  Batch batch{record.height(), record.view(), record.timestamp_ms(), {}};
-  for (const auto& id : record.transactions()) {
-    if (!read_hash(id, batch.transactions.emplace_back())) return refuse("the batch holds an id that has not 32 bytes");
-  }
-  if (encode_batch(batch) != bytes) return refuse("the batch record is not canonical");
-  return batch;
-}
-
 Bytes encode_header(const BlockHeader& header) {
   records::BlockHeader record;
   record.set_format_version(header.format_version);

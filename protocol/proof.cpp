@@ -4,25 +4,36 @@
 #include "protocol/encoding.h"
 #include "protocol/field_reader.h"
 #include "protocol/limits.h"
+#include "protocol/records/block.pb.h"
 
 namespace agiddi {
 namespace {
 
 constexpr std::size_t kPathMax = 32;
+constexpr std::size_t kStep_bytes = 1 + sizeof(Hash::bytes);   // of a path: the side, 0 = left, and the sibling
 
-struct Path {
-  std::vector<MerkleSide> sides;
-  std::vector<Hash> hashes;
-};
-
-Json path_json(const std::vector<Bytes>& leaves, std::size_t index) {
+Json path_json(const MerklePath& path) {
   Json out = Json::array();
-  const auto sides = merkle_sides(index, leaves.size());
-  const auto hashes = merkle_path(leaves, index);
-  for (std::size_t i = 0; i < hashes.size(); ++i) {
-    out.push(Json::object({{sides[i] == MerkleSide::left ? "left" : "right", hashes[i].hex()}}));
+  for (std::size_t i = 0; i < path.hashes.size(); ++i) {
+    out.push(Json::object({{path.sides[i] == MerkleSide::left ? "left" : "right", path.hashes[i].hex()}}));
   }
   return out;
+}
+
+template <class Steps>
+void put_path(Steps& out, const MerklePath& path) {
+  for (std::size_t i = 0; i < path.hashes.size(); ++i) out.Add(Bytes(1, path.sides[i] == MerkleSide::left ? '\0' : '\1') + Bytes(path.hashes[i].view()));
+}
+
+template <class Steps>
+bool take_path(const Steps& in, MerklePath& path) {
+  if (static_cast<std::size_t>(in.size()) > kPathMax) return false;
+  for (const std::string& step : in) {
+    if (step.size() != kStep_bytes || static_cast<unsigned char>(step[0]) > 1) return false;
+    path.sides.push_back(step[0] == '\0' ? MerkleSide::left : MerkleSide::right);
+    path.hashes.push_back(*Hash::from_bytes(BytesView(step).substr(1)));
+  }
+  return true;
 }
 
 std::optional<Hash> read_hash(FieldReader& reader, std::string_view name) {
@@ -100,8 +111,8 @@ QuorumCertificate read_certificate(const Json& json, const std::string& base, st
   return certificate;
 }
 
-Path read_path(FieldReader& parent, std::vector<FieldError>& errors) {
-  Path path;
+MerklePath read_path(FieldReader& parent, std::vector<FieldError>& errors) {
+  MerklePath path;
   const auto* items = parent.required_array("path", 0, kPathMax);
   if (!items) return path;
   for (std::size_t i = 0; i < items->size(); ++i) {
@@ -141,32 +152,69 @@ Json certificate_json(const QuorumCertificate& certificate) {
   return Json::object({{"signatures", std::move(signatures)}});
 }
 
-Json make_proof(const Block& block, const QuorumCertificate& certificate, std::size_t index, std::vector<Json> member_changes) {
-  Json proof = make_member_change(block, certificate, index);
-  proof.set("memberChanges", Json(std::move(member_changes)));
+Json make_proof(const Block& block, const QuorumCertificate& certificate, std::size_t index, const std::vector<MemberChange>& member_changes) {
+  Json proof = member_change_json(make_member_change(block, certificate, index));
+  Json changes = Json::array();
+  for (const MemberChange& change : member_changes) changes.push(member_change_json(change));
+  proof.set("memberChanges", std::move(changes));
   return proof;
 }
 
-Json make_member_change(const Block& block, const QuorumCertificate& certificate, std::size_t index) {
+MemberChange make_member_change(const Block& block, const QuorumCertificate& certificate, std::size_t index) {
   AGIDDI_CHECK(index < block.transactions.size() && index < block.receipts.size(), "no such transaction in the block");
   std::vector<Bytes> ids, receipts;
   for (const Transaction& transaction : block.transactions) ids.emplace_back(transaction.id.view());
   for (const Receipt& receipt : block.receipts) receipts.push_back(encode_receipt(receipt));
-  const Transaction& transaction = block.transactions[index];
+  return {block.header, certificate, block.transactions[index], {merkle_sides(index, ids.size()), merkle_path(ids, index)},
+          receipts[index], {merkle_sides(index, receipts.size()), merkle_path(receipts, index)}};
+}
+
+Json member_change_json(const MemberChange& change) {
+  const Transaction& transaction = change.transaction;
   return Json::object(
-      {{"header", header_json(block.header)},
-       {"certificate", certificate_json(certificate)},
+      {{"header", header_json(change.header)},
+       {"certificate", certificate_json(change.certificate)},
        {"transaction", Json::object({{"document", to_base64url(transaction.body)},
                                      {"signature", transaction.protected_text + ".." + to_base64url(view(transaction.signature))},
-                                     {"path", path_json(ids, index)}})},
-       {"receipt", Json::object({{"value", to_base64url(receipts[index])}, {"path", path_json(receipts, index)}})}});
+                                     {"path", path_json(change.transaction_path)}})},
+       {"receipt", Json::object({{"value", to_base64url(change.receipt)}, {"path", path_json(change.receipt_path)}})}});
+}
+
+Bytes encode_member_change(const MemberChange& change) {
+  records::MemberChange record;
+  record.set_header(encode_header(change.header));
+  record.set_certificate(encode_certificate(change.certificate));
+  record.set_transaction(encode_transaction(change.transaction));
+  put_path(*record.mutable_transaction_path(), change.transaction_path);
+  record.set_receipt(change.receipt);
+  put_path(*record.mutable_receipt_path(), change.receipt_path);
+  return record.SerializeAsString();
+}
+
+Result<MemberChange> decode_member_change(BytesView bytes) {
+  const auto refuse = [](const char* what) { return fail(Status::invalid, what); };
+  records::MemberChange record;
+  if (bytes.size() > kMemberChangeMax_bytes || !record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return refuse("a change of members that cannot be read");
+  }
+  auto header = decode_header(record.header());
+  if (!header) return refuse("a change of members whose header cannot be read");
+  auto certificate = decode_certificate(record.certificate());
+  if (!certificate || certificate->signatures.size() > limits::kMembersMax) return refuse("a change of members whose certificate cannot be read");
+  auto transaction = decode_transaction(record.transaction());
+  if (!transaction) return refuse("a change of members whose transaction cannot be read");
+  MemberChange change{std::move(*header), std::move(*certificate), std::move(*transaction), {}, record.receipt(), {}};
+  if (!take_path(record.transaction_path(), change.transaction_path) || !take_path(record.receipt_path(), change.receipt_path)) {
+    return refuse("a change of members whose paths cannot be read");
+  }
+  if (encode_member_change(change) != bytes) return refuse("a change of members that is not canonical");
+  return change;
 }
 
 namespace {
 
-// One transaction and its receipt in a block that these members certified. base: the pointer to it in the proof.
-Result<ProofSummary> verify_inclusion(const Genesis& genesis, const MemberSet& members, FieldReader& top, const std::string& base,
-                                      std::vector<FieldError>& errors) {
+// Reads what stands at `base` in a proof.
+Result<MemberChange> read_inclusion(FieldReader& top, const std::string& base, std::vector<FieldError>& errors) {
   const auto refused = [&] { return tl::unexpected(invalid_fields(std::move(errors))); };
   const Json* header_part = top.required_object("header");
   const Json* certificate_part = top.required_object("certificate");
@@ -176,51 +224,57 @@ Result<ProofSummary> verify_inclusion(const Genesis& genesis, const MemberSet& m
   if (!errors.empty()) return refused();
 
   const auto header = read_header(*header_part, base, errors);
-  ProofSummary summary;
-  summary.certificate = read_certificate(*certificate_part, base, errors);
+  MemberChange out;
+  out.certificate = read_certificate(*certificate_part, base, errors);
 
   FieldReader transaction_reader(*transaction_part, base + "/transaction", errors);
   auto document = read_base64url(transaction_reader, "document", limits::kBodyMax_bytes * 2);
   const auto signature = transaction_reader.required_string("signature", limits::kProtectedHeaderMax_bytes + 256);
-  const Path transaction_path = read_path(transaction_reader, errors);
+  out.transaction_path = read_path(transaction_reader, errors);
   transaction_reader.finish();
 
   FieldReader receipt_reader(*receipt_part, base + "/receipt", errors);
-  const auto receipt_bytes = read_base64url(receipt_reader, "value", limits::kBatchMax_bytes);
-  const Path receipt_path = read_path(receipt_reader, errors);
+  auto receipt = read_base64url(receipt_reader, "value", limits::kBatchMax_bytes);
+  out.receipt_path = read_path(receipt_reader, errors);
   receipt_reader.finish();
   if (!errors.empty()) return refused();
 
-  summary.header = *header;
-  summary.members = members;
-  if (header->network != genesis.network) {
-    return fail_field(base + "/header/network", "the block is of network " + header->network + ", the genesis file makes " + genesis.network);
+  out.header = *header;
+  out.receipt = std::move(*receipt);
+  auto transaction = parse_transaction(*signature, std::move(*document));
+  if (!transaction) return fail_field(base + "/transaction/signature", transaction.error().detail);
+  out.transaction = std::move(*transaction);
+  return out;
+}
+
+enum class Signatures : std::uint8_t { checked, left_to_the_caller };
+
+// One transaction and its receipt in a block that these members certified.
+Result<ProofSummary> verify_inclusion(std::string_view network, const MemberSet& members, const MemberChange& part, const std::string& base, Signatures signatures) {
+  const BlockHeader& header = part.header;
+  if (header.network != network) {
+    return fail_field(base + "/header/network", "the block is of network " + header.network + ", the genesis file makes " + std::string(network));
   }
-  if (header->members_digest != members.digest()) {
+  if (header.members_digest != members.digest()) {
     return fail_field(base + "/header/membersDigest", members.epoch() == 0 ? "the block's members are not those of the genesis file"
                                                                            : "the block's members are not those that the member changes lead to");
   }
-  if (auto certified = verify_certificate(*header, summary.certificate, members); !certified) {
+  const bool check = signatures == Signatures::checked;
+  if (auto certified = check ? verify_certificate(header, part.certificate, members) : Result<void>(); !certified) {
     return fail_field(base + "/certificate", certified.error().detail);
   }
-
-  auto transaction = parse_transaction(*signature, std::move(*document));
-  if (!transaction) return fail_field(base + "/transaction/signature", transaction.error().detail);
-  if (transaction->header.network != genesis.network) return fail_field(base + "/transaction/signature", "the document was signed for another network");
-  if (!verify_signature(*transaction)) return fail_field(base + "/transaction/signature", "the document's signature is not valid");
-  if (merkle_fold(transaction->id.view(), transaction_path.sides, transaction_path.hashes) != header->transaction_root) {
+  if (part.transaction.header.network != network) return fail_field(base + "/transaction/signature", "the document was signed for another network");
+  if (check && !verify_signature(part.transaction)) return fail_field(base + "/transaction/signature", "the document's signature is not valid");
+  if (merkle_fold(part.transaction.id.view(), part.transaction_path.sides, part.transaction_path.hashes) != header.transaction_root) {
     return fail_field(base + "/transaction/path", "the path does not lead from the transaction to the block's transactionRoot");
   }
-  summary.transaction = std::move(*transaction);
-
-  auto receipt = decode_receipt(*receipt_bytes);
+  auto receipt = decode_receipt(part.receipt);
   if (!receipt) return fail_field(base + "/receipt/value", receipt.error().detail);
-  if (receipt->transaction != summary.transaction.id) return fail_field(base + "/receipt/value", "the receipt is of another transaction");
-  if (merkle_fold(*receipt_bytes, receipt_path.sides, receipt_path.hashes) != header->receipt_root) {
+  if (receipt->transaction != part.transaction.id) return fail_field(base + "/receipt/value", "the receipt is of another transaction");
+  if (merkle_fold(part.receipt, part.receipt_path.sides, part.receipt_path.hashes) != header.receipt_root) {
     return fail_field(base + "/receipt/path", "the path does not lead from the receipt to the block's receiptRoot");
   }
-  summary.receipt = std::move(*receipt);
-  return summary;
+  return ProofSummary{header, part.certificate, part.transaction, std::move(*receipt), members};
 }
 
 // The member set that a transaction decided, as the block's own members certified it.
@@ -245,7 +299,21 @@ Result<MemberEpoch> decided_epoch(const ProofSummary& decision, const MemberEpoc
   return epoch;
 }
 
+Result<MemberEpoch> next_epoch(const MemberChange& change, const MemberEpoch& before, std::string_view network, const std::string& base, Signatures signatures) {
+  const auto decision = verify_inclusion(network, before.members, change, base, signatures);
+  if (!decision) return tl::unexpected(decision.error());
+  return decided_epoch(*decision, before, base);
+}
+
 }  // namespace
+
+Result<MemberEpoch> decided_by(const MemberChange& change, const MemberEpoch& before, std::string_view network) {
+  return next_epoch(change, before, network, "", Signatures::left_to_the_caller);
+}
+
+Result<MemberEpoch> verify_member_change(const MemberChange& change, const MemberEpoch& before, std::string_view network) {
+  return next_epoch(change, before, network, "", Signatures::checked);
+}
 
 Result<ProofSummary> verify_proof(const Genesis& genesis, const Json& proof) {
   std::vector<FieldError> errors;
@@ -257,13 +325,15 @@ Result<ProofSummary> verify_proof(const Genesis& genesis, const Json& proof) {
     const std::string base = pointer_index("/memberChanges", i);
     std::vector<FieldError> problems;
     FieldReader part((*changes)[i], base, problems);
-    const auto decision = verify_inclusion(genesis, epoch.members, part, base, problems);
-    if (!decision) return tl::unexpected(decision.error());
-    auto next = decided_epoch(*decision, epoch, base);
+    const auto change = read_inclusion(part, base, problems);
+    if (!change) return tl::unexpected(change.error());
+    auto next = next_epoch(*change, epoch, genesis.network, base, Signatures::checked);
     if (!next) return tl::unexpected(next.error());
     epoch = std::move(*next);
   }
-  auto summary = verify_inclusion(genesis, epoch.members, top, "", errors);
+  const auto what = read_inclusion(top, "", errors);
+  if (!what) return tl::unexpected(what.error());
+  auto summary = verify_inclusion(genesis.network, epoch.members, *what, "", Signatures::checked);
   if (summary && summary->header.height < epoch.from_height) {
     return fail_field("/header/height", "the block lies below the height from which the last member change is in force");
   }

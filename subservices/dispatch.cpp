@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "protocol/actions.h"
 #include "protocol/check.h"
 #include "protocol/limits.h"
 #include "subservices/access/access_rules.h"
@@ -42,6 +43,10 @@ constexpr std::array kActions{
     Action{"governance.propose", governance_propose},
     Action{"governance.vote", governance_vote},
 };
+
+static_assert(kActions.size() == kLedgerActions.size() && std::all_of(kActions.begin(), kActions.end(), [](const Action& one) {
+  return std::find(kLedgerActions.begin(), kLedgerActions.end(), one.name) != kLedgerActions.end();
+}));
 
 const Action* find_action(std::string_view name) {
   const auto found = std::find_if(kActions.begin(), kActions.end(), [&](const Action& action) { return action.name == name; });

@@ -1,6 +1,7 @@
 // The checks at the door: what the node that takes a request refuses before anything reaches the network, so that a refusal consumes
 // nothing. The document runs against the current state in a throw-away overlay; only 400, 401, 413 and 422 refuse here. What others may
-// decide differently by the time of the block (402, 403, 404, 409) passes and is decided there.
+// decide differently by the time of the block (402, 403, 404, 409) passes and is decided there; a proposal that says the same as an open one is 409
+// at the door already.
 //
 // Threads: any. The signature is not verified here.
 #pragma once

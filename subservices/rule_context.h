@@ -24,6 +24,7 @@ struct RuleContext {
   std::uint32_t rules_version = 1;        // in force at height
   const MemberSet* next_members = nullptr;  // decided, in force above height; nullptr = none
   bool only_checks = false;   // at the door: what a rule would write is thrown away, so it need not make the triples
+  bool refuse_at_door = false;            // set by a rule that only checks: this failure refuses there, whatever its status
 };
 
 // A rule's success: 200 or 201 and the durable part of the answer. Its failure is an Error with the status of the rejection.

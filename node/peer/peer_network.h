@@ -7,6 +7,7 @@
 // link stops reading for a moment, so that back-pressure reaches the sender instead of memory.
 // Strangers: of connections that have not shown a member's key yet, the oldest gives way to a newcomer, so that they keep no member out; a member has at
 // most two accepted links, and the older gives way.
+// Silence: a link whose far end acknowledges nothing, or reads nothing, for 6.5 s ends and is dialled again.
 // Loss: a frame for a peer that is away or whose queue is full is dropped and counted; PBFT asks again.
 #pragma once
 
@@ -35,6 +36,7 @@ struct Peer {
   PublicKey key{};
   std::string name;                         // for the log
   std::string address;                      // host:port; "" = it is accepted and never dialled
+  std::string other_address{};              // tried by turns with it
   friend bool operator==(const Peer&, const Peer&) = default;
 };
 

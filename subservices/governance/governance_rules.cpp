@@ -10,6 +10,10 @@
 namespace agiddi::subservices {
 namespace {
 
+// From this rules version on a proposal that says the same as an open one is refused in blocks too (before, at the door alone), and of a rejection
+// the height is kept.
+constexpr std::uint32_t kRulesWithTidyProposals = 2;
+
 constexpr std::string_view kChanges[] = {"add", "remove", "rotate", "address", "rules"};
 
 Bytes raw(const std::array<std::uint8_t, 32>& key) { return Bytes(reinterpret_cast<const char*>(key.data()), key.size()); }
@@ -194,7 +198,18 @@ void close(RuleContext& context, const Hash& id, records::Proposal& proposal, re
 
 void reject(RuleContext& context, const Hash& id, records::Proposal& proposal, std::string reason) {
   proposal.set_reason(std::move(reason));
+  if (context.rules_version >= kRulesWithTidyProposals) proposal.set_decided_height(context.height);
   close(context, id, proposal, records::PROPOSAL_REJECTED);
+}
+
+bool same_member(const records::MemberEntry& a, const records::MemberEntry& b) {
+  return a.id() == b.id() && a.key() == b.key() && a.sealing_key() == b.sealing_key() && a.address() == b.address();
+}
+
+// How long they stay open is no difference.
+bool says_the_same(const records::Proposal& a, const records::Proposal& b) {
+  return a.change() == b.change() && a.rules_version() == b.rules_version() && a.from_height() == b.from_height() && same_member(a.member(), b.member()) &&
+         same_member(a.base(), b.base());
 }
 
 Json votes_json(const google::protobuf::RepeatedPtrField<std::string>& voters) {
@@ -260,14 +275,14 @@ Result<Json> settle(RuleContext& context, const Transaction& transaction, const 
     reject(context, id, proposal, "so many members voted no that it cannot pass");
   }
   store(context.state, keys::proposal(id), proposal);
-  Json result = proposal_json(id, proposal, context.members);
+  Json result = proposal_json(id, proposal, needed);
   if (!decided.is_null()) result.set("decided", std::move(decided));
   return result;
 }
 
 }  // namespace
 
-Json proposal_json(const Hash& id, const records::Proposal& proposal, const MemberSet& members) {
+Json proposal_json(const Hash& id, const records::Proposal& proposal, std::optional<std::size_t> needed) {
   static constexpr const char* kStates[] = {"open", "decided", "rejected"};
   Json out = Json::object({{"proposal", id.hex()}, {"change", proposal.change()}});
   if (proposal.change() == "rules") {
@@ -279,11 +294,18 @@ Json proposal_json(const Hash& id, const records::Proposal& proposal, const Memb
     if (!proposal.member().address().empty()) out.set("address", proposal.member().address());
   }
   out.set("state", kStates[proposal.state()]).set("proposer", proposal.proposer()).set("yes", votes_json(proposal.yes())).set("no", votes_json(proposal.no()));
-  out.set("needed", static_cast<std::uint64_t>(members.quorum())).set("height", proposal.height()).set("expires", time_text(proposal.expires_ms()));
+  if (needed) out.set("needed", static_cast<std::uint64_t>(*needed));
+  out.set("height", proposal.height()).set("expires", time_text(proposal.expires_ms()));
   if (proposal.from_height() > 0) out.set("notBefore", proposal.from_height());
   if (proposal.state() == records::PROPOSAL_DECIDED) out.set("decidedHeight", proposal.decided_height()).set("fromHeight", proposal.in_force());
   if (!proposal.reason().empty()) out.set("reason", proposal.reason());
   return out;
+}
+
+Json shown_proposal(const StateView& state, std::uint64_t height, const Hash& id, const records::Proposal& proposal) {
+  if (proposal.state() == records::PROPOSAL_OPEN) return proposal_json(id, proposal, members_at(state, height + 1).members.quorum());
+  if (proposal.decided_height() == 0) return proposal_json(id, proposal, std::nullopt);
+  return proposal_json(id, proposal, members_at(state, proposal.decided_height()).members.quorum());
 }
 
 Result<RuleOutcome> governance_propose(RuleContext& context, const Transaction& transaction, const Json& body) {
@@ -294,13 +316,20 @@ Result<RuleOutcome> governance_propose(RuleContext& context, const Transaction& 
   if (auto ok = fits(context, *proposal); !ok) return tl::unexpected(ok.error());
 
   std::size_t open = 0, own = 0;
+  std::optional<Hash> same;
   const Bytes prefix = keys::open_proposals();
   context.state.scan(prefix, [&](BytesView key, BytesView) {
-    const auto other = load_known<records::Proposal>(context.state, keys::proposal(*Hash::from_bytes(key.substr(prefix.size()))));
+    const Hash other_id = *Hash::from_bytes(key.substr(prefix.size()));
+    const auto other = load_known<records::Proposal>(context.state, keys::proposal(other_id));
+    if (says_the_same(other, *proposal)) same = other_id;
     ++open;
     own += other.proposer() == *proposer ? 1 : 0;
     return true;
   });
+  if (same && (context.only_checks || context.rules_version >= kRulesWithTidyProposals)) {
+    context.refuse_at_door = context.only_checks;
+    return fail(Status::conflict, "proposal " + same->hex() + " says the same and is open: vote on it");
+  }
   if (open >= kProposalsOpenMax || own >= kProposalsOpenMax_member) {
     return fail(Status::conflict, "too many proposals are open: at most " + std::to_string(kProposalsOpenMax) + ", and " +
                                       std::to_string(kProposalsOpenMax_member) + " of one member; vote on them or let them expire");

@@ -25,7 +25,9 @@ Result<RuleOutcome> governance_propose(RuleContext& context, const Transaction& 
 Result<RuleOutcome> governance_vote(RuleContext& context, const Transaction& transaction, const Json& body);
 void sweep_proposal(RuleContext& context, const keys::Expiry& entry);
 
-// A proposal as GET /v1/proposals shows it.
-Json proposal_json(const Hash& id, const records::Proposal& proposal, const MemberSet& members);
+// needed: how many yes decide, or decided, it; nothing when that is not known any more.
+Json proposal_json(const Hash& id, const records::Proposal& proposal, std::optional<std::size_t> needed);
+// A proposal as GET /v1/proposals shows it in the state after the block at height: with the quorum in force, or of a closed one that of its end.
+Json shown_proposal(const StateView& state, std::uint64_t height, const Hash& id, const records::Proposal& proposal);
 
 }  // namespace agiddi::subservices

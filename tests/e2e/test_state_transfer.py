@@ -1,5 +1,6 @@
 """Nodes that join by a snapshot, nodes that drop old blocks, and backups: real daemons with small bounds."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,7 +8,7 @@ import time
 
 import pytest
 
-from client import binary, wait_until
+from client import binary, device, wait_until
 from conftest import Cluster
 from test_faults import commit
 
@@ -67,6 +68,12 @@ def small():
 
 def test_an_empty_node_joins_by_a_snapshot_and_old_blocks_are_dropped(small):
     first = commit(small, [0, 1, 2], 1)[0]
+    node, body = small.nodes[0], json.dumps({"devices": [device(small.nodes[0], small.provider.did)]}).encode()
+    signature = small.provider.sign(small.provider.protected(node.network, "device.register"), body)
+    send = lambda to: to.post("/v1/devices", body, {"Agiddi-Signature": signature})
+    registered = send(node)
+    assert registered.status == 201
+    assert send(small.nodes[1]).status == 201  # from the ledger
     commit(small, [0, 1, 2, 3], 110)
     for number in range(1, 5):
         wait_until("old blocks are dropped", lambda: small.metric(number, "agiddi_first_block") > 1)
@@ -75,6 +82,14 @@ def test_an_empty_node_joins_by_a_snapshot_and_old_blocks_are_dropped(small):
     dropped = small.nodes[0].get("/v1/blocks/2")
     assert dropped.status == 404 and "blocks from height" in dropped.text
     assert small.nodes[0].get("/v1/blocks/0").status == 200
+
+    # A document whose block is gone is neither executed again nor waited for.
+    for number in range(1, 5):
+        wait_until("its block is dropped", lambda: small.metric(number, "agiddi_first_block") > registered.json["height"])
+        again = send(small.nodes[number - 1])
+        assert again.status == 409 and "does not have any more" in again.json["detail"], again
+    versions = small.nodes[0].get("/v1/devices/" + registered.json["devices"][0]["id"] + "/versions").json["versions"]
+    assert len(versions) == 1
 
     small.stop_node(4, kill=True)
     small.wipe(4)
@@ -143,6 +158,7 @@ def test_a_backup_is_made_and_restored(small, tmp_path):
         file.write(bytes([byte[0] ^ 1]))
     refused = small.node_program(4, "--restore", broken)
     assert refused.returncode == 1 and "damaged" in refused.stderr
+    assert not os.path.exists(os.path.join(small.folder(4), "data"))
 
     commit(small, [0, 1, 2], 5)
     restored = small.node_program(4, "--restore", backup)

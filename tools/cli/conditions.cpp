@@ -66,7 +66,7 @@ Outcome<Json> place_of(std::string_view text) {
     }
   }
   if (parts.size() != 3 || !std::all_of(parts.begin(), parts.end(), [](const std::string& part) { return Decimal::parse(part).has_value(); })) {
-    return wrong_usage("--near takes LATITUDE,LONGITUDE,KILOMETRES, such as 47.6,-122.3,10");
+    return wrong_usage("near takes LATITUDE,LONGITUDE,KILOMETRES, such as --near 47.6,-122.3,10, not '" + std::string(text) + "'");
   }
   return Json::object({{"latitude", Json::number(parts[0])}, {"longitude", Json::number(parts[1])}, {"km", Json::number(parts[2])}});
 }
@@ -76,9 +76,15 @@ Outcome<Json> place_of(std::string_view text) {
 Outcome<Json> query_body(const QueryArguments& arguments) {
   std::vector<std::string> order;
   std::map<std::string, std::vector<Condition>> by_name;
+  std::string near = arguments.near;
   for (const std::string& text : arguments.conditions) {
     auto condition = split(text);
     if (!condition) return tl::unexpected(condition.error());
+    if (condition->name == "near") {   // the same as --near
+      if (condition->operation != "=" || !near.empty()) return wrong_usage("near is given once, as --near LATITUDE,LONGITUDE,KILOMETRES or near=…");
+      near = condition->value;
+      continue;
+    }
     auto& same = by_name[condition->name];
     if (same.empty()) order.push_back(condition->name);
     same.push_back(std::move(*condition));
@@ -89,8 +95,8 @@ Outcome<Json> query_body(const QueryArguments& arguments) {
     if (!value) return value;
     conditions.set(name, std::move(*value));
   }
-  if (!arguments.near.empty()) {
-    auto place = place_of(arguments.near);
+  if (!near.empty()) {
+    auto place = place_of(near);
     if (!place) return place;
     conditions.set("near", std::move(*place));
   }

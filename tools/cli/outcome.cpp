@@ -39,14 +39,14 @@ std::string problem_text(const Json& problem) {
   std::string out;
   const Json* status = problem.find("status");
   if (status && status->is_number()) out = "refused (" + status->number_text() + " " + text_of(problem, "title") + "): ";
-  out += text_of(problem, "detail") + "\n";
+  const std::string detail = text_of(problem, "detail");
+  out += detail + "\n";
   const Json* errors = problem.find("errors");
   if (errors && errors->is_array()) {
     for (const Json& error : errors->items()) {
-      const std::string pointer = text_of(error, "pointer");
-      // A single error usually is the detail already.
-      if (errors->items().size() == 1 && out.find(text_of(error, "detail")) != out.npos && out.find(pointer) != out.npos) break;
-      out += "  " + (pointer.empty() ? "(document)" : pointer) + ": " + text_of(error, "detail") + "\n";
+      const std::string pointer = text_of(error, "pointer"), told = text_of(error, "detail");
+      if (detail.find(told) != detail.npos && detail.find(pointer) != detail.npos) continue;   // as a rule the first
+      out += "  " + (pointer.empty() ? "(document)" : pointer) + ": " + told + "\n";
     }
   }
   return out;

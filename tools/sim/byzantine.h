@@ -25,7 +25,7 @@ struct Conspiracy {
   std::map<std::pair<consensus::View, consensus::Height>, Split> splits;
 };
 
-// A lying member, as its behaviours see it.
+// A lying member, as its behaviours see it; what they see changes with the epoch, and while it is no member they rest.
 struct Liar {
   consensus::MemberIndex self;
   consensus::SigningContext context;
@@ -33,7 +33,7 @@ struct Liar {
   Random random;
   std::shared_ptr<Conspiracy> conspiracy;
   const Workload* workload;
-  const consensus::Engine* engine = nullptr;   // while it runs
+  const consensus::Engine* engine = nullptr;   // while it runs and is a member
   consensus::Now now{};
   std::uint64_t lies = 0;
 
@@ -72,6 +72,7 @@ std::unique_ptr<Behaviour> make_stale();
 std::unique_ptr<Behaviour> make_invalid_batch();
 std::unique_ptr<Behaviour> make_wrong_digest();
 std::unique_ptr<Behaviour> make_lying_sync();
+std::unique_ptr<Behaviour> make_lying_snapshots();
 std::unique_ptr<Behaviour> make_bad_view_change();
 std::unique_ptr<Behaviour> make_flood();
 std::unique_ptr<Behaviour> make_overrun();

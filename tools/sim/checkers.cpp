@@ -3,6 +3,8 @@
 #include "consensus/frames.h"
 #include "consensus/log_records.h"
 #include "consensus/new_view_plan.h"
+#include "ledger/snapshot.h"
+#include "protocol/check.h"
 #include "protocol/limits.h"
 
 namespace agiddi::tools {
@@ -15,7 +17,7 @@ constexpr std::size_t kMemory_bytes = 1024 * 1024;         // of one member's co
 constexpr std::size_t kMemoryOfLiar_bytes = 4'500'000;     // what each liar may make it keep: messages of later views
 
 std::string short_hash(const Hash& hash) { return hash.hex().substr(0, 8); }
-std::string node(std::size_t member) { return "node " + std::to_string(member); }
+std::string node(Seat seat) { return "node " + std::to_string(seat); }
 
 Bytes log_key(const LogWrite& erasure) {
   Bytes key;
@@ -25,21 +27,38 @@ Bytes log_key(const LogWrite& erasure) {
 
 }  // namespace
 
+Checkers::Checkers(Workload& workload, AuthenticatorOf authenticator) : workload_(workload), make_authenticator_(std::move(authenticator)) {
+  const MemberSet members = workload.genesis().member_set();
+  epochs_.push_back({1, members, make_authenticator_(members)});
+  tabulate();
+}
+
+void Checkers::tabulate() {
+  const auto table = std::make_shared<const EpochTable>(epochs_);
+  contexts_.clear();
+  for (const EpochKeys& one : epochs_) contexts_.push_back({workload_.genesis().network, one.members, 0, table, {}});
+}
+
+const SigningContext& Checkers::context_of(std::uint64_t epoch) const {
+  AGIDDI_CHECK(epoch < contexts_.size(), "a correct member is in an epoch that was decided");
+  return contexts_[epoch];
+}
+
 // True when it is given for the first time.
-bool Checkers::promise(std::size_t member, const char* kind, std::uint64_t view, std::uint64_t height, const Hash& what) {
-  const auto [entry, first] = promises_.try_emplace({member, kind, view, height}, what);
+bool Checkers::promise(Seat seat, const char* kind, std::uint64_t epoch, std::uint64_t view, std::uint64_t height, const Hash& what) {
+  const auto [entry, first] = promises_.try_emplace({seat, kind, epoch, view, height}, what);
   if (!first && entry->second != what) {
-    fail(node(member) + " signed two different " + kind + " for view " + std::to_string(view) + ", height " + std::to_string(height) + ": " +
+    fail(node(seat) + " signed two different " + kind + " for view " + std::to_string(view) + ", height " + std::to_string(height) + ": " +
          short_hash(entry->second) + " and " + short_hash(what));
   }
   return first;
 }
 
 void Checkers::prepare_on_disk(const Sender& sender, const Vote& vote, bool bodies) {
-  const std::string what = node(sender.member) + " sent a Prepare for height " + std::to_string(vote.height) + " of view " + std::to_string(vote.view);
+  const std::string what = node(sender.seat) + " sent a Prepare for height " + std::to_string(vote.height) + " of view " + std::to_string(vote.view);
   if (vote.height <= sender.ledger.height()) return;   // applied since: its records are gone
   const auto raw = sender.disk.durable(ledger::Column::log, log_key(erase_accepted(vote.height)));
-  const Result<PrePrepare> record = raw ? decode_pre_prepare(*raw, context_.members.size()) : agiddi::fail(Status::not_found, "nothing");
+  const Result<PrePrepare> record = raw ? decode_pre_prepare(*raw, limits::kMembersMax) : agiddi::fail(Status::not_found, "nothing");
   if (!record || record->vote.view < vote.view) return fail(what + " before the batch was on its disk");
   if (record->vote.view > vote.view) return;
   if (record->vote.digest != vote.digest) return fail(what + " and has another batch on its disk");
@@ -55,58 +74,65 @@ void Checkers::prepare_on_disk(const Sender& sender, const Vote& vote, bool bodi
   }
 }
 
-void Checkers::commit_on_disk(const Sender& sender, const Vote& vote) {
-  const std::string what = node(sender.member) + " sent a Commit for height " + std::to_string(vote.height) + " of view " + std::to_string(vote.view);
+void Checkers::commit_on_disk(const Sender& sender, std::uint64_t epoch, const Vote& vote) {
+  const std::string what = node(sender.seat) + " sent a Commit for height " + std::to_string(vote.height) + " of view " + std::to_string(vote.view);
   if (vote.height <= sender.ledger.height()) return;
   const auto raw = sender.disk.durable(ledger::Column::log, log_key(erase_prepared(vote.height)));
-  const Result<PreparedCertificate> record = raw ? decode_prepared(*raw, context_.members.size()) : agiddi::fail(Status::not_found, "nothing");
+  const Result<PreparedCertificate> record = raw ? decode_prepared(*raw, limits::kMembersMax) : agiddi::fail(Status::not_found, "nothing");
   if (!record || record->view < vote.view) return fail(what + " before the prepared certificate was on its disk");
   if (record->view == vote.view && record->digest != vote.digest) return fail(what + " and has prepared another batch");
-  if (auto ok = verify_prepared(*record, context_, *authenticator_); !ok) fail(what + " on a prepared certificate that is not valid: " + ok.error().detail);
+  if (auto ok = verify_prepared(*record, context_of(epoch), authenticator_of(epoch)); !ok) fail(what + " on a prepared certificate that is not valid: " + ok.error().detail);
 }
 
-void Checkers::vote(const Sender& sender, const Vote& vote, bool bodies) {
-  if (vote.sender != sender.member) return;
+void Checkers::vote(const Sender& sender, std::uint64_t epoch, const Vote& vote, bool bodies) {
+  if (index_in(context_of(epoch).members, sender.seat) != vote.sender) return;
   const bool prepare = vote.phase == Phase::prepare;
-  if (!promise(sender.member, prepare ? "Prepares" : "Commits", vote.view, vote.height, vote.digest)) return;
-  const std::string what = node(sender.member) + (prepare ? " sent a Prepare" : " sent a Commit") + " for height " + std::to_string(vote.height) + " of view " +
+  if (!promise(sender.seat, prepare ? "Prepares" : "Commits", epoch, vote.view, vote.height, vote.digest)) return;
+  const std::string what = node(sender.seat) + (prepare ? " sent a Prepare" : " sent a Commit") + " for height " + std::to_string(vote.height) + " of view " +
                            std::to_string(vote.view);
-  if (const auto left = left_.find(sender.member); left != left_.end() && vote.view < left->second) {
+  if (const auto left = left_.find({sender.seat, epoch}); left != left_.end() && vote.view < left->second) {
     fail(what + " after it had asked for view " + std::to_string(left->second));
   }
   if (vote.height > sender.stable + limits::kWindowHeights) fail(what + ", beyond the window above its certified height " + std::to_string(sender.stable));
-  prepare ? prepare_on_disk(sender, vote, bodies) : commit_on_disk(sender, vote);
+  if (vote.height < epochs_[epoch].from || (epoch + 1 < epochs_.size() && vote.height >= epochs_[epoch + 1].from)) {
+    fail(what + ", which is not of epoch " + std::to_string(epoch));
+  }
+  prepare ? prepare_on_disk(sender, vote, bodies) : commit_on_disk(sender, epoch, vote);
 }
 
 void Checkers::sent(const Sender& sender, const PeerFrame& frame) {
-  const std::size_t member = sender.member;
-  if (const auto* one = std::get_if<Vote>(&frame.content)) vote(sender, *one, true);
-  if (const auto* one = std::get_if<PrePrepare>(&frame.content)) vote(sender, one->vote, true);
+  const Seat seat = sender.seat;
+  const std::uint64_t epoch = frame.epoch;
+  if (const auto* one = std::get_if<Vote>(&frame.content)) vote(sender, epoch, *one, true);
+  if (const auto* one = std::get_if<PrePrepare>(&frame.content)) vote(sender, epoch, one->vote, true);
   if (const auto* one = std::get_if<HeaderVote>(&frame.content)) {
     const Height height = one->header.height;
-    promise(member, "header votes", 0, height, one->header.hash());
+    promise(seat, "header votes", 0, 0, height, one->header.hash());
     const auto own = sender.ledger.header(height);
-    if (!own || own->hash() != one->header.hash()) fail(node(member) + " signed the header of a block " + std::to_string(height) + " that its ledger does not hold");
+    if (!sender.ledger.pruned(height) && (!own || own->hash() != one->header.hash())) {
+      fail(node(seat) + " signed the header of a block " + std::to_string(height) + " that its ledger does not hold");
+    }
   }
   if (const auto* one = std::get_if<ViewChange>(&frame.content)) {
-    View& left = left_[member];
+    View& left = left_[{seat, epoch}];
     left = std::max(left, one->view);
-    promise(member, "ViewChanges", one->view, 0, blake2b(signing_bytes(context_, *one)));
+    promise(seat, "ViewChanges", epoch, one->view, 0, blake2b(signing_bytes(context_of(epoch), *one)));
   }
-  if (const auto* one = std::get_if<NewView>(&frame.content); one != nullptr && one->sender == member) {
-    promise(member, "NewViews", one->view, 0, blake2b(signing_bytes(context_, *one)));
-    for (const Vote& prepare : one->prepares) vote(sender, prepare, false);  // a NewView promises no bodies
+  if (const auto* one = std::get_if<NewView>(&frame.content); one != nullptr && index_in(context_of(epoch).members, seat) == one->sender) {
+    promise(seat, "NewViews", epoch, one->view, 0, blake2b(signing_bytes(context_of(epoch), *one)));
+    for (const Vote& prepare : one->prepares) vote(sender, epoch, prepare, false);  // a NewView promises no bodies
   }
 }
 
-void Checkers::entered(std::size_t member, const NewView& message, TimeMs genesis_timestamp) {
-  const std::string what = node(member) + " took up view " + std::to_string(message.view);
-  if (auto ok = verify_frame({message}, context_, *authenticator_); !ok) return fail(what + " on a NewView that is not valid: " + ok.error().detail);
+void Checkers::entered(Seat seat, std::uint64_t epoch, const NewView& message, TimeMs genesis_timestamp) {
+  const std::string what = node(seat) + " took up view " + std::to_string(message.view);
+  const SigningContext& context = context_of(epoch);
+  if (auto ok = verify_frame({message, epoch}, context, authenticator_of(epoch)); !ok) return fail(what + " on a NewView that is not valid: " + ok.error().detail);
   std::vector<const ViewChange*> together;
   for (const ViewChange& one : message.view_changes) together.push_back(&one);
   std::map<Hash, const Batch*> batch_of;
   for (const Batch& batch : message.batches) batch_of.emplace(batch.digest(), &batch);
-  const auto plan = plan_new_view(message.view, context_.members.digest(), together, genesis_timestamp, batch_of);
+  const auto plan = plan_new_view(message.view, context.members.digest(), together, genesis_timestamp, batch_of);
   bool same = plan && plan->batches.size() == message.prepares.size();
   for (const Vote& vote : message.prepares) {
     if (!same) break;
@@ -116,9 +142,13 @@ void Checkers::entered(std::size_t member, const NewView& message, TimeMs genesi
   if (!same) fail(what + " on a NewView that does not follow from its ViewChanges");
 }
 
-void Checkers::applied(std::size_t member, const Block& block, const ledger::LedgerSnapshot& after, TimeMs latest) {
+void Checkers::applied(Seat seat, const Block& block, const std::optional<MemberEpoch>& next_members, const ledger::LedgerSnapshot& after, TimeMs latest) {
+  if (next_members && next_members->members.epoch() == epochs_.size()) {
+    epochs_.push_back({next_members->from_height, next_members->members, make_authenticator_(next_members->members)});
+    tabulate();
+  }
   const BlockHeader& header = block.header;
-  const std::string where = node(member) + ", height " + std::to_string(header.height) + ": ";
+  const std::string where = node(seat) + ", height " + std::to_string(header.height) + ": ";
   const auto [entry, first] = headers_.try_emplace(header.height, header);
   if (!first) {
     if (entry->second.hash() != header.hash()) {
@@ -137,20 +167,44 @@ void Checkers::applied(std::size_t member, const Block& block, const ledger::Led
   if (auto wrong = workload_.follow(block, after)) fail(where + *wrong);
 }
 
-void Checkers::certified(std::size_t member, const CertifiedHeader& certified) {
-  const std::string where = node(member) + ", height " + std::to_string(certified.header.height) + ": ";
-  if (auto ok = verify_certified(certified, context_, *authenticator_); !ok) fail(where + "a certificate that is not valid: " + ok.error().detail);
+void Checkers::certified(Seat seat, const CertifiedHeader& certified) {
+  const std::string where = node(seat) + ", height " + std::to_string(certified.header.height) + ": ";
+  if (auto ok = verify_certified(certified, contexts_.back(), authenticator_of(contexts_.size() - 1)); !ok) fail(where + "a certificate that is not valid: " + ok.error().detail);
   const auto known = headers_.find(certified.header.height);
   if (known == headers_.end() || known->second.hash() != certified.header.hash()) fail(where + "a certificate of a block that no correct member applied");
 }
 
-void Checkers::memory(std::size_t member, std::size_t bytes) {
+void Checkers::learned(Seat seat, const MemberEpoch& epoch) {
+  const std::uint64_t number = epoch.members.epoch();
+  const bool known = number < epochs_.size() && epochs_[number].from == epoch.from_height && epochs_[number].members.digest() == epoch.members.digest();
+  if (!known) fail(node(seat) + " believes in members of epoch " + std::to_string(number) + " that nobody decided");
+}
+
+// What correct members export at a height is the same to the byte, and what they begin with after a snapshot is what others executed.
+void Checkers::snapshot_made(Seat seat, Height height, const Hash& id) {
+  const auto [entry, first] = snapshots_.try_emplace(height, id);
+  if (!first && entry->second != id) fail(node(seat) + " made another snapshot of height " + std::to_string(height) + " than the others");
+}
+
+void Checkers::started(Seat seat, const ledger::LedgerSnapshot& ledger, std::size_t chunk_bytes) {
+  const Height height = ledger.height();
+  if (height == 0) return;
+  const std::string where = node(seat) + " began at height " + std::to_string(height);
+  const auto known = headers_.find(height);
+  if (known == headers_.end() || known->second.hash() != ledger.header().hash()) return fail(where + " with a block that no correct member applied");
+  const auto snapshot = snapshots_.find(height);
+  if (snapshot == snapshots_.end()) return;
+  const auto manifest = ledger::export_snapshot(ledger, [](const Hash&, const Bytes&) -> Result<void> { return {}; }, chunk_bytes);
+  if (manifest->id() != snapshot->second) fail(where + " with another state than the snapshot of that height");
+}
+
+void Checkers::memory(Seat member, std::size_t bytes) {
   if (bytes > kMemory_bytes + liars_ * kMemoryOfLiar_bytes) fail(node(member) + " buffers " + std::to_string(bytes) + " bytes");
 }
 
-void Checkers::disk_lost(std::size_t member) {
-  std::erase_if(promises_, [&](const auto& entry) { return std::get<0>(entry.first) == member; });
-  left_.erase(member);
+void Checkers::disk_lost(Seat seat) {
+  std::erase_if(promises_, [&](const auto& entry) { return std::get<0>(entry.first) == seat; });
+  std::erase_if(left_, [&](const auto& entry) { return entry.first.first == seat; });
 }
 
 void Checkers::acknowledged(const Hash& transaction, std::uint64_t height, const Receipt& receipt) {
@@ -160,21 +214,22 @@ void Checkers::acknowledged(const Hash& transaction, std::uint64_t height, const
   }
 }
 
-void Checkers::at_end(std::size_t member, const ledger::LedgerSnapshot& ledger) {
+void Checkers::at_end(Seat seat, const ledger::LedgerSnapshot& ledger) {
   for (const auto& [id, outcome] : acknowledged_) {
+    if (ledger.pruned(outcome.height)) continue;
     const auto record = ledger.transaction(id);
     if (!record) {
-      fail(node(member) + ": acknowledged transaction " + short_hash(id) + " is in no block");
+      fail(node(seat) + ": acknowledged transaction " + short_hash(id) + " is in no block");
     } else if (record->height != outcome.height || !(record->receipt == outcome.receipt)) {
-      fail(node(member) + ": acknowledged transaction " + short_hash(id) + " has another outcome");
+      fail(node(seat) + ": acknowledged transaction " + short_hash(id) + " has another outcome");
     }
   }
-  for (Height height = 1; height <= ledger.height(); ++height) {
+  for (Height height = ledger.first_block(); height <= ledger.height(); ++height) {
     const auto certificate = ledger.certificate(height);
     if (!certificate) {
-      fail(node(member) + " has no certificate of block " + std::to_string(height));
-    } else if (auto ok = verify_certified({*ledger.header(height), *certificate}, context_, *authenticator_); !ok) {
-      fail(node(member) + " keeps a certificate of block " + std::to_string(height) + " that is not valid: " + ok.error().detail);
+      fail(node(seat) + " has no certificate of block " + std::to_string(height));
+    } else if (auto ok = verify_certified({*ledger.header(height), *certificate}, contexts_.back(), authenticator_of(contexts_.size() - 1)); !ok) {
+      fail(node(seat) + " keeps a certificate of block " + std::to_string(height) + " that is not valid: " + ok.error().detail);
     }
   }
 }

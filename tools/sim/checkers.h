@@ -3,6 +3,7 @@
 // Only correct members are judged. One whose disk was lost has no promises from before.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -14,7 +15,7 @@ namespace agiddi::tools {
 
 // A correct member that is about to send.
 struct Sender {
-  std::size_t member = 0;
+  Seat seat = 0;
   const SimDisk& disk;
   const ledger::LedgerSnapshot& ledger;
   consensus::Height applied = 0, stable = 0;   // when it decided to
@@ -22,23 +23,30 @@ struct Sender {
 
 class Checkers {
  public:
-  Checkers(consensus::SigningContext context, std::shared_ptr<const consensus::Authenticator> authenticator, Workload& workload)
-      : context_(std::move(context)), authenticator_(std::move(authenticator)), workload_(workload) {}
+  // authenticator: of one who only verifies, for the members of an epoch.
+  using AuthenticatorOf = std::function<std::shared_ptr<const consensus::Authenticator>(const MemberSet& members)>;
+  Checkers(Workload& workload, AuthenticatorOf authenticator);
 
   // What it promises must be on its disk, and must not contradict anything that it ever sent.
   void sent(const Sender& sender, const consensus::PeerFrame& frame);
   // A correct member took up a view: its NewView must follow from the ViewChanges in it.
-  void entered(std::size_t member, const consensus::NewView& message, TimeMs genesis_timestamp);
+  void entered(Seat seat, std::uint64_t epoch, const consensus::NewView& message, TimeMs genesis_timestamp);
   // A correct member applied a block: the same one as everybody, with the same state. latest: no correct clock shows more.
-  void applied(std::size_t member, const Block& block, const ledger::LedgerSnapshot& after, TimeMs latest);
-  void certified(std::size_t member, const consensus::CertifiedHeader& certified);
-  void memory(std::size_t member, std::size_t bytes);
-  void disk_lost(std::size_t member);
+  void applied(Seat seat, const Block& block, const std::optional<MemberEpoch>& next_members, const ledger::LedgerSnapshot& after, TimeMs latest);
+  void certified(Seat seat, const consensus::CertifiedHeader& certified);
+  // A correct member learned from others who the members of an epoch are: those that were decided.
+  void learned(Seat seat, const MemberEpoch& epoch);
+  // A correct member made a snapshot of its state: everybody's of that height is the same.
+  void snapshot_made(Seat seat, consensus::Height height, const Hash& id);
+  // A correct member began with this ledger, which it may have got as a snapshot. chunk_bytes: of snapshots here.
+  void started(Seat seat, const ledger::LedgerSnapshot& ledger, std::size_t chunk_bytes);
+  void memory(Seat seat, std::size_t bytes);
+  void disk_lost(Seat seat);
   void set_liars(std::size_t liars) { liars_ = liars; }
   // A correct member answered its client: this outcome is for ever.
   void acknowledged(const Hash& transaction, std::uint64_t height, const Receipt& receipt);
-  // At the end: what was acknowledged stands in this ledger so, and every block has a certificate that holds.
-  void at_end(std::size_t member, const ledger::LedgerSnapshot& ledger);
+  // At the end: what was acknowledged stands in this ledger so, and every block that is here has a certificate that holds.
+  void at_end(Seat seat, const ledger::LedgerSnapshot& ledger);
   void fail(std::string text) {
     if (!failure_) failure_ = std::move(text);
   }
@@ -51,17 +59,23 @@ class Checkers {
     std::uint64_t height;
     Receipt receipt;
   };
-  void vote(const Sender& sender, const consensus::Vote& vote, bool bodies);
-  bool promise(std::size_t member, const char* kind, std::uint64_t view, std::uint64_t height, const Hash& what);
+  using Context = consensus::SigningContext;
+  void vote(const Sender& sender, std::uint64_t epoch, const consensus::Vote& vote, bool bodies);
+  bool promise(Seat seat, const char* kind, std::uint64_t epoch, std::uint64_t view, std::uint64_t height, const Hash& what);
   void prepare_on_disk(const Sender& sender, const consensus::Vote& vote, bool bodies);
-  void commit_on_disk(const Sender& sender, const consensus::Vote& vote);
+  void commit_on_disk(const Sender& sender, std::uint64_t epoch, const consensus::Vote& vote);
+  void tabulate();
+  const Context& context_of(std::uint64_t epoch) const;
+  const consensus::Authenticator& authenticator_of(std::uint64_t epoch) const { return *epochs_[epoch].authenticator; }
 
-  consensus::SigningContext context_;
-  std::shared_ptr<const consensus::Authenticator> authenticator_;
   Workload& workload_;
+  AuthenticatorOf make_authenticator_;
+  std::vector<consensus::EpochKeys> epochs_;              // by epoch, as the first correct member decided them
+  std::vector<Context> contexts_;
   std::map<consensus::Height, BlockHeader> headers_;
-  std::map<std::tuple<std::size_t, std::string, std::uint64_t, std::uint64_t>, Hash> promises_;
-  std::map<std::size_t, consensus::View> left_;           // the highest view that a member asked for
+  std::map<consensus::Height, Hash> snapshots_;
+  std::map<std::tuple<Seat, std::string, std::uint64_t, std::uint64_t, std::uint64_t>, Hash> promises_;
+  std::map<std::pair<Seat, std::uint64_t>, consensus::View> left_;   // the highest view that a member asked for, by epoch
   std::map<Hash, Acknowledged> acknowledged_;
   std::size_t liars_ = 0;
   std::optional<std::string> failure_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/check.h"
+#include "subservices/door.h"
 #include "subservices/genesis_state.h"
 #include "tools/sim/cheap_authenticator.h"
 
@@ -16,23 +17,14 @@ constexpr std::int64_t kRecoveryMax_us = 120'000'000;  // after the end of the f
 constexpr std::int64_t kRetry_us = 2'000'000;
 constexpr std::size_t kStoryLines = 80;
 
-std::vector<std::string> names_of(std::size_t members) {
+std::vector<std::string> names_of(std::size_t members, std::size_t seats) {
   std::vector<std::string> names;
-  for (std::size_t i = 0; i < members; ++i) names.push_back("node " + std::to_string(i));
+  for (Seat seat = 0; seat < seats; ++seat) names.push_back((seat < members ? "node " : "spare node ") + std::to_string(seat));
   return names;
 }
 
-std::vector<std::shared_ptr<const Authenticator>> make_authenticators(const SimOptions& options, const MemberSet& members) {
-  std::vector<std::shared_ptr<const Authenticator>> out;
-  for (MemberIndex i = 0; i < options.nodes; ++i) {
-    if (options.real_signatures) {
-      out.push_back(make_ed25519_authenticator(key_of(i), members));
-    } else {
-      out.push_back(std::make_shared<const CheapAuthenticator>(i));
-    }
-  }
-  return out;
-}
+// Not in every run, so that each is also met without the other.
+bool members_change(const SimOptions& options) { return options.has("members") && Random(options.seed ^ 0x3e3b'e275ULL).chance(400); }
 
 ledger::GenesisState state_of(const Genesis& genesis) {
   auto state = subservices::genesis_state(genesis);
@@ -50,37 +42,60 @@ subservices::ExecutorFaults without_difference(subservices::ExecutorFaults fault
 Cluster::Cluster(const SimOptions& options)
     : options_(resolved(options)),
       random_(options.seed),
-      workload_(options_.nodes, options_.transactions, Random(options.seed ^ 0xc11e'47c1'1e47ULL)),
+      workload_(options_.nodes, options_.transactions, members_change(options_), Random(options.seed ^ 0xc11e'47c1'1e47ULL)),
       genesis_state_(state_of(workload_.genesis())),
-      timeline_(options.trace, names_of(options_.nodes)),
-      context_{workload_.genesis().network, workload_.genesis().member_set()},
-      authenticators_(make_authenticators(options_, context_.members)),
+      timeline_(options.trace, names_of(options_.nodes, options_.nodes + (members_change(options_) ? 1 : 0))),
+      seats_(options_.nodes + (members_change(options_) ? 1 : 0)),
       executor_(workload_.genesis(), without_difference(options_.executor_faults)),
       other_executor_(workload_.genesis(), options_.executor_faults),
-      checkers_(context_, authenticators_.front(), workload_),
+      checkers_(workload_, [this](const MemberSet& members) { return make_authenticator(key_of(0), members); }),
       clients_(workload_.clients().size()) {
   for (std::size_t client = 0; client < clients_.size(); ++client) {
     const auto& chain = workload_.clients()[client];
     for (std::size_t step = 0; step < chain.size(); ++step) client_of_[chain[step].id] = {client, step};
   }
-  for (MemberIndex i = 0; i < options_.nodes; ++i) nodes_.push_back(std::make_unique<SimNode>(*this, i, i));
+  for (Seat seat = 0; seat < seats_; ++seat) nodes_.push_back(std::make_unique<SimNode>(*this, seat, seat));
   choose_liars();
   checkers_.set_liars(report_.counts.byzantine);
   const std::size_t places = nodes_.size();
   cut_.assign(places, std::vector<bool>(places, false));
-  told_.assign(places, std::vector<bool>(options_.nodes, false));
+  told_.assign(places, std::vector<bool>(seats_, false));
   last_arrival_us_.assign(places, std::vector<std::int64_t>(places, 0));
   for (auto& node : nodes_) node->set_skew(small_skew());
 }
 
-EngineConfig Cluster::engine_config(MemberIndex member) const {
+EngineConfig Cluster::engine_config(bool correct) const {
   EngineConfig config;
-  config.network = context_.network;
-  config.members = context_.members;
-  config.self = member;
+  config.network = workload_.genesis().network;
   config.genesis_timestamp = workload_.genesis().created;
-  if (nodes_[member]->correct()) config.test_faults = options_.test_faults;
+  config.snapshots.behind_min = snapshot_policy_.behind_min;
+  config.snapshots.catch_up_min = snapshot_policy_.catch_up_min;
+  config.snapshots.timeout_ms = 1000;
+  config.snapshots.give_up_ms = 3000;
+  if (!correct) return config;
+  config.test_faults = options_.test_faults;
+  config.snapshots.believe_chunks = options_.driver_faults.chunks_unchecked;
+  config.snapshots.believe_one = options_.driver_faults.attested_by_one;
   return config;
+}
+
+std::shared_ptr<const Authenticator> Cluster::make_authenticator(const std::shared_ptr<const KeyPair>& key, const MemberSet& members) const {
+  if (options_.real_signatures) return make_ed25519_authenticator(key, members);
+  return std::make_shared<const CheapKeyAuthenticator>(key->public_key(), members);
+}
+
+// A seat has every key that it will ever rotate to.
+EpochIdentity Cluster::identify(Seat seat, const MemberSet& members) {
+  const auto [entry, fresh] = identities_.try_emplace({seat, members.epoch()});
+  if (!fresh) return entry->second;
+  const auto index = index_in(members, seat);
+  auto key = seat_key(seat, 0);
+  for (unsigned generation = 0; index && generation < kSeatKeys; ++generation) {
+    if (seat_key(seat, generation)->public_key() == members[*index].key) key = seat_key(seat, generation);
+  }
+  if (index) entry->second.self = static_cast<MemberIndex>(*index);
+  entry->second.authenticator = make_authenticator(key, members);
+  return entry->second;
 }
 
 void Cluster::count(const EngineCounters& counters) {
@@ -99,10 +114,10 @@ std::int64_t Cluster::apply_latency_us() { return random_.between(apply_us_ / 2,
 
 void Cluster::after(std::int64_t delay_us, std::function<void()> action) { events_.push({now_us_ + delay_us, order_++, std::move(action)}); }
 
-// To every replica with that member's key.
-void Cluster::carry(std::size_t from, MemberIndex to, const std::shared_ptr<const PeerFrame>& frame) {
+// To every replica of that seat.
+void Cluster::carry(std::size_t from, Seat to, const std::shared_ptr<const PeerFrame>& frame) {
   for (std::size_t place = 0; place < nodes_.size(); ++place) {
-    if (nodes_[place]->member() != to || deaf_[from][place]) continue;
+    if (nodes_[place]->seat() != to || deaf_[from][place]) continue;
     carry_to(from, place, frame);
     if (duplicate_ > 0 && random_.chance(duplicate_)) carry_to(from, place, frame);
   }
@@ -123,20 +138,25 @@ void Cluster::carry_to(std::size_t from, std::size_t to, const std::shared_ptr<c
   after(arrival_us - now_us_, [this, from, to, frame] {
     const bool lost = cut_[from][to] || !nodes_[to]->up();
     timeline_.message(now_us_, from, to, lost ? "lost" : "gets", frame);
-    if (!lost) nodes_[to]->deliver(nodes_[from]->member(), nodes_[from]->correct(), frame);
+    if (!lost) nodes_[to]->deliver(nodes_[from]->seat(), nodes_[from]->correct(), frame);
   });
 }
 
 // A client asks one node, sometimes two at once, and another one when it has no answer after a while.
 void Cluster::submit(std::size_t client, std::size_t step) {
   Client& one = clients_[client];
-  if (one.step != step) return;
+  if (one.step != step || one.stopped) return;
   const Transaction& transaction = workload_.clients()[client][step];
   for (int tries = random_.chance(100) ? 2 : 1; tries > 0; --tries) {
     one.place = any_place();
     SimNode& node = *nodes_[one.place];
     if (!node.up()) continue;
     if (node.correct() && node.ledger().has_transaction(transaction.id)) return answered(client, node);
+    // It came, and its block is not here any more: the client learns that much, and no outcome.
+    if (node.correct() && subservices::came_before(node.ledger(), transaction)) {
+      if (!workload_.seen(transaction.id)) checkers_.fail("a ledger remembers a transaction that no block held");
+      return next_step(client, false);
+    }
     node.submit(transaction);
   }
   after(kRetry_us, [this, client, step] { submit(client, step); });
@@ -148,9 +168,22 @@ void Cluster::answered(std::size_t client, const SimNode& node) {
   const auto& chain = workload_.clients()[client];
   const auto record = node.ledger().transaction(chain[one.step].id);
   checkers_.acknowledged(chain[one.step].id, record->height, record->receipt);
+  next_step(client, record->receipt.status == Status::ok || record->receipt.status == Status::created);
+}
+
+void Cluster::next_step(std::size_t client, bool successful) {
+  Client& one = clients_[client];
+  const std::size_t length = workload_.clients()[client].size();
   ++acknowledged_;
-  if (++one.step == chain.size()) return;
-  after(random_.between(1000, 300'000), [this, client, step = one.step] { submit(client, step); });
+  ++one.step;
+  if (workload_.governs(client) && !successful) {
+    one.stopped = true;
+    acknowledged_ += length - one.step;   // what follows is never sent
+    return;
+  }
+  if (one.step == length) return;
+  const std::int64_t pause_us = random_.between(1000, workload_.governs(client) ? 500'000 : 300'000);
+  after(pause_us, [this, client, step = one.step] { submit(client, step); });
 }
 
 void Cluster::applied(const SimNode& node) {
@@ -160,7 +193,7 @@ void Cluster::applied(const SimNode& node) {
     const auto known = client_of_.find(id);
     if (known == client_of_.end()) continue;
     const auto [client, step] = known->second;
-    if (clients_[client].step == step && clients_[client].place == node.place()) answered(client, node);
+    if (clients_[client].step == step && !clients_[client].stopped && clients_[client].place == node.place()) answered(client, node);
   }
 }
 
@@ -172,7 +205,7 @@ bool Cluster::converged() const {
     const EngineStatus status = node->engine().status();
     const Height height = node->ledger().height();
     return !status.in_view_change && height == checkers_.height() && node->ledger().certified_height() == height && status.committed == height &&
-           status.mempool_transactions == 0;
+           status.mempool_transactions == 0 && !status.epoch_ends;   // who is decided comes into force without load, too
   });
 }
 
@@ -211,7 +244,7 @@ SimReport Cluster::run() {
     }
   }
   for (const auto& node : nodes_) {
-    if (done && node->correct()) checkers_.at_end(node->member(), node->ledger());
+    if (done && node->correct()) checkers_.at_end(node->seat(), node->ledger());
   }
 
   report_.ok = !checkers_.failure();
@@ -223,7 +256,10 @@ SimReport Cluster::run() {
     report_.counts.lies += node->lies();
     if (!node->up()) continue;
     count(node->engine().counters());
-    if (node->correct()) report_.counts.view = std::max(report_.counts.view, node->engine().status().view);
+    if (!node->correct()) continue;
+    report_.counts.view = std::max(report_.counts.view, node->engine().status().view);
+    report_.counts.epochs = std::max(report_.counts.epochs, node->engine().epoch());
+    report_.counts.pruned = std::max(report_.counts.pruned, node->ledger().first_block() - 1);
   }
   if (!report_.ok) {
     report_.failure = *checkers_.failure();

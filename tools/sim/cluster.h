@@ -1,4 +1,4 @@
-// Cluster: N simulated members, a network, clients and faults, all in one thread and virtual time. One seed is one story.
+// Cluster: N simulated members and a spare seat, a network, clients and faults, all in one thread and virtual time. One seed is one story.
 #pragma once
 
 #include <queue>
@@ -13,7 +13,7 @@ namespace agiddi::tools {
 struct SimCounts {
   std::uint64_t steps = 0, height = 0, view = 0, transactions = 0;
   std::uint64_t crashes = 0, partitions = 0, lost_disks = 0, full_disks = 0, byzantine = 0, lies = 0;
-  std::uint64_t view_changes = 0, synced_blocks = 0, fetched = 0;
+  std::uint64_t view_changes = 0, synced_blocks = 0, fetched = 0, installs = 0, epochs = 0, pruned = 0;
   std::int64_t virtual_ms = 0, recovery_ms = 0;   // recovery: from the end of the faults until everything had committed everywhere
 };
 
@@ -36,7 +36,7 @@ class Cluster {
   std::int64_t sync_latency_us();
   std::int64_t apply_latency_us();
   void after(std::int64_t delay_us, std::function<void()> action);
-  void carry(std::size_t from, consensus::MemberIndex to, const std::shared_ptr<const consensus::PeerFrame>& frame);
+  void carry(std::size_t from, Seat to, const std::shared_ptr<const consensus::PeerFrame>& frame);
   void applied(const SimNode& node);
   void went_down(std::size_t place);
   bool faulty() const { return now_us_ < faults_end_us_; }
@@ -47,8 +47,10 @@ class Cluster {
   const Workload& workload() const { return workload_; }
   const ledger::GenesisState& genesis_state() const { return genesis_state_; }
   const subservices::Executor& executor(std::size_t place) const { return place + 1 == options_.nodes ? other_executor_ : executor_; }
-  consensus::EngineConfig engine_config(consensus::MemberIndex member) const;
-  std::shared_ptr<const consensus::Authenticator> authenticator(consensus::MemberIndex member) const { return authenticators_[member]; }
+  const SnapshotPolicy& snapshot_policy() const { return snapshot_policy_; }
+  consensus::EngineConfig engine_config(bool correct) const;
+  consensus::EpochIdentity identify(Seat seat, const MemberSet& members);
+  void count_install() { ++report_.counts.installs; }
   void count(const consensus::EngineCounters& counters);
 
  private:
@@ -66,11 +68,14 @@ class Cluster {
   struct Client {
     std::size_t step = 0;             // of its chain; the chain's length when it is done
     std::size_t place = 0;            // whom it asked last
+    bool stopped = false;             // a story of member changes ends with the first failure
   };
 
   void carry_to(std::size_t from, std::size_t to, const std::shared_ptr<const consensus::PeerFrame>& frame);
   void submit(std::size_t client, std::size_t step);
   void answered(std::size_t client, const SimNode& node);
+  void next_step(std::size_t client, bool successful);
+  std::shared_ptr<const consensus::Authenticator> make_authenticator(const std::shared_ptr<const KeyPair>& key, const MemberSet& members) const;
   bool converged() const;
   std::string states() const;
 
@@ -84,6 +89,7 @@ class Cluster {
   void fill_disk();
   void jump_clock();
   void slow_down();
+  void damage_snapshots();
   void end_faults();
   void refresh_links();
   std::int64_t small_skew();
@@ -94,11 +100,12 @@ class Cluster {
   Workload workload_;
   ledger::GenesisState genesis_state_;
   Timeline timeline_;
-  consensus::SigningContext context_;
-  std::vector<std::shared_ptr<const consensus::Authenticator>> authenticators_;
+  const std::size_t seats_;                                   // members of genesis, and a spare one where members change
+  SnapshotPolicy snapshot_policy_;
+  std::map<std::pair<Seat, std::uint64_t>, consensus::EpochIdentity> identities_;   // by epoch
   subservices::Executor executor_, other_executor_;
   Checkers checkers_;
-  std::vector<std::unique_ptr<SimNode>> nodes_;               // by place; the first ones are the members' own
+  std::vector<std::unique_ptr<SimNode>> nodes_;               // by place; the first ones are the seats' own
   std::vector<Client> clients_;
   std::map<Hash, std::pair<std::size_t, std::size_t>> client_of_;
   std::size_t acknowledged_ = 0;
@@ -108,10 +115,10 @@ class Cluster {
   std::int64_t now_us_ = 0;
   std::int64_t faults_end_us_ = 0;
   std::vector<std::vector<bool>> cut_, deaf_;                 // by pair of places: cut for a while; never linked (twins)
-  std::vector<std::vector<bool>> told_;                       // by place and member: the node believes in the connection
+  std::vector<std::vector<bool>> told_;                       // by place and seat: the node believes in the connection
   std::vector<std::vector<std::int64_t>> last_arrival_us_;
   bool told_of_cuts_ = true;
-  std::set<std::size_t> bad_clocks_, fragile_disks_;          // members; with the liars they are at most f
+  std::set<Seat> bad_clocks_, fragile_disks_;                 // seats of genesis; with the liars they are at most f
   std::int64_t loss_ = 0, slow_ = 0, reorder_ = 0, duplicate_ = 0;  // per thousand
   std::int64_t sync_us_ = 100, apply_us_ = 100;               // of this seed
   SimReport report_;

@@ -3,6 +3,7 @@
 // At most f members are faulty beyond crashes and bad links: liars, clocks that are off by more than a batch may be, and disks that are lost.
 #include <algorithm>
 
+#include "protocol/limits.h"
 #include "tools/sim/cluster.h"
 
 namespace agiddi::tools {
@@ -21,7 +22,8 @@ void Cluster::choose_liars() {
   for (std::size_t i = 0; i < members.size(); ++i) members[i] = i;
   for (std::size_t i = members.size(); i > 1; --i) std::swap(members[i - 1], members[static_cast<std::size_t>(random_.between(0, static_cast<std::int64_t>(i) - 1))]);
 
-  auto budget = static_cast<std::int64_t>(context_.members.faults());
+  const MemberSet genesis = workload_.genesis().member_set();
+  auto budget = static_cast<std::int64_t>(genesis.faults());
   const auto one_more = [&](auto& into) {
     if (budget == 0 || !random_.chance(500)) return;
     into.insert(members.back());
@@ -37,7 +39,7 @@ void Cluster::choose_liars() {
   const auto conspiracy = std::make_shared<Conspiracy>();
   const std::int64_t liars = ways.empty() ? 0 : random_.between(0, budget) == 0 && random_.chance(700) ? budget : random_.between(0, budget);
   for (std::int64_t i = 0; i < liars; ++i) {
-    const auto member = static_cast<MemberIndex>(members.back());
+    const Seat member = members.back();
     members.pop_back();
     --budget;
     ++report_.counts.byzantine;
@@ -55,8 +57,8 @@ void Cluster::choose_liars() {
       for (const std::string& way : chosen) {
         if (auto behaviour = make_behaviour(way)) behaviours.push_back(std::move(behaviour));
       }
-      replica->corrupt(std::make_unique<Liar>(Liar{member, context_, authenticators_[member], Random(random_.next()), conspiracy, &workload_}), std::move(behaviours));
-      if (replica->place() >= options_.nodes) timeline_.add_name("twin of " + std::to_string(member));
+      replica->corrupt(std::make_unique<Liar>(Liar{0, {}, nullptr, Random(random_.next()), conspiracy, &workload_}), std::move(behaviours));
+      if (replica->place() >= seats_) timeline_.add_name("twin of " + std::to_string(member));
       timeline_.rename(replica->place(), timeline_.name(replica->place()) + name + ")");
     }
   }
@@ -67,8 +69,8 @@ void Cluster::choose_liars() {
 
   // Of two twins others hear one or both.
   deaf_.assign(nodes_.size(), std::vector<bool>(nodes_.size(), false));
-  for (std::size_t twin = options_.nodes; twin < nodes_.size(); ++twin) {
-    const std::size_t first = nodes_[twin]->member();
+  for (std::size_t twin = seats_; twin < nodes_.size(); ++twin) {
+    const Seat first = nodes_[twin]->seat();
     for (std::size_t other = 0; other < nodes_.size(); ++other) {
       const auto hears = random_.between(0, 2);
       if (hears == 0) deaf_[other][twin] = deaf_[twin][other] = true;
@@ -82,6 +84,13 @@ void Cluster::plan_faults() {
   faults_end_us_ = random_.between(1'000'000, 4'500'000);
   sync_us_ = random_.between(50, 1000);
   apply_us_ = random_.chance(200) ? random_.between(5000, 40'000) : random_.between(50, 1000);
+  if (options_.has("snapshots") && random_.chance(500)) {
+    snapshot_policy_.every_blocks = static_cast<std::uint64_t>(random_.between(3, 16));
+    snapshot_policy_.keep_blocks = random_.chance(700) ? static_cast<std::uint64_t>(random_.between(limits::kWindowHeights + 1, 2 * limits::kWindowHeights)) : 0;
+    if (random_.chance(500)) snapshot_policy_.catch_up_min = static_cast<std::uint64_t>(random_.between(4, 16));
+    snapshot_policy_.behind_min = static_cast<std::uint64_t>(random_.between(2, 16));
+  }
+  snapshot_policy_.chunk_bytes = static_cast<std::size_t>(random_.between(2'000, 20'000));
   if (options_.has("loss")) loss_ = random_.between(0, 150);
   if (options_.has("delay")) slow_ = random_.between(0, 150);
   if (options_.has("reorder")) reorder_ = random_.between(0, 400);
@@ -95,6 +104,7 @@ void Cluster::plan_faults() {
   if (wanted("disk-full")) soon(&Cluster::fill_disk);
   if (wanted("clock")) soon(&Cluster::jump_clock);
   if (wanted("slow")) soon(&Cluster::slow_down);
+  if (snapshot_policy_.every_blocks > 0 && wanted("corrupt")) soon(&Cluster::damage_snapshots);
   after(faults_end_us_, [this] { end_faults(); });
 }
 
@@ -107,7 +117,7 @@ void Cluster::crash_some() {
     const bool power = options_.has("power") && (everyone || random_.chance(600));
     nodes_[place]->crash(power ? SimNode::Crash::power : SimNode::Crash::process, everyone ? "a power cut" : "a crash");
     ++report_.counts.crashes;
-    if (fragile_disks_.contains(nodes_[place]->member()) && random_.chance(700)) {
+    if (fragile_disks_.contains(nodes_[place]->seat()) && random_.chance(700)) {
       nodes_[place]->disk().damage();
       ++report_.counts.lost_disks;
     }
@@ -188,7 +198,7 @@ void Cluster::fill_disk() {
 void Cluster::jump_clock() {
   if (!faulty()) return;
   const std::size_t victim = any_place();
-  const bool far = bad_clocks_.contains(nodes_[victim]->member());
+  const bool far = bad_clocks_.contains(nodes_[victim]->seat());
   const std::int64_t skew_ms = far ? random_.between(-900'000, 900'000) : small_skew();
   nodes_[victim]->set_skew(skew_ms);
   timeline_.event(now_us_, victim, "its clock jumps: now off by " + std::to_string(skew_ms) + " ms");
@@ -207,6 +217,13 @@ void Cluster::slow_down() {
   });
 }
 
+// A file of a snapshot rots: it is not served, and not installed.
+void Cluster::damage_snapshots() {
+  if (!faulty()) return;
+  nodes_[any_place()]->snapshots().damage(random_);
+  after(random_.between(100'000, 500'000), [this] { damage_snapshots(); });
+}
+
 void Cluster::end_faults() {
   timeline_.event(now_us_, 0, "all faults end");
   loss_ = slow_ = reorder_ = duplicate_ = 0;
@@ -215,7 +232,7 @@ void Cluster::end_faults() {
   for (auto& node : nodes_) {
     node->disk().set_full(false);
     node->set_slow(0);
-    if (bad_clocks_.contains(node->member())) node->set_skew(small_skew());
+    if (bad_clocks_.contains(node->seat())) node->set_skew(small_skew());
   }
   for (std::size_t place = 0; place < nodes_.size(); ++place) restart(place);
   refresh_links();
@@ -225,15 +242,15 @@ void Cluster::end_faults() {
 void Cluster::refresh_links() {
   for (std::size_t a = 0; a < nodes_.size(); ++a) {
     if (!nodes_[a]->up()) std::fill(told_[a].begin(), told_[a].end(), false);
-    std::vector<bool> linked(options_.nodes, false);
+    std::vector<bool> linked(seats_, false);
     for (std::size_t b = 0; b < nodes_.size(); ++b) {
       const bool can = nodes_[b]->up() && !deaf_[a][b] && !(cut_[a][b] && told_of_cuts_);
-      if (can) linked[nodes_[b]->member()] = true;
+      if (can) linked[nodes_[b]->seat()] = true;
     }
-    for (MemberIndex member = 0; member < options_.nodes; ++member) {
-      if (member == nodes_[a]->member() || !nodes_[a]->up() || linked[member] == told_[a][member]) continue;
-      told_[a][member] = linked[member];
-      nodes_[a]->link(member, linked[member]);
+    for (Seat seat = 0; seat < seats_; ++seat) {
+      if (seat == nodes_[a]->seat() || !nodes_[a]->up() || linked[seat] == told_[a][seat]) continue;
+      told_[a][seat] = linked[seat];
+      nodes_[a]->link(seat, linked[seat]);
     }
   }
 }

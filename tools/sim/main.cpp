@@ -60,10 +60,11 @@ int find_bugs(unsigned jobs) {
 void print(const SeedResult& result) {
   const SimCounts& counts = result.report.counts;
   std::printf("seed %llu, %zu nodes: %s, height %llu, view %llu, %llu transactions, %llu liars (%llu lies), %llu crashes, %llu disks lost, %llu partitions, "
-              "%llu view changes, %llu blocks synced, recovered in %lld ms\n",
+              "%llu view changes, %llu blocks synced, %llu snapshots installed, %llu blocks pruned, %llu member changes, recovered in %lld ms\n",
               number(result.options.seed), result.options.nodes, result.report.ok ? "ok" : "FAILED", number(counts.height), number(counts.view),
               number(counts.transactions), number(counts.byzantine), number(counts.lies), number(counts.crashes), number(counts.lost_disks),
-              number(counts.partitions), number(counts.view_changes), number(counts.synced_blocks), static_cast<long long>(counts.recovery_ms));
+              number(counts.partitions), number(counts.view_changes), number(counts.synced_blocks), number(counts.installs), number(counts.pruned), number(counts.epochs),
+              static_cast<long long>(counts.recovery_ms));
 }
 
 }  // namespace
@@ -114,6 +115,8 @@ int main(int argc, char** argv) {
         sum.lies += counts.lies;
         sum.view_changes += counts.view_changes;
         sum.synced_blocks += counts.synced_blocks;
+        sum.installs += counts.installs;
+        sum.epochs += counts.epochs;
         slowest_ms = std::max(slowest_ms, counts.recovery_ms);
         if (!line->quiet) print(result);
         if (!result.report.ok) {
@@ -125,10 +128,10 @@ int main(int argc, char** argv) {
 
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   std::printf("%llu seeds, %zu failed, %.1f s, %.1f seeds/s; %llu steps, %llu transactions, %llu liars (%llu lies), %llu crashes, %llu disks lost, %llu full, "
-              "%llu partitions, %llu view changes, %llu blocks synced, slowest recovery %lld ms\n",
+              "%llu partitions, %llu view changes, %llu blocks synced, %llu snapshots installed, %llu member changes, slowest recovery %lld ms\n",
               number(runs), failures.size(), seconds, static_cast<double>(runs) / seconds, number(sum.steps), number(sum.transactions), number(sum.byzantine),
               number(sum.lies), number(sum.crashes), number(sum.lost_disks), number(sum.full_disks), number(sum.partitions), number(sum.view_changes),
-              number(sum.synced_blocks), static_cast<long long>(slowest_ms));
+              number(sum.synced_blocks), number(sum.installs), number(sum.epochs), static_cast<long long>(slowest_ms));
   for (const std::string& failure : failures) std::printf("failed: %s\n", failure.c_str());
   return failures.empty() ? 0 : 1;
 }

@@ -16,6 +16,8 @@ struct DriverFaults {
   bool send_before_persist = false;       // messages leave before their records are on disk
   bool log_unsynced = false;              // records are written and not synced
   bool transactions_unverified = false;   // signatures of clients are not verified
+  bool chunks_unchecked = false;          // parts of a snapshot are believed without their hashes
+  bool attested_by_one = false;           // a snapshot is believed when one member attests it
   friend bool operator==(const DriverFaults&, const DriverFaults&) = default;
 };
 

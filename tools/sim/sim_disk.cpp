@@ -6,6 +6,8 @@ namespace agiddi::tools {
 
 void SimDisk::write(const ledger::KvBatch& batch, bool sync) {
   if (full_ && !failing_) throw ProcessEnds("no space left on the disk");
+  if (writes_left_ == 0) throw ProcessEnds("a crash between two writes");
+  if (writes_left_ > 0) --writes_left_;
   const bool hard = sync && !failing_;
   store_->write(batch, hard);
   if (hard) {

@@ -38,6 +38,8 @@ class SimDisk final : public ledger::KvStore {
   // A value that a crash cannot take any more.
   std::optional<Bytes> durable(ledger::Column column, BytesView key) const;
 
+  // The process ends at the write after so many more; -1: not.
+  void ends_after(std::int64_t writes) { writes_left_ = writes; }
   void set_full(bool full) { full_ = full; }
   bool full() const { return full_; }
   void damage() { damaged_ = true; }
@@ -48,6 +50,7 @@ class SimDisk final : public ledger::KvStore {
   std::unique_ptr<ledger::MemoryStore> store_;
   std::deque<ledger::KvBatch> unsynced_;
   bool failing_ = false, full_ = false, damaged_ = false;
+  std::int64_t writes_left_ = -1;
 };
 
 }  // namespace agiddi::tools

@@ -2,6 +2,7 @@
 
 #include "consensus/frames.h"
 #include "node/chain_duties.h"
+#include "protocol/limits.h"
 #include "tools/sim/cluster.h"
 
 namespace agiddi::tools {
@@ -14,7 +15,7 @@ constexpr BytesView kNewViewKey = "c/new-view";
 
 }  // namespace
 
-SimNode::SimNode(Cluster& cluster, std::size_t place, MemberIndex member) : cluster_(cluster), place_(place), member_(member) {}
+SimNode::SimNode(Cluster& cluster, std::size_t place, Seat seat) : cluster_(cluster), place_(place), seat_(seat) {}
 
 void SimNode::corrupt(std::unique_ptr<Liar> liar, std::vector<std::unique_ptr<Behaviour>> behaviours) {
   liar_ = std::move(liar);
@@ -46,29 +47,67 @@ void SimNode::start() {
   if (disk_.damaged()) {
     cluster_.timeline().event(cluster_.now_us(), place_, "finds its store damaged and begins with an empty one");
     disk_.wipe();
-    cluster_.checkers().disk_lost(member_);
+    snapshots_.wipe();
+    cluster_.checkers().disk_lost(seat_);
   }
   try {
+    install_pending();
     auto ledger = ledger::Ledger::open(disk_, cluster_.workload().genesis(), cluster_.genesis_state());
     AGIDDI_CHECK(ledger.has_value(), "a simulated ledger opens");
     ledger_ = std::move(*ledger);
-  } catch (const ProcessEnds&) {
+    node::keep_member_changes(*ledger_, *ledger_->snapshot(), 0);
+  } catch (const ProcessEnds& end) {
+    cluster_.timeline().event(cluster_.now_us(), place_, std::string("dies at its start: ") + end.what());
+    disk_.ends_after(-1);
     return;
   }
   ++incarnation_;
   snapshot_ = ledger_->snapshot();
   cluster_.timeline().event(cluster_.now_us(), place_, "starts at height " + std::to_string(snapshot_->height()));
-  EngineConfig config = cluster_.engine_config(member_);
+  if (correct()) cluster_.checkers().started(seat_, *snapshot_, cluster_.snapshot_policy().chunk_bytes);
+  EngineConfig config = cluster_.engine_config(correct());
+  const Genesis& genesis = cluster_.workload().genesis();
+  config.proven = node::proven_epochs(snapshot_->state(), genesis).back();
+  config.epochs = node::known_epochs(*snapshot_, genesis);
+  proven_epoch_ = config.proven->members.epoch();
   for (const auto& behaviour : behaviours_) behaviour->configure(config);
-  engine_ = std::make_unique<Engine>(std::move(config), cluster_.authenticator(member_), node::restored_from(*ledger_, *snapshot_), now());
-  if (liar_) {
-    liar_->engine = engine_.get();
-    lie();
-  }
+  engine_ = std::make_unique<Engine>(
+      std::move(config), [this](const MemberSet& members) { return cluster_.identify(seat_, members); }, node::restored_from(*ledger_, *snapshot_), now());
+  enter_epoch();
+  if (liar_) lie();
   guarded([&] {
     engine_->heartbeat_wanted(subservices::heartbeat_wanted(*snapshot_), now());
     drain();
+    offer_snapshots();
   });
+}
+
+std::optional<Seat> SimNode::seat_at(MemberIndex index, std::uint64_t epoch) const {
+  const auto set = sets_.find(epoch);
+  if (set == sets_.end()) return std::nullopt;
+  const MemberSet& members = set->second;
+  return index < members.size() ? seat_of(members[index]) : index - members.size();
+}
+
+MemberIndex SimNode::index_of(Seat seat) const {
+  const MemberSet& members = engine_->signing_context().members;
+  return static_cast<MemberIndex>(index_in(members, seat).value_or(members.size() + seat));
+}
+
+// Of the Engine's present epoch.
+void SimNode::enter_epoch() {
+  const MemberSet& members = engine_->signing_context().members;
+  sets_[engine_->epoch()] = members;
+  while (sets_.size() > 2) sets_.erase(sets_.begin());
+  if (!liar_) return;
+  liar_->engine = engine_->is_member() ? engine_.get() : nullptr;
+  liar_->context = engine_->signing_context();
+  liar_->authenticator = engine_->authenticator();
+  liar_->self = index_of(seat_);
+}
+
+void SimNode::announce_links() {
+  for (const Seat peer : linked_) engine_->peer_connected(index_of(peer), now());
 }
 
 void SimNode::crash(Crash kind, const std::string& why) {
@@ -92,6 +131,9 @@ void SimNode::crash(Crash kind, const std::string& why) {
   if (liar_) liar_->engine = nullptr;
   engine_.reset();
   ledger_.reset();
+  sets_.clear();
+  linked_.clear();
+  due_.reset();
   syncing_.clear();
   waiting_.clear();
   to_apply_.clear();
@@ -105,22 +147,22 @@ void SimNode::input(const std::function<void(Engine&, Now)>& verb) {
   if (!up()) return;
   verb(*engine_, now());
   drain();
-  if (correct() && ++calls_ % 64 == 0) cluster_.checkers().memory(member_, engine_->memory_bytes());
+  if (correct() && ++calls_ % 64 == 0) cluster_.checkers().memory(seat_, engine_->memory_bytes());
 }
 
-void SimNode::deliver(MemberIndex from, bool from_correct, const std::shared_ptr<const PeerFrame>& frame) {
+void SimNode::deliver(Seat from, bool from_correct, const std::shared_ptr<const PeerFrame>& frame) {
   if (!up()) return;
   if (slow_us_ == 0 && busy_until_us_ <= cluster_.now_us()) return guarded([&] { take(from, from_correct, *frame); });
   busy_until_us_ = std::max(busy_until_us_, cluster_.now_us()) + slow_us_;
   later(busy_until_us_ - cluster_.now_us(), [this, from, from_correct, frame] { take(from, from_correct, *frame); });
 }
 
-void SimNode::take(MemberIndex from, bool from_correct, const PeerFrame& frame) {
+void SimNode::take(Seat from, bool from_correct, const PeerFrame& frame) {
   PeerFrame copy = frame;
-  if (liar_) {
+  if (liar_ && liar_->engine) {
     liar_->now = now();
     for (const auto& behaviour : behaviours_) {
-      if (!behaviour->incoming(from, copy, *liar_)) return;
+      if (!behaviour->incoming(index_of(from), copy, *liar_)) return;
     }
   }
   const bool trusting = cluster_.options().driver_faults.transactions_unverified && correct();
@@ -128,25 +170,31 @@ void SimNode::take(MemberIndex from, bool from_correct, const PeerFrame& frame) 
                                                   [&](const Transaction& one) { return trusting || verify_once(one); });
   const auto refused = [&](const std::string& reason) {
     cluster_.timeline().event(cluster_.now_us(), place_, "refuses a frame of " + std::to_string(from) + ": " + reason);
-    if (!correct() || !from_correct || std::holds_alternative<SyncResponse>(frame.content)) return;  // an answer may come too late
-    cluster_.checkers().fail("node " + std::to_string(member_) + " refused a correct member's message: " + reason + ": " + describe(frame));
+    // An answer may come too late, and who is asked or told of blocks may have changed with the epoch.
+    if (!correct() || !from_correct || std::holds_alternative<SyncResponse>(frame.content) || std::holds_alternative<SnapshotPart>(frame.content)) return;
+    if (!is_epoch_bound(frame) || frame.epoch != engine_->epoch()) return;
+    cluster_.checkers().fail("node " + std::to_string(seat_) + " refused a correct member's message: " + reason + ": " + describe(frame));
   };
   if (!authentic) {
     // A frame that is refused before the Engine sees it is as if it never came.
     return refused("a transaction in it is not authentic");
   }
+  if (auto* answer = std::get_if<SyncResponse>(&copy.content)) drop_unknown_epochs(*answer, engine_->signing_context());
   input([&](Engine& engine, Now at) {
-    if (auto ok = engine.receive(from, std::move(copy), at); !ok) refused(ok.error().detail);
+    if (auto ok = engine.receive(index_of(from), std::move(copy), at); !ok) refused(ok.error().detail);
   });
 }
 
-void SimNode::link(MemberIndex peer, bool connected) {
+void SimNode::link(Seat peer, bool connected) {
+  connected ? (void)linked_.insert(peer) : (void)linked_.erase(peer);
   guarded([&] {
-    input([&](Engine& engine, Now at) { connected ? engine.peer_connected(peer, at) : engine.peer_disconnected(peer, at); });
+    input([&](Engine& engine, Now at) { connected ? engine.peer_connected(index_of(peer), at) : engine.peer_disconnected(index_of(peer), at); });
   });
 }
 
+// A node that is no member takes no writes.
 void SimNode::submit(const Transaction& transaction) {
+  if (!engine_->is_member()) return;
   guarded([&] {
     input([&](Engine& engine, Now at) { engine.submit(transaction, at); });
   });
@@ -157,24 +205,39 @@ void SimNode::drain() {
   pending.output = engine_->take_output();
   wake(pending.output.wake_at_ms);
   if (pending.output.fatal) {
-    const std::string text = "node " + std::to_string(member_) + " stops: " + *pending.output.fatal;
+    const std::string text = "node " + std::to_string(seat_) + " stops: " + *pending.output.fatal;
     if (correct()) return cluster_.checkers().fail(text);
     disk_.damage();
     throw ProcessEnds("fell for its own lies");
   }
   pending.applied = snapshot_->height();
   pending.stable = engine_->replica().stable();
+  const bool epoch_begun = pending.output.epoch_begun;
+  if (epoch_begun) {
+    enter_epoch();
+    cluster_.timeline().event(cluster_.now_us(), place_, "begins epoch " + std::to_string(engine_->epoch()) + (engine_->is_member() ? "" : ", no member in it"));
+  }
   for (const Send& one : pending.output.sends) {
-    auto frame = decode_frame(*one.frame, cluster_.options().nodes);
+    auto frame = decode_frame(*one.frame, limits::kMembersMax);
     AGIDDI_CHECK(frame.has_value(), "our own frames can be decoded");
-    pending.messages.emplace_back(one.to, std::make_shared<const PeerFrame>(std::move(*frame)));
+    Message message{{}, std::make_shared<const PeerFrame>(std::move(*frame))};
+    if (one.to) {
+      if (const auto to = seat_at(*one.to, one.epoch)) message.to.push_back(*to);
+    } else if (const auto set = sets_.find(one.epoch); set != sets_.end()) {
+      for (const Member& member : set->second.all()) message.to.push_back(seat_of(member));
+    }
+    std::erase(message.to, seat_);
+    pending.messages.push_back(std::move(message));
   }
   pending.output.sends.clear();
-  if (correct()) {
+  for (const ReadRequest& read : pending.output.reads) pending.block_readers.push_back(*seat_at(read.peer, engine_->epoch()));
+  for (const EpochRead& read : pending.output.epoch_reads) pending.epoch_readers.push_back(*seat_at(read.peer, engine_->epoch()));
+  for (const SnapshotRead& read : pending.output.snapshot_reads) pending.part_readers.push_back(*seat_at(read.peer, engine_->epoch()));
+  if (correct() && !epoch_begun) {
     for (const consensus::LogWrite& write : pending.output.persist) {
       if (write.key != kNewViewKey || !write.value) continue;
-      if (const auto entered = decode_new_view(*write.value, cluster_.options().nodes)) {
-        cluster_.checkers().entered(member_, *entered, cluster_.workload().genesis().created);
+      if (const auto entered = decode_new_view(*write.value, limits::kMembersMax)) {
+        cluster_.checkers().entered(seat_, engine_->epoch(), *entered, cluster_.workload().genesis().created);
       }
     }
   }
@@ -184,6 +247,9 @@ void SimNode::drain() {
   }
   waiting_.push_back(std::move(pending));
   flush();
+  if (!epoch_begun) return;
+  announce_links();
+  drain();
 }
 
 void SimNode::wake(std::int64_t at_ms) {
@@ -197,7 +263,19 @@ void SimNode::wake(std::int64_t at_ms) {
   });
 }
 
+// What proves a member set is on disk before anything that speaks of it.
+void SimNode::keep_proven(const Output& output) {
+  for (const ProvenEpoch& one : output.proven) {
+    ledger_->store_member_change(one.epoch.members.epoch(), one.change);
+    proven_epoch_ = one.epoch.members.epoch();
+    cluster_.timeline().event(cluster_.now_us(), place_, "learns the members of epoch " + std::to_string(proven_epoch_));
+    if (correct()) cluster_.checkers().learned(seat_, one.epoch);
+  }
+  if (!output.proven.empty()) snapshot_ = ledger_->snapshot();
+}
+
 void SimNode::persist(std::vector<Pending>& outputs) {
+  for (const Pending& pending : outputs) keep_proven(pending.output);
   std::vector<consensus::LogWrite> records;
   for (Pending& pending : outputs) std::move(pending.output.persist.begin(), pending.output.persist.end(), std::back_inserter(records));
   if (records.empty()) return;
@@ -212,6 +290,7 @@ void SimNode::flush() {
   while (syncing_.empty() && !waiting_.empty() && waiting_.front().output.persist.empty()) {
     Pending pending = std::move(waiting_.front());
     waiting_.pop_front();
+    keep_proven(pending.output);
     release(pending);
   }
   if (!syncing_.empty() || waiting_.empty()) return;
@@ -227,21 +306,24 @@ void SimNode::flush() {
 
 void SimNode::send(const Pending& pending) {
   if (correct()) {
-    const Sender sender{member_, disk_, *snapshot_, pending.applied, pending.stable};
-    for (const auto& [to, frame] : pending.messages) {
-      cluster_.checkers().sent(sender, *frame);
-      for (MemberIndex other = 0; other < cluster_.options().nodes; ++other) {
-        if (other != member_ && (!to || *to == other)) cluster_.carry(place_, other, frame);
-      }
+    const Sender sender{seat_, disk_, *snapshot_, pending.applied, pending.stable};
+    for (const Message& one : pending.messages) {
+      cluster_.checkers().sent(sender, *one.frame);
+      for (const Seat to : one.to) cluster_.carry(place_, to, one.frame);
     }
     return;
   }
-  Messages messages;
-  for (const auto& [to, frame] : pending.messages) {
-    for (MemberIndex other = 0; other < cluster_.options().nodes; ++other) {
-      if (other != member_ && (!to || *to == other)) messages.push_back({other, frame});
+  Messages messages;   // of this epoch; a liar's last words in an older one, or as a guest, are true
+  for (const Message& one : pending.messages) {
+    for (const Seat to : one.to) {
+      if (liar_->engine && one.frame->epoch == engine_->epoch()) {
+        messages.push_back({index_of(to), one.frame});
+      } else {
+        cluster_.carry(place_, to, one.frame);
+      }
     }
   }
+  if (!liar_->engine) return;
   liar_->now = now();
   for (const auto& behaviour : behaviours_) behaviour->outgoing(messages, *liar_);
   post(std::move(messages));
@@ -253,9 +335,12 @@ void SimNode::post(Messages messages) {
   for (const Addressed& one : messages) {
     const auto [entry, fresh] = decoded.try_emplace(one.frame.get());
     if (fresh) {
-      if (auto frame = decode_frame(encode_frame(*one.frame), cluster_.options().nodes)) entry->second = std::make_shared<const PeerFrame>(std::move(*frame));
+      PeerFrame lie = *one.frame;
+      if (lie.epoch == 0) lie.epoch = engine_->epoch();   // made just now, or of the first epoch and said to be of this one
+      if (auto frame = decode_frame(encode_frame(lie), limits::kMembersMax)) entry->second = std::make_shared<const PeerFrame>(std::move(*frame));
     }
-    if (entry->second) cluster_.carry(place_, one.to, entry->second);
+    const auto to = seat_at(one.to, engine_->epoch());
+    if (entry->second && to) cluster_.carry(place_, *to, entry->second);
   }
 }
 
@@ -263,8 +348,10 @@ void SimNode::lie() {
   later(cluster_.random().between(20'000, 200'000), [this] {
     Messages messages;
     liar_->now = now();
-    for (const auto& behaviour : behaviours_) behaviour->tick(messages, *liar_);
-    post(std::move(messages));
+    if (liar_->engine) {
+      for (const auto& behaviour : behaviours_) behaviour->tick(messages, *liar_);
+      post(std::move(messages));
+    }
     lie();
   });
 }
@@ -273,15 +360,35 @@ void SimNode::release(Pending& pending) {
   send(pending);
   for (CommittedBatch& batch : pending.output.execute) to_apply_.push_back(std::move(batch));
   for (CertifiedBlock& one : pending.output.certified) {
-    if (correct()) cluster_.checkers().certified(member_, one.certified);
+    if (correct()) cluster_.checkers().certified(seat_, one.certified);
     ledger_->store_certificate(one.height, one.certified.certificate);
   }
-  if (!pending.output.certified.empty()) snapshot_ = ledger_->snapshot();
-  for (const ReadRequest& read : pending.output.reads) {
-    later(cluster_.random().between(100, 1000), [this, read] {
-      input([&](Engine& engine, Now at) { engine.blocks_read(read.peer, read.from, node::read_blocks(*snapshot_, read), at); });
+  if (!pending.output.certified.empty()) {
+    snapshot_ = ledger_->snapshot();
+    for (const MemberEpoch& epoch : node::keep_member_changes(*ledger_, *snapshot_, proven_epoch_)) {
+      proven_epoch_ = epoch.members.epoch();
+      engine_->epoch_proven(epoch);
+    }
+    snapshot_ = ledger_->snapshot();
+    make_snapshot();
+    prune();
+  }
+  for (std::size_t i = 0; i < pending.output.reads.size(); ++i) {
+    later(cluster_.random().between(100, 1000), [this, read = pending.output.reads[i], asker = pending.block_readers[i]] {
+      input([&](Engine& engine, Now at) { engine.blocks_read(index_of(asker), read.from, node::read_blocks(*snapshot_, read), at); });
     });
   }
+  for (std::size_t i = 0; i < pending.output.snapshot_reads.size(); ++i) {
+    later(cluster_.random().between(100, 2000), [this, request = pending.output.snapshot_reads[i].request, asker = pending.part_readers[i]] {
+      input([&](Engine& engine, Now at) { engine.snapshot_read(index_of(asker), snapshots_.read(request), at); });
+    });
+  }
+  for (std::size_t i = 0; i < pending.output.epoch_reads.size(); ++i) {
+    later(cluster_.random().between(100, 1000), [this, read = pending.output.epoch_reads[i], asker = pending.epoch_readers[i]] {
+      input([&](Engine& engine, Now at) { engine.epochs_read(index_of(asker), read.above, node::read_member_changes(*snapshot_, read), at); });
+    });
+  }
+  for (SnapshotStep& step : pending.output.snapshot_steps) take_step(step);
   apply_next();
 }
 
@@ -290,13 +397,15 @@ void SimNode::apply_front() {
   const CommittedBatch& next = to_apply_.front();
   auto executed = node::execute_committed(cluster_.executor(place_), next, *snapshot_);
   if (!executed) {
-    if (correct()) return cluster_.checkers().fail("node " + std::to_string(member_) + " stops: " + executed.error().detail);
+    if (correct()) return cluster_.checkers().fail("node " + std::to_string(seat_) + " stops: " + executed.error().detail);
     disk_.damage();
     throw ProcessEnds("fell for its own lies");
   }
   ledger_->apply(executed->apply);
   snapshot_ = ledger_->snapshot();
-  if (correct()) cluster_.checkers().applied(member_, executed->apply.block, *snapshot_, cluster_.latest_time());
+  if (correct()) cluster_.checkers().applied(seat_, executed->apply.block, executed->next_members, *snapshot_, cluster_.latest_time());
+  next_members_ = executed->next_members;
+  if (const std::uint64_t every = cluster_.snapshot_policy().every_blocks; every > 0 && snapshot_->height() % every == 0) due_ = snapshot_;
 }
 
 void SimNode::apply_next() {
@@ -311,7 +420,7 @@ void SimNode::apply_next() {
     cluster_.applied(*this);
     apply_next();
     input([&](Engine& engine, Now at) {
-      engine.executed(snapshot_->header(), at);
+      engine.executed(snapshot_->header(), at, next_members_);
       engine.heartbeat_wanted(subservices::heartbeat_wanted(*snapshot_), at);
     });
   });
@@ -322,7 +431,8 @@ std::string SimNode::summary() const {
   if (!up()) return text + (disk_.full() ? "down, its disk is full" : "down");
   const EngineStatus status = engine_->status();
   return text + "applied " + std::to_string(snapshot_->height()) + ", committed " + std::to_string(status.committed) + ", certified " +
-         std::to_string(status.certified) + ", stable " + std::to_string(engine_->replica().stable()) + ", view " + std::to_string(status.view) +
+         std::to_string(status.certified) + ", stable " + std::to_string(engine_->replica().stable()) + (status.epoch > 0 ? ", epoch " + std::to_string(status.epoch) : "") +
+         (status.is_member ? "" : " (no member)") + (snapshot_->first_block() > 1 ? ", first block " + std::to_string(snapshot_->first_block()) : "") + ", view " + std::to_string(status.view) +
          (status.in_view_change ? " (waiting)" : "") + ", held " + std::to_string(status.mempool_transactions) + ", in flight " +
          std::to_string(status.in_flight) + (status.has_quorum ? "" : ", no quorum") + (status.syncing ? ", syncing" : "");
 }

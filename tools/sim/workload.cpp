@@ -7,6 +7,7 @@
 #include "protocol/money.h"
 #include "subservices/payment/accounts.h"
 #include "subservices/state_keys.h"
+#include "tools/sim/member_changes.h"
 
 namespace agiddi::tools {
 namespace {
@@ -20,14 +21,7 @@ Genesis make_genesis(std::size_t members, const std::vector<Person>& traders, co
   Genesis genesis;
   genesis.name = "sim";
   genesis.created = kEpoch_ms - 10'000;
-  for (std::size_t i = 0; i < members; ++i) {
-    Member member;
-    member.id = "node-" + std::string(i < 9 ? "0" : "") + std::to_string(i + 1);
-    member.key = key_of(static_cast<std::uint32_t>(i))->public_key();
-    member.sealing_key.fill(static_cast<std::uint8_t>(i + 1));
-    member.address = "127.0.0.1:" + std::to_string(7001 + i);
-    genesis.members.push_back(std::move(member));
-  }
+  for (Seat seat = 0; seat < members; ++seat) genesis.members.push_back(seat_member(seat, 0));
   for (const Person& trader : traders) genesis.accounts.push_back({trader.did, "EUR", kFunds});
   genesis.accounts.push_back({application.did, "EUR", kFunds});
   genesis.issuers = {issuer.did};
@@ -60,14 +54,6 @@ bool successful(const Receipt& receipt) { return receipt.status == Status::ok ||
 
 }  // namespace
 
-std::shared_ptr<const KeyPair> key_of(std::uint32_t number) {
-  Bytes text;
-  append_u32_be(text, number);
-  auto key = KeyPair::from_seed(tagged_hash("sim/seed", {text}).view());
-  AGIDDI_CHECK(key.has_value(), "32 bytes are a seed");
-  return std::make_shared<const KeyPair>(std::move(*key));
-}
-
 Person::Person(std::uint32_t number) : key(key_of(number)), did(did_from_key(key->public_key())) {}
 
 bool verify_once(const Transaction& transaction) {
@@ -78,7 +64,7 @@ bool verify_once(const Transaction& transaction) {
   return known[key] = verify_signature(transaction);
 }
 
-Workload::Workload(std::size_t members, std::size_t transactions, Random random)
+Workload::Workload(std::size_t members, std::size_t transactions, bool governance, Random random)
     : traders_([] {
         std::vector<Person> people;
         for (std::uint32_t i = 0; i < kTraders; ++i) people.emplace_back(kFirstPerson + i);
@@ -96,12 +82,23 @@ Workload::Workload(std::size_t members, std::size_t transactions, Random random)
     clients_.push_back(random.chance(100) ? device_story(random, length) : trades(random, length));
     count_ += clients_.back().size();
   }
+  if (!governance) return;
+  governs_ = true;
+  clients_.push_back(member_changes(genesis_, random, [&](const KeyPair& key, const std::string& action, const Json& body) {
+    return sign(key, did_from_key(key.public_key()), action, body, kEpoch_ms / 1000, "document-" + std::to_string(++documents_));
+  }));
+  count_ += clients_.back().size();
 }
 
 Transaction Workload::sign(const Person& signer, const std::string& action, const Json& body, std::int64_t issued_at_s, const std::string& jti) const {
-  const ProtectedHeader header{signer.did, genesis_.network, action, issued_at_s, jti};
+  return sign(*signer.key, signer.did, action, body, issued_at_s, jti);
+}
+
+Transaction Workload::sign(const KeyPair& key, const std::string& did, const std::string& action, const Json& body, std::int64_t issued_at_s,
+                           const std::string& jti) const {
+  const ProtectedHeader header{did, genesis_.network, action, issued_at_s, jti};
   const Bytes text = body.dump();
-  auto transaction = parse_transaction(sign_document(*signer.key, header, text), text);
+  auto transaction = parse_transaction(sign_document(key, header, text), text);
   AGIDDI_CHECK(transaction.has_value(), "our own document can be parsed");
   return *std::move(transaction);
 }

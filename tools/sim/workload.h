@@ -1,7 +1,8 @@
 // Workload: what clients ask of a simulated network, as real signed transactions, and what must come of it.
 //
 // A client is a chain of documents: the next one is sent when the one before was answered. Traders move credit (what each must hold afterwards is
-// modelled here, apart from the rules), an issuer mints and redeems, a provider registers devices, an application pays for them and opens integrations.
+// modelled here, apart from the rules), an issuer mints and redeems, a provider registers devices, an application pays for them and opens integrations, and members
+// change their set (member_changes.h).
 #pragma once
 
 #include <map>
@@ -11,6 +12,7 @@
 #include "protocol/block.h"
 #include "protocol/genesis.h"
 #include "tools/sim/random.h"
+#include "tools/sim/seats.h"
 
 namespace agiddi::tools {
 
@@ -21,15 +23,17 @@ struct Person {
   std::shared_ptr<const KeyPair> key;
   std::string did;
 };
-std::shared_ptr<const KeyPair> key_of(std::uint32_t number);   // always the same
 
 class Workload {
  public:
-  Workload(std::size_t members, std::size_t transactions, Random random);
+  // governance: members are changed too.
+  Workload(std::size_t members, std::size_t transactions, bool governance, Random random);
 
   const Genesis& genesis() const { return genesis_; }
   const std::vector<std::vector<Transaction>>& clients() const { return clients_; }
   std::size_t transactions() const { return count_; }
+  // This client's story is one of member changes.
+  bool governs(std::size_t client) const { return governs_ && client + 1 == clients_.size(); }
 
   // What a faulty member may try: a transfer that nobody signed, and one of long ago that is signed.
   Transaction forged(std::uint64_t number) const;
@@ -40,9 +44,12 @@ class Workload {
   // The next block of the chain, in order, once. Gives what is wrong with its outcomes or with the money after it.
   std::optional<std::string> follow(const Block& block, const ledger::LedgerSnapshot& after);
   std::size_t succeeded() const { return succeeded_.size(); }
+  bool seen(const Hash& transaction) const { return seen_.contains(transaction); }
 
  private:
   Transaction sign(const Person& signer, const std::string& action, const Json& body, std::int64_t issued_at_s, const std::string& jti) const;
+  Transaction sign(const KeyPair& key, const std::string& did, const std::string& action, const Json& body, std::int64_t issued_at_s,
+                   const std::string& jti) const;
   std::vector<Transaction> trades(Random& random, std::size_t length);
   std::vector<Transaction> device_story(Random& random, std::size_t length);
   std::optional<std::string> expect(const Transaction& transaction, const Receipt& receipt);
@@ -53,6 +60,7 @@ class Workload {
   Genesis genesis_;
   std::vector<std::vector<Transaction>> clients_;
   std::size_t count_ = 0, documents_ = 0;
+  bool governs_ = false;
 
   std::map<std::string, std::int64_t> balance_;      // of traders and issuer, in micro-units
   std::int64_t total_ = 0;                           // of all money

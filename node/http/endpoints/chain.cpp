@@ -23,17 +23,14 @@ std::string unknown_transaction(const ledger::LedgerSnapshot& snapshot) {
 }
 
 // What decided each member set from genesis up to the one that certifies a height.
-Result<std::vector<Json>> member_changes(const ledger::LedgerSnapshot& snapshot, std::uint64_t height) {
+Result<std::vector<MemberChange>> member_changes(const ledger::LedgerSnapshot& snapshot, std::uint64_t height) {
   const subservices::StateView state(snapshot.state());
-  std::vector<Json> changes;
+  std::vector<MemberChange> changes;
   const std::uint64_t last = subservices::members_at(state, height).members.epoch();
   for (std::uint64_t epoch = 1; epoch <= last; ++epoch) {
-    const auto entry = subservices::epoch_entry(state, epoch);
-    const auto record = snapshot.transaction(*Hash::from_bytes(entry.transaction()));
-    if (!record) return fail(Status::not_found, not_kept(snapshot, "A block that decided a change of members and belongs to the proof"));
-    const auto certificate = snapshot.certificate(record->height);
-    if (!certificate) return fail(Status::unavailable, "Block " + std::to_string(record->height) + ", which decided a change of members, has no certificate here yet.");
-    changes.push_back(make_member_change(*snapshot.block(record->height), *certificate, record->index));
+    auto change = snapshot.member_change(epoch);
+    if (!change) return fail(Status::unavailable, "What decided the members of epoch " + std::to_string(epoch) + " is not here yet: this node is asking the others for it.");
+    changes.push_back(std::move(*change));
   }
   return changes;
 }
@@ -145,7 +142,7 @@ void get_proof(const Core& core, HttpRequest request, Responder responder) {
       AGIDDI_CHECK(block.has_value(), "the block of a recorded transaction is on the ledger");
       auto changes = member_changes(snapshot, record->height);
       if (!changes) return tl::unexpected(changes.error());
-      return json_response(200, make_proof(*block, *certificate, record->index, std::move(*changes)));
+      return json_response(200, make_proof(*block, *certificate, record->index, *changes));
     }, std::max(deadline, unknown_until), Status::unavailable);
   });
 }

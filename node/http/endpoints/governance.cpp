@@ -50,7 +50,6 @@ constexpr std::size_t kProposalsListed = 100;
 void proposals(const Core& core, HttpRequest, Responder responder) {
   core->read(std::move(responder), [](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
     const subservices::StateView state(snapshot.state());
-    const MemberSet members = subservices::members_at(state, snapshot.height() + 1).members;
     std::vector<std::pair<Hash, records::Proposal>> all;
     const Bytes prefix = subservices::keys::proposals();
     state.scan(prefix, [&](BytesView key, BytesView value) {
@@ -65,7 +64,7 @@ void proposals(const Core& core, HttpRequest, Responder responder) {
     });
     if (all.size() > kProposalsListed) all.resize(kProposalsListed);
     Json list = Json::array();
-    for (const auto& [id, proposal] : all) list.push(subservices::proposal_json(id, proposal, members));
+    for (const auto& [id, proposal] : all) list.push(subservices::shown_proposal(state, snapshot.height(), id, proposal));
     return json_response(200, Json::object({{"proposals", std::move(list)}}));
   });
 }
@@ -77,7 +76,7 @@ void proposal(const Core& core, HttpRequest request, Responder responder) {
     const subservices::StateView state(snapshot.state());
     const auto record = subservices::load<records::Proposal>(state, subservices::keys::proposal(id));
     if (!record) return fail(Status::not_found, "There is no such proposal, or it has expired.");
-    return json_response(200, subservices::proposal_json(id, *record, subservices::members_at(state, snapshot.height() + 1).members));
+    return json_response(200, subservices::shown_proposal(state, snapshot.height(), id, *record));
   });
 }
 

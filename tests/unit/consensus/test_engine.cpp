@@ -216,6 +216,55 @@ TEST_CASE("heartbeats also replace a dead primary", "[engine]") {
   CHECK(net.machine(1).height() >= 3);
 }
 
+TEST_CASE("who is connected to a quorum that has not said yet where it stands does not know whether it is behind", "[engine]") {
+  EngineNet net(4);
+  net.run(100);
+  net.kill(3);
+  net.submit(0, document("while it was away"));
+  net.run(100);
+  bool silent = true;
+  net.lost = [&](std::size_t, std::size_t to, const PeerFrame& frame) { return silent && to == 3 && std::holds_alternative<MemberStatus>(frame.content); };
+  net.start(3);
+  net.run(2'000);
+  CHECK_FALSE(net[3].status().heard_quorum);
+  silent = false;
+  net.run(1'000);
+  CHECK(net[3].status().heard_quorum);
+  CHECK(net[3].status().has_quorum);
+  CHECK(net.machine(3).height() == 1);
+  // It holds for a connection: after a new one they must say it again.
+  silent = true;
+  for (const MemberIndex other : {0u, 1u, 2u}) {
+    net[3].peer_disconnected(other, net.now());
+    net[3].peer_connected(other, net.now());
+  }
+  CHECK_FALSE(net[3].status().heard_quorum);
+}
+
+TEST_CASE("without any load the chain reaches the height that a decision waits for, and stops there", "[engine]") {
+  EngineNet net(4);
+  net.submit(0, document("decides"));
+  net.run(100);
+  REQUIRE(net.machine(3).height() == 1);
+  for (std::size_t i = 0; i < 4; ++i) net[i].hurry_to(18, 1, net.now());
+  net.run(1'000);
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(net.machine(i).height() == 18);
+    CHECK(net[i].status().view == 0);
+  }
+  // Also when the primary dies on the way.
+  for (std::size_t i = 0; i < 4; ++i) net[i].hurry_to(48, 18, net.now());
+  net.kill(0);
+  net.run(4'000);
+  for (std::size_t i = 1; i < 4; ++i) CHECK(net.machine(i).height() == 48);
+  net.run(20'000);
+  CHECK(net.machine(1).height() == 48);
+  // A height far away is waited for, not filled.
+  for (std::size_t i = 1; i < 4; ++i) net[i].hurry_to(1'000, 48, net.now());
+  net.run(20'000);
+  CHECK(net.machine(1).height() == 48);
+}
+
 TEST_CASE("a dead or silent primary is replaced within three seconds", "[engine]") {
   for (const std::size_t n : {3u, 4u, 5u, 7u, 16u}) {
     for (const bool silent : {false, true}) {
@@ -401,25 +450,64 @@ TEST_CASE("what a peer may not send is refused and counted", "[engine]") {
   CHECK(engine.status().in_flight == 0);
 }
 
-TEST_CASE("a member that waits alone for a view is followed in the end", "[engine]") {
+TEST_CASE("a member that waits alone for a view is followed in the end, later each time, and soon again once it was well for long", "[engine]") {
   EngineNet net(4);
   net.run(100);
-  // Member 3 hears nothing for a while but believes in its connections.
-  bool deaf = true;
-  net.lost = [&](std::size_t, std::size_t to, const PeerFrame& frame) {
-    return deaf && to == 3 && !std::holds_alternative<Transactions>(frame.content);
+  bool mute = false;
+  net.lost = [&](std::size_t from, std::size_t, const PeerFrame&) { return mute && from == 3; };
+  // Member 3 hears the others, but not they its transaction: it doubts the primary alone. How long until they come along?
+  const auto waits_ms = [&](const std::string& name) {
+    const View before = net[0].status().view;
+    mute = true;
+    net.submit(3, document(name));
+    net.run(2'500);
+    CHECK(net[3].status().in_view_change);
+    CHECK(net[0].status().view == before);
+    mute = false;
+    std::int64_t waited = 0;
+    for (; waited < 60'000 && net[0].status().view == before; waited += 100) net.run(100);
+    net.run(2'000);
+    for (std::size_t i = 0; i < 4; ++i) {
+      CHECK(net[i].status().view == before + 1);
+      CHECK_FALSE(net[i].status().in_view_change);
+      CHECK(net.machine(i).knows(document(name).id));
+    }
+    return waited;
   };
-  net.submit(0, document("t"));
-  net.run(1'800);
-  CHECK(net[3].status().in_view_change);
-  CHECK(net[0].status().view == 0);
-  deaf = false;
-  net.run(12'000);
-  for (std::size_t i = 0; i < 4; ++i) {
-    CHECK(net[i].status().view == 1);
-    CHECK_FALSE(net[i].status().in_view_change);
-    CHECK(net.machine(i).height() == 1);
-  }
+  const auto about = [](std::int64_t ms) { return Catch::WithinAbs(static_cast<double>(ms), 1'000.0); };
+  CHECK_THAT(static_cast<double>(waits_ms("a")), about(10'000));
+  CHECK_THAT(static_cast<double>(waits_ms("b")), about(20'000));
+  net.run(20'000);                                              // not long enough
+  CHECK_THAT(static_cast<double>(waits_ms("c")), about(40'000));
+  net.run(160'000 + 80'000);                                    // 80 s, 40 s, 20 s
+  CHECK_THAT(static_cast<double>(waits_ms("d")), about(20'000));
+  net.run(80'000 + 40'000);
+  net.run(600'000);                                             // never below the first
+  CHECK_THAT(static_cast<double>(waits_ms("e")), about(10'000));
+}
+
+TEST_CASE("a member that is silently cut off stays in its view, says that it has no quorum, and votes at once when it is back", "[engine]") {
+  EngineNet net(4);
+  net.run(100);
+  bool cut = true;
+  net.lost = [&](std::size_t from, std::size_t to, const PeerFrame&) { return cut && (from == 3 || to == 3); };   // still connected
+  net.submit(0, document("elsewhere"));
+  net.submit(3, document("here"));
+  net.run(60'000);
+  CHECK(net[3].counters().view_changes == 0);
+  CHECK_FALSE(net[3].status().has_quorum);
+  CHECK(net[0].status().has_quorum);
+  CHECK(net.machine(0).height() == 1);
+  cut = false;
+  net.run(1'500);
+  CHECK(net[3].status().has_quorum);
+  CHECK(net.machine(3).knows(document("here").id));
+  CHECK(net.machine(3).height() == net.machine(0).height());
+  net.kill(2);                                                  // its vote is needed now
+  net.submit(0, document("last"));
+  net.run(500);
+  CHECK(net.machine(3).knows(document("last").id));
+  for (const std::size_t i : {0u, 1u, 3u}) CHECK(net[i].status().view == 0);
 }
 
 TEST_CASE("a restarted primary continues above what it had proposed", "[engine]") {

@@ -6,6 +6,7 @@
 
 #include "consensus/engine.h"
 #include "consensus/frames.h"
+#include "protocol/encoding.h"
 #include "tools/sim/cheap_authenticator.h"
 
 using namespace agiddi;
@@ -20,6 +21,8 @@ Member member(const std::string& id) {
   Member out;
   out.id = id;
   out.key[0] = static_cast<std::uint8_t>(id[0]);
+  out.sealing_key[0] = out.key[0];
+  out.address = id + ":1";
   return out;
 }
 
@@ -32,7 +35,7 @@ MemberSet member_set(const std::string& ids, std::uint64_t epoch) {
 
 Transaction document(const std::string& text, const std::string& jti) {
   static const KeyPair key = (crypto_init(), std::move(*KeyPair::from_seed(Bytes(32, 'k'))));
-  const ProtectedHeader header{did_from_key(key.public_key()), "test", "sim.add", 1'780'000'000, jti};
+  const ProtectedHeader header{did_from_key(key.public_key()), "test", text.starts_with("members ") ? "governance.vote" : "sim.add", 1'780'000'000, jti};
   const Bytes body = '"' + text + '"';
   return *parse_transaction(sign_document(key, header, body), body);
 }
@@ -42,8 +45,11 @@ struct Disk {
   struct Stored {
     SyncBlock block;
     bool certified = false;
+    std::vector<Receipt> receipts{};
   };
   std::vector<Stored> blocks;
+  Height first = 1;                         // what lies below was pruned: it is kept for the checks, and not served
+  std::map<std::uint64_t, MemberChange> changes;
   std::vector<MemberEpoch> epochs{{0, member_set("a b c d", 0)}};
   std::map<Bytes, Bytes> log;
 
@@ -53,6 +59,26 @@ struct Disk {
       if (epoch.from_height <= height) found = &epoch;
     }
     return *found;
+  }
+  // What decided the epochs whose blocks are here and certified; gives the latest epoch up to which all are.
+  MemberEpoch prove() {
+    for (const Stored& stored : blocks) {
+      for (std::size_t i = 0; i < stored.receipts.size() && stored.certified; ++i) {
+        const Json result = parse_json(stored.receipts[i].result).value();
+        if (result.find("decided") == nullptr) continue;
+        const std::uint64_t epoch = member_epoch_from_json(*result.find("decided"))->members.epoch();
+        const Block block{stored.block.header, stored.block.batch, stored.block.transactions, stored.receipts};
+        if (!changes.contains(epoch)) changes.emplace(epoch, make_member_change(block, stored.block.certificate, i));
+      }
+    }
+    return learned().back();
+  }
+  std::vector<MemberEpoch> learned() const {
+    std::vector<MemberEpoch> out{epochs.front()};
+    for (auto change = changes.begin(); change != changes.end() && change->first == out.size(); ++change) {
+      out.push_back(decided_by(change->second, out.back(), "test").value());
+    }
+    return out;
   }
   std::optional<MemberEpoch> next() const {
     if (epochs.back().from_height <= blocks.size()) return std::nullopt;
@@ -69,12 +95,16 @@ struct Disk {
     header.members_digest = epoch_at(header.height).members.digest();
     header.timestamp = batch.batch.timestamp;
     header.view = batch.batch.view;
+    std::vector<Receipt> receipts;
     for (const Transaction& transaction : batch.transactions) {
+      receipts.push_back({transaction.id, Status::created, "{}"});
       if (!transaction.body.starts_with("\"members ") || epochs.back().from_height > header.height) continue;
       const std::string ids = transaction.body.substr(9, transaction.body.size() - 10);
       epochs.push_back({header.height + kDelay, member_set(ids, epochs.back().members.epoch() + 1)});
+      receipts.back().result = Json::object({{"decided", member_epoch_json(epochs.back())}}).dump();
     }
-    blocks.push_back({{header, {}, batch.batch, batch.transactions}, false});
+    header.receipt_root = receipt_root(receipts);
+    blocks.push_back({{header, {}, batch.batch, batch.transactions}, false, std::move(receipts)});
     if (batch.expected) CHECK(batch.expected->header.hash() == header.hash());
     return header;
   }
@@ -109,12 +139,20 @@ class EpochNet {
     for (const MemberEpoch& epoch : host.disk.epochs) {
       if (epoch.members.epoch() >= host.disk.epoch_at(certified).members.epoch()) config.epochs.push_back(epoch);
     }
+    if (proofs) {
+      config.proven = host.disk.prove();
+      for (const MemberEpoch& epoch : host.disk.learned()) {
+        if (epoch.members.epoch() > config.epochs.back().members.epoch()) config.epochs.push_back(epoch);
+      }
+    }
+    config.snapshots.behind_min = behind_min;
     const auto identify = [id = host.id](const MemberSet& members) {
       const int index = members.index_of(id);
       const auto self = index < 0 ? std::nullopt : std::optional(static_cast<MemberIndex>(index));
       return EpochIdentity{self, std::make_shared<const tools::CheapAuthenticator>(self.value_or(99))};
     };
     host.engine = std::make_unique<Engine>(std::move(config), identify, std::move(restored), now());
+    if (!host.snapshots.empty()) host.engine->snapshots_here(host.snapshots, host.disk.first, now());
     take(i);
     for (std::size_t other = 0; other < hosts_.size(); ++other) {
       if (other == i || !up(other)) continue;
@@ -131,6 +169,36 @@ class EpochNet {
     }
   }
   bool up(std::size_t i) const { return hosts_[i]->engine != nullptr; }
+
+  // A snapshot of the present height at these hosts, which have no blocks below it any more.
+  SnapshotManifest manifest(std::size_t i, Height height) const {
+    return {1, hosts_[i]->disk.blocks[height - 1].block.header, 7, {blake2b("a chunk")}};
+  }
+  void snapshot_and_prune(const std::vector<std::size_t>& at, Height height) {
+    for (const std::size_t i : at) {
+      hosts_[i]->snapshots = {{height, manifest(i, height).id()}};
+      hosts_[i]->disk.first = height + 1;
+      hosts_[i]->engine->snapshots_here(hosts_[i]->snapshots, height + 1, now());
+      take(i);
+    }
+  }
+  std::optional<Height> fetched(std::size_t i) const { return hosts_[i]->fetched; }
+  // What a driver does with a snapshot that is whole: the state of another host at that height, and a restart.
+  void install(std::size_t i, std::size_t from) {
+    const Height height = *hosts_[i]->fetched;
+    kill(i);
+    Disk& disk = hosts_[i]->disk;
+    const Disk& other = hosts_[from]->disk;
+    disk.blocks.assign(other.blocks.begin(), other.blocks.begin() + static_cast<std::ptrdiff_t>(height));
+    disk.first = height + 1;
+    for (Disk::Stored& stored : disk.blocks) stored.receipts.clear();   // and none of the blocks
+    disk.epochs.clear();
+    for (const MemberEpoch& epoch : other.epochs) {
+      if (epoch.from_height <= height + kDelay - 1) disk.epochs.push_back(epoch);
+    }
+    hosts_[i]->fetched.reset();
+    start(i);
+  }
   Engine& operator[](std::size_t i) { return *hosts_[i]->engine; }
   Disk& disk(std::size_t i) { return hosts_[i]->disk; }
   std::size_t size() const { return hosts_.size(); }
@@ -202,6 +270,9 @@ class EpochNet {
 
   std::function<bool(std::size_t from, std::size_t to, const PeerFrame&)> lost = [](std::size_t, std::size_t, const PeerFrame&) { return false; };
   std::function<void()> on_step = [] {};
+  std::function<void(std::size_t from, EpochProofs&)> forge = [](std::size_t, EpochProofs&) {};
+  bool proofs = true;                       // whether hosts keep what decided the epochs
+  Height behind_min = 1000;
   std::vector<std::string> fatal, refused;
   std::size_t steps = 0;
 
@@ -212,6 +283,9 @@ class EpochNet {
     Disk disk;
     std::map<std::uint64_t, MemberSet> sets;
     std::int64_t wake_at_ms = 0;
+    std::vector<std::pair<Height, Hash>> snapshots;
+    Height fetching = 0;
+    std::optional<Height> fetched;          // it would install this snapshot now
   };
   struct Queued {
     std::size_t from, to;
@@ -235,6 +309,7 @@ class EpochNet {
       host.wake_at_ms = output.wake_at_ms;
       host.sets[host.engine->epoch()] = host.engine->signing_context().members;
       if (output.fatal) fatal.push_back(*output.fatal);
+      for (const ProvenEpoch& one : output.proven) host.disk.changes.insert_or_assign(one.epoch.members.epoch(), one.change);
       for (const LogWrite& write : output.persist) write.value ? void(host.disk.log[write.key] = *write.value) : void(host.disk.log.erase(write.key));
       for (const Send& send : output.sends) {
         const MemberSet& members = host.sets.at(send.epoch);
@@ -248,6 +323,31 @@ class EpochNet {
         Disk::Stored& stored = host.disk.blocks.at(one.height - 1);
         stored.block.certificate = one.certified.certificate;
         stored.certified = true;
+        if (proofs) host.engine->epoch_proven(host.disk.prove());
+      }
+      for (const EpochRead& read : output.epoch_reads) {
+        std::vector<MemberChange> changes;
+        for (auto change = host.disk.changes.upper_bound(read.above); change != host.disk.changes.end(); ++change) changes.push_back(change->second);
+        host.engine->epochs_read(read.peer, read.above, std::move(changes), now());
+        more = true;
+      }
+      for (const SnapshotRead& read : output.snapshot_reads) {
+        SnapshotPart part{read.request.id, read.request.part, {}, false, {}};
+        for (const auto& [height, id] : host.snapshots) {
+          if (id != read.request.id) continue;
+          part.data = part.part == 0 ? encode_manifest(manifest(i, height)) : Bytes("a chunk");
+          part.certificate = host.disk.blocks[height - 1].block.certificate;
+        }
+        host.engine->snapshot_read(read.peer, std::move(part), now());
+        more = true;
+      }
+      for (const SnapshotStep& step : output.snapshot_steps) {
+        if (const auto* begin = std::get_if<SnapshotBegin>(&step)) {
+          host.engine->snapshot_begun(begin->manifest.id(), {}, now());
+          host.fetching = begin->manifest.height();
+        }
+        if (std::holds_alternative<SnapshotFinish>(step)) host.fetched = host.fetching;
+        more = true;
       }
       for (const CommittedBatch& batch : output.execute) {
         const BlockHeader header = host.disk.apply(batch);
@@ -256,7 +356,7 @@ class EpochNet {
       }
       for (const ReadRequest& read : output.reads) {
         std::vector<SyncBlock> blocks;
-        for (Height at = read.from; at <= read.to && at <= host.disk.blocks.size() && host.disk.blocks[at - 1].certified; ++at) {
+        for (Height at = read.from; at >= host.disk.first && at <= read.to && at <= host.disk.blocks.size() && host.disk.blocks[at - 1].certified; ++at) {
           blocks.push_back(host.disk.blocks[at - 1].block);
         }
         host.engine->blocks_read(read.peer, read.from, std::move(blocks), now());
@@ -278,6 +378,7 @@ class EpochNet {
       auto frame = decode_frame(*next.frame, limits::kMembersMax);
       REQUIRE(frame);
       if (lost(next.from, next.to, *frame)) continue;
+      if (auto* answer = std::get_if<EpochProofs>(&frame->content)) forge(next.from, *answer);
       ++steps;
       on_step();
       if (!up(next.to)) continue;
@@ -457,4 +558,164 @@ TEST_CASE("votes of another epoch are not counted, and who is no member is heard
   // A hint alone makes nobody believe that it is behind.
   CHECK(net[0].receive(1, {Notice{1'000'000}, 1}, net.now()).has_value());
   CHECK_FALSE(net[0].status().syncing);
+}
+
+namespace {
+
+// Four epochs; a to e know them, and have dropped their blocks. Host f is a member of the last epoch, and g of none.
+void four_epochs(EpochNet& net) {
+  net.behind_min = 40;
+  net.run(100, true);
+  for (const auto& [ids, epoch] : {std::pair{"members a b c d e", 1u}, {"members b c d e", 2u}, {"members b c d e f", 3u}}) {
+    net.submit(1, ids);
+    REQUIRE(net.until([&, epoch = epoch] { return net[1].epoch() == epoch && net[4].epoch() == epoch; }, 30'000, true));
+  }
+  net.run(300, true);
+  net.snapshot_and_prune({1, 2, 3, 4}, net.disk(1).blocks.size() - 12);
+  net.run(50, true);
+}
+
+}  // namespace
+
+TEST_CASE("a node that knows only genesis learns the members of four epochs, and fetches a snapshot that the present ones attest", "[epochs]") {
+  for (const std::size_t joiner : {5u, 6u}) {     // a member of the last epoch, and a follower
+    EpochNet net("a b c d e f g");
+    net.kill(5);
+    net.kill(6);
+    four_epochs(net);
+    const Height present = net.disk(1).epochs[3].from_height;
+    net.start(joiner);
+    CHECK(net[joiner].epoch() == 0);
+    REQUIRE(net.until([&] { return net.fetched(joiner).has_value(); }, 15'000, true));
+    CHECK(net[joiner].epoch() == 3);
+    CHECK(net[joiner].is_member() == (joiner == 5));
+    CHECK(net[joiner].counters().epochs_learned == 3);
+    CHECK(net.disk(joiner).blocks.empty());
+    CHECK(*net.fetched(joiner) >= present);
+    CHECK(net.disk(joiner).changes.size() == 3);          // it can prove them to others
+    net.install(joiner, 1);
+    CHECK(net[joiner].epoch() == 3);
+    REQUIRE(net.until([&] { return net.disk(joiner).blocks.size() + 5 > net.disk(1).blocks.size(); }, 10'000, true));
+    if (joiner == 5) {                                    // it votes: without it the five have no quorum
+      net.kill(4);
+      const Height before = net.disk(1).blocks.size();
+      REQUIRE(net.until([&] { return net.disk(1).blocks.size() > before + 5 && net.disk(5).blocks.size() > before + 5; }, 20'000, true));
+    }
+    net.check_chains();
+  }
+}
+
+TEST_CASE("a crash while member sets are learned loses nothing", "[epochs]") {
+  for (std::size_t at = 1; at < 40; at += 2) {
+    EpochNet net("a b c d e f");
+    net.kill(5);
+    four_epochs(net);
+    net.start(5);
+    const std::size_t begin = net.steps;
+    bool crashed = false;
+    net.on_step = [&] {
+      if (crashed || net.steps - begin != at) return;
+      crashed = true;
+      net.kill(5);
+      net.start(5);
+    };
+    INFO("crash at step " << at);
+    REQUIRE(net.until([&] { return net.fetched(5).has_value(); }, 15'000, true));
+    REQUIRE(net.fatal.empty());
+    CHECK(net[5].epoch() == 3);
+    net.install(5, 1);
+    REQUIRE(net.until([&] { return net.disk(5).blocks.size() + 5 > net.disk(1).blocks.size(); }, 10'000, true));
+    net.check_chains();
+  }
+}
+
+TEST_CASE("whoever sends a member set that is not proven is counted, and the others are believed", "[epochs]") {
+  using Forge = std::function<void(EpochProofs&)>;
+  const std::vector<std::pair<const char*, Forge>> forgeries{
+      {"without a quorum", [](EpochProofs& m) { m.changes[0].certificate.signatures.resize(2); }},
+      {"signature", [](EpochProofs& m) { m.changes[0].certificate.signatures[0].signature[0] ^= 1; }},
+      {"signature", [](EpochProofs& m) { m.changes[0].header.state_digest.bytes[0] ^= 1; }},
+      {"path", [](EpochProofs& m) { m.changes[0].receipt_path = {{MerkleSide::left}, {Hash{}}}; }},
+      {"receiptRoot", [](EpochProofs& m) {
+         Receipt receipt = decode_receipt(m.changes[0].receipt).value();
+         receipt.result = Json::object({{"decided", member_epoch_json({90, member_set("x", 1)})}}).dump();
+         m.changes[0].receipt = encode_receipt(receipt);
+       }},
+      {"members are not those", [](EpochProofs& m) { m.changes.erase(m.changes.begin()); }},
+      {"another transaction", [](EpochProofs& m) { m.changes[1].receipt = m.changes[2].receipt; }},
+      {"network", [](EpochProofs& m) { m.changes[0].header.network = "elsewhere"; }},
+      {"signature", [](EpochProofs& m) { m.head->certificate.signatures[0].signature[0] ^= 1; }},
+  };
+  for (const auto& [reason, change] : forgeries) {
+    EpochNet net("a b c d e f");
+    net.kill(5);
+    four_epochs(net);
+    std::set<std::size_t> liars;
+    net.forge = [&, change = change](std::size_t from, EpochProofs& answer) {
+      if (answer.changes.size() < 3 || (!liars.empty() && !liars.contains(from))) return;
+      liars.insert(from);                                  // whoever is asked first
+      change(answer);
+    };
+    net.refused.clear();
+    net.start(5);
+    REQUIRE(net.until([&] { return net.fetched(5).has_value(); }, 20'000, true));
+    INFO("expected: " << reason);
+    CHECK(net[5].status().epoch_proofs_refused == 1);
+    CHECK(net[5].epoch() == 3);
+    const bool named = std::any_of(net.refused.begin(), net.refused.end(), [&, reason = reason](const std::string& one) {
+      return one.starts_with("a member set that is not proven: ") && one.find(reason) != std::string::npos;
+    });
+    for (const std::string& one : net.refused) UNSCOPED_INFO(one);
+    CHECK(named);
+  }
+}
+
+TEST_CASE("proofs that nobody asked for are refused, and claims of epochs that do not exist delay nothing for long", "[epochs]") {
+  EpochNet net("a b c d e");
+  net.run(50, true);
+  CHECK_FALSE(net[4].receive(0, {EpochProofs{0, {MemberChange{}}, {}}, 0}, net.now()).has_value());
+  CHECK(net[4].receive(0, {EpochProofs{0, {}, {}}, 0}, net.now()).has_value());
+  // One says that it is in an epoch to come, and answers with nothing.
+  net.forge = [](std::size_t, EpochProofs& answer) { answer.changes.clear(); };
+  const Height before = net.lowest();
+  for (int i = 0; i < 50; ++i) {
+    (void)net[4].receive(0, {Notice{before + 1'000'000}, 1'000'000}, net.now());
+    net.run(20, true);
+  }
+  CHECK(net[4].epoch() == 0);
+  CHECK(net[4].counters().epoch_proofs_refused == 0);
+  REQUIRE(net.until([&] { return net.lowest() > before + 20; }, 5'000, true));
+  net.check_chains();
+}
+
+TEST_CASE("a node that restored a state without its proofs learns them from the others", "[epochs]") {
+  EpochNet net("a b c d e");
+  net.run(100, true);
+  net.submit(1, "members a b c d e");
+  REQUIRE(net.until([&] { return net.all_in_epoch(1); }, 5'000, true));
+  net.run(200, true);
+  net.kill(4);
+  for (Disk::Stored& stored : net.disk(4).blocks) stored.receipts.clear();
+  net.disk(4).changes.clear();
+  net.start(4);
+  REQUIRE(net.until([&] { return net.disk(4).changes.contains(1); }, 3'000, true));
+  CHECK(net[4].counters().epochs_learned == 0);           // it knew the members
+  net.check_chains();
+}
+
+TEST_CASE("drivers that keep no proofs go through all blocks as before", "[epochs]") {
+  EpochNet net;
+  net.proofs = false;
+  for (std::size_t i = 0; i < net.size(); ++i) {
+    net.kill(i);
+    net.start(i);
+  }
+  net.run(100, true);
+  net.kill(3);
+  net.submit(1, "members a b c d e");
+  REQUIRE(net.until([&] { return net.all_in_epoch(1); }, 30'000, true));
+  net.start(3);
+  REQUIRE(net.until([&] { return net[3].epoch() == 1; }, 10'000, true));
+  CHECK(net.disk(3).changes.empty());
+  net.check_chains();
 }

@@ -27,6 +27,11 @@ SnapshotAttestation attestation(const SigningContext& context, Height height, co
   return one;
 }
 
+MemberChange member_change(const CertifiedHeader& certified) {
+  return {certified.header, certified.certificate, frame_document("two"), {{MerkleSide::left, MerkleSide::right}, {tx("a"), tx("b")}},
+          encode_receipt({tx("c"), Status::created, "{}"}), {{MerkleSide::right}, {tx("d")}}};
+}
+
 std::vector<PeerFrame> examples(const SigningContext& context) {
   const Batch batch = make_batch(3, 1, kGenesis_ms, {"a", "b"});
   const CertifiedHeader stable = make_certified(context, 2, 0, kGenesis_ms, false);
@@ -62,6 +67,8 @@ std::vector<PeerFrame> examples(const SigningContext& context) {
       {SnapshotPart{SnapshotManifest{1, stable.header, 2, {tx("chunk")}}.id(), 0, encode_manifest({1, stable.header, 2, {tx("chunk")}}), false, stable.certificate}},
       {SnapshotPart{tx("twenty"), 1, "chunk", false, {}}},
       {SnapshotPart{tx("twenty"), 2, "", true, {}}},
+      {EpochRequest{2}},
+      {EpochProofs{1, {member_change(stable), member_change(block)}, stable}},
   };
 }
 
@@ -99,8 +106,11 @@ TEST_CASE("no truncated or changed frame crashes, and a changed signed one is re
     for (std::size_t length = 0; length < bytes.size(); length += 7) (void)decode_frame(bytes.substr(0, length), 4);
     if (std::holds_alternative<Transactions>(frame.content) || std::holds_alternative<FetchTransactions>(frame.content) ||
         std::holds_alternative<SyncRequest>(frame.content) || std::holds_alternative<SnapshotRequest>(frame.content) ||
-        std::holds_alternative<SnapshotPart>(frame.content)) {
-      continue;  // unsigned: the driver verifies transactions, ids and ranges are only asked for, parts have their hashes in what is attested
+        std::holds_alternative<SnapshotPart>(frame.content) || std::holds_alternative<EpochRequest>(frame.content) ||
+        std::holds_alternative<EpochProofs>(frame.content)) {
+      // Unsigned: the driver verifies transactions, ids and ranges are only asked for, parts have their hashes in what is attested, and the
+      // Engine checks proofs of member sets one with the other.
+      continue;
     }
     for (std::size_t at = 0; at < bytes.size(); at += 5) {
       Bytes changed = bytes;
@@ -122,6 +132,10 @@ TEST_CASE("senders, counts and sizes are bounded", "[frames]") {
   CHECK(refused({make_vote(context, Phase::prepare, 0, 0, tx("d"), 1)}));      // height 0
   CHECK(refused({SyncRequest{5, 4}}));
   CHECK(refused({SyncRequest{0, 4}}));
+  CHECK(refused({EpochProofs{0, std::vector<MemberChange>(kEpochProofsMax + 1, member_change(make_certified(context, 2, 0, kGenesis_ms, false))), {}}}));
+  MemberChange deep = member_change(make_certified(context, 2, 0, kGenesis_ms, false));
+  deep.transaction_path = {std::vector<MerkleSide>(33, MerkleSide::left), std::vector<Hash>(33)};
+  CHECK(refused({EpochProofs{0, {deep}, {}}}));
   FetchTransactions many;
   many.ids.resize(limits::kBatchTransactionsMax + 1);
   CHECK(refused({many}));

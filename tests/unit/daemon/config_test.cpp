@@ -58,6 +58,29 @@ TEST_CASE("a configuration is read, and relative paths belong to its folder") {
   CHECK(pruned->ledger.catch_up_blocks == 0);
 }
 
+TEST_CASE("a node may be told of present members") {
+  using Catch::Contains;
+  const Folder folder;
+  const std::string did = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK", peer = kGood + "bootstrap = [{ address = \"";
+  const auto config = load_config(folder.write("node.toml", peer + "10.0.0.8:8201\", did = \"" + did + "\" }]\n"));
+  REQUIRE(config);
+  REQUIRE(config->bootstrap.size() == 1);
+  CHECK(config->bootstrap[0].address.text() == "10.0.0.8:8201");
+  CHECK(agiddi::did_from_key(config->bootstrap[0].key) == did);
+  CHECK_THAT(refusal(folder, peer + "10.0.0.8\", did = \"" + did + "\" }]\n"), Contains("peer.bootstrap[0].address must be host:port"));
+  CHECK_THAT(refusal(folder, peer + "10.0.0.8:0\", did = \"" + did + "\" }]\n"), Contains("port above 0"));
+  CHECK_THAT(refusal(folder, peer + "10.0.0.8:8201\", did = \"did:web:x\" }]\n"), Contains("peer.bootstrap[0].did"));
+  CHECK_THAT(refusal(folder, peer + "10.0.0.8:8201\" }]\n"), Contains("needs peer.bootstrap[0].did"));
+  CHECK_THAT(refusal(folder, peer + "10.0.0.8:8201\", did = \"" + did + "\", id = \"x\" }]\n"), Contains("does not know peer.bootstrap[0].id"));
+  const std::string one = "{ address = \"10.0.0.8:8201\", did = \"" + did + "\" }";
+  CHECK_THAT(refusal(folder, kGood + "bootstrap = [" + one + ", " + one + "]\n"), Contains("twice"));
+  CHECK_THAT(refusal(folder, kGood + "bootstrap = \"10.0.0.8:8201\"\n"), Contains("peer.bootstrap must be a list"));
+  CHECK_THAT(refusal(folder, kGood + "bootstrap = [5]\n"), Contains("peer.bootstrap[0] must be"));
+  std::string many = "bootstrap = [";
+  for (int i = 0; i < 17; ++i) many += one + ", ";
+  CHECK_THAT(refusal(folder, kGood + many + "]\n"), Contains("at most 16"));
+}
+
 TEST_CASE("a member may be dialled at another address than the ledger's") {
   const Folder folder;
   using Catch::Contains;

@@ -1,4 +1,6 @@
 // Links between members over real sockets on loopback.
+#include <poll.h>
+
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -102,6 +104,17 @@ TEST_CASE("members find each other, and frames arrive whole and in order") {
   for (int i = 0; i < 50; ++i) CHECK(world.received[1][static_cast<std::size_t>(i)].second == "frame " + std::to_string(i));
   CHECK(world.received[1][50].second == big);
   CHECK(world.received[1][0].first == 0);
+}
+
+TEST_CASE("a member that moved is found at the other address") {
+  World world(2);
+  world.start(0);
+  world.start(1);
+  const std::string moved = world.members[1].address;
+  world.networks[0]->set_peers(world.keys[0], world.members[0].id, {{world.members[1].key, "moved", "127.0.0.1:1", moved}});
+  REQUIRE(within(std::chrono::seconds(5), [&] { return world.connected(0, 1); }));
+  world.send(0, 1, "arrives");
+  REQUIRE(within(std::chrono::seconds(5), [&] { return world.count(1) == 1; }));
 }
 
 TEST_CASE("a link comes back after its far end was away") {
@@ -246,4 +259,56 @@ TEST_CASE("a member's frame of no length, or of more than a frame may have, ends
     REQUIRE(within(std::chrono::seconds(5), [&] { return world.networks[0]->counters().refused == refused; }));
   }
   CHECK(world.count(0) == 0);
+}
+
+TEST_CASE("a link whose far end stays silent ends within seconds") {
+  World world(2);
+  // Member 2 as a program that takes the link and then never reads: its kernel's buffers fill, and nothing goes on.
+  asio::io_context io;
+  asio::ssl::context tls(make_peer_tls_context(world.keys[1], "node-2"));
+  const auto endpoint = *parse_endpoint(world.members[1].address);
+  asio::ip::tcp::acceptor acceptor(io, {asio::ip::make_address(endpoint.host), endpoint.port});
+  world.start(0);
+  asio::ssl::stream<asio::ip::tcp::socket> stream(acceptor.accept(), tls);
+  stream.handshake(asio::ssl::stream_base::server);
+  REQUIRE(within(std::chrono::seconds(5), [&] { return world.connected(0, 1); }));
+  for (int i = 0; i < 16; ++i) world.send(0, 1, Bytes(1'000'000, 'x'));
+  CHECK(within(std::chrono::seconds(20), [&] { return !world.connected(0, 1); }));
+}
+
+TEST_CASE("who ends each link at once is dialled less and less often, and at once again when it keeps one") {
+  World world(2);
+  asio::io_context io;
+  asio::ssl::context tls(make_peer_tls_context(world.keys[1], "node-2"));
+  const auto endpoint = *parse_endpoint(world.members[1].address);
+  asio::ip::tcp::acceptor acceptor(io, {asio::ip::make_address(endpoint.host), endpoint.port});
+  world.start(0);
+  const auto take_link = [&] {
+    auto stream = std::make_unique<asio::ssl::stream<asio::ip::tcp::socket>>(acceptor.accept(), tls);
+    stream->handshake(asio::ssl::stream_base::server);
+    return stream;
+  };
+  const auto is_dialled = [&] {
+    pollfd waiting{acceptor.native_handle(), POLLIN, 0};
+    return ::poll(&waiting, 1, 10'000) == 1;
+  };
+  using Clock = std::chrono::steady_clock;
+  std::vector<std::chrono::milliseconds> pauses;
+  for (int i = 0; i < 6; ++i) {
+    take_link()->lowest_layer().close();
+    const auto ended = Clock::now();
+    REQUIRE(is_dialled());
+    pauses.push_back(std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - ended));
+  }
+  // 50 ms doubling: 1.6 s after the sixth.
+  CHECK(pauses.front() < std::chrono::milliseconds(1'000));
+  CHECK(pauses.back() >= std::chrono::milliseconds(1'500));
+  auto kept = take_link();
+  REQUIRE(within(std::chrono::seconds(5), [&] { return world.connected(0, 1); }));
+  const auto since = Clock::now();
+  REQUIRE(within(std::chrono::seconds(5), [&] { return Clock::now() - since > std::chrono::milliseconds(2'200); }));   // the life that counts
+  kept->lowest_layer().close();
+  const auto ended = Clock::now();
+  REQUIRE(is_dialled());
+  CHECK(Clock::now() - ended < std::chrono::milliseconds(1'000));
 }

@@ -2,7 +2,10 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "node/delivery/delivery_ledger.h"
+#include "node/delivery/sealed_access.h"
 #include "node/http/openapi.h"
+#include "protocol/limits.h"
 #include "protocol/proof.h"
 #include "tests/unit/node/api_client.h"
 
@@ -430,6 +433,85 @@ TEST_CASE("work that finds no place is 429") {
   go.set_value();
   CHECK(refused.status == 429);
   CHECK(!refused.header("Retry-After").empty());
+}
+
+TEST_CASE("of too many writes under way the next is 429 with Retry-After, and reads go on") {
+  Api api;
+  api.chain.set_mode(WorldChain::Mode::hold);
+  constexpr int kThreads = 4, kPlaces = 256;
+  std::atomic<int> accepted{0};
+  std::vector<std::thread> clients;
+  for (int i = 0; i < kThreads; ++i) {
+    clients.emplace_back([&] {
+      for (int k = 0; k < kPlaces / kThreads; ++k) {
+        accepted += api.write("/v1/devices", api.chain.world.provider, "device.register", devices_of(api), {{"prefer", "respond-async"}}).status == 202;
+      }
+    });
+  }
+  for (auto& client : clients) client.join();
+  REQUIRE(accepted == kPlaces);
+  const auto one_more = api.chain.world.sign(api.chain.world.provider, "device.register", devices_of(api));
+  const ApiAnswer refused = api.send("/v1/devices", one_more);
+  CHECK(refused.status == 429);
+  CHECK(!refused.header("Retry-After").empty());
+  CHECK(refused.text("detail").find("too many writes") != std::string::npos);
+  CHECK(api.chain.submitted() == kPlaces);
+  CHECK(api.get("/readyz").status == 200);
+  CHECK(api.get("/v1/transactions/" + one_more.id.hex()).status == 404);
+  api.chain.release();
+  // The places come back with the outcomes.
+  ApiAnswer taken;
+  for (int i = 0; i < 500 && (i == 0 || taken.status == 429); ++i) {
+    taken = api.send("/v1/devices", one_more);
+    if (taken.status == 429) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  CHECK(taken.status == 201);
+}
+
+TEST_CASE("the access of an integration that a member of later days serves opens with the key that was wrapped for it") {
+  WorldChain chain;
+  subservices::test::World& world = chain.world;
+  const std::string network = world.executor->genesis().network;
+  // Really sealed: a content key for the members of genesis, whose keys are nobody's here.
+  const Bytes content_key(32, 'k'), nonce(24, 'n');
+  const Json clear = Json::object({{"endpoint", "mqtt://device.example:1883"}, {"topic", "devices/one"}, {"provider", world.provider.did}, {"network", network}});
+  Json described = world.device(R"({"perMinute":"0.10"})");
+  Json sealed = *described.find("access")->find("sealed");
+  sealed.set("ciphertext", to_base64url(aead_encrypt(content_key, nonce, clear.dump()))).set("nonce", to_base64url(nonce));
+  described.set("access", Json::object({{"protocol", "mqtt"}, {"sealed", sealed}}));
+  const auto registered = world.run(world.provider, "device.register", Json::object({{"devices", Json::array({described})}}));
+  REQUIRE(registered.status() == 201);
+  const std::string urn = registered.result.find("devices")->items()[0].find("id")->as_string();
+
+  const subservices::test::Person fifth(200);
+  const SealingKey sealing = SealingKey::generate();
+  const BytesView sealing_public(reinterpret_cast<const char*>(sealing.public_key.data()), sealing.public_key.size());
+  const Bytes proven = possession_bytes(network, "node-5", fifth.key.public_key(), sealing.public_key);
+  const auto proposed = world.run(world.members[0], "governance.propose",
+                                  Json::object({{"change", "add"}, {"id", "node-5"}, {"did", fifth.did}, {"sealingKey", to_base64url(sealing_public)},
+                                                {"address", "127.0.0.1:7105"}, {"possession", to_base64url(view(fifth.key.sign(proven)))}}));
+  REQUIRE(proposed.status() == 201);
+  for (const int member : {1, 2}) {
+    world.run(world.members[static_cast<std::size_t>(member)], "governance.vote", Json::object({{"proposal", proposed.text("proposal")}, {"vote", "yes"}}));
+  }
+  for (const std::uint64_t until = world.ledger->height() + limits::kWindowHeights; world.ledger->height() < until;) world.block({});
+
+  const std::string payment = world.paid(urn, R"("minutes":10)", "1");
+  const auto made = world.run(world.application, "integration.create", world.access(payment, {urn}, "node-5"));
+  INFO(made.detail());
+  REQUIRE(made.status() == 201);
+  const auto ledger = make_delivery_ledger(chain, *world.ledger);
+  const auto open = [&] {
+    const auto view = ledger->integration(*Hash::from_hex(made.text("integration")));
+    REQUIRE(view);
+    return open_access(view->devices.at(0).access, {"node-5", world.provider.did, network}, [&](BytesView key) { return open_sealed(sealing, key); });
+  };
+  CHECK_FALSE(open());                                         // not sealed for it yet
+  const Json wrap = Json::object({{"device", urn}, {"version", 1}, {"member", "node-5"}, {"key", to_base64url(seal_to(sealing_public, content_key))}});
+  REQUIRE(world.run(world.members[2], "access.rewrap", Json::object({{"wraps", Json::array({wrap})}})).status() == 200);
+  const auto opened = open();
+  REQUIRE(opened);
+  CHECK(opened->topic == "devices/one");
 }
 
 TEST_CASE("the description lists exactly the calls that are bound") {

@@ -161,7 +161,7 @@ struct ChangedChain {
   SmallChain chain{5};
   Genesis genesis;
   std::vector<MemberEpoch> epochs;
-  std::vector<Json> changes;
+  std::vector<MemberChange> changes;
   Block block;
 
   ChangedChain() {
@@ -198,18 +198,18 @@ struct ChangedChain {
     }
     return out;
   }
-  Json change(std::size_t epoch, std::uint64_t height, const MemberEpoch& next, const std::string& action = "governance.vote", Status status = Status::ok) const {
+  MemberChange change(std::size_t epoch, std::uint64_t height, const MemberEpoch& next, const std::string& action = "governance.vote", Status status = Status::ok) const {
     const Block decided = at(epoch, height, action, Json::object({{"decided", member_epoch_json(next)}}), status);
     return make_member_change(decided, certified(decided, epoch), 0);
   }
-  std::string refusal(const std::vector<Json>& with) const { return refusal_of(make_proof(block, certified(block, 2), 0, with)); }
+  std::string refusal(const std::vector<MemberChange>& with) const { return refusal_of(make_proof(block, certified(block, 2), 0, with)); }
   std::string refusal_of(const Json& proof) const {
     const auto summary = verify_proof(genesis, proof);
     if (summary) return "accepted";
     REQUIRE_FALSE(summary.error().fields.empty());
     return summary.error().fields[0].pointer;
   }
-  std::string refusal_with(const Json& second) const { return refusal({changes[0], second}); }
+  std::string refusal_with(const MemberChange& second) const { return refusal({changes[0], second}); }
 };
 
 }  // namespace
@@ -249,19 +249,17 @@ TEST_CASE("changes of members that are missing, out of order, forged or not in f
   const Block open = c.at(1, 150, "governance.vote", Json::object({{"state", "open"}}));
   CHECK(c.refusal_with(make_member_change(open, c.certified(open, 1), 0)) == "/memberChanges/1/receipt/value");
   // Another set than the certified receipt says.
-  Json forged = c.changes[1];
-  Json receipt = *forged.find("receipt");
+  MemberChange forged = c.changes[1];
   Receipt other{c.at(1, 150, "governance.vote", Json::object()).transactions[0].id, Status::ok,
                 Json::object({{"decided", member_epoch_json({200, MemberSet({c.chain.genesis.members[0]}, 2)})}}).dump()};
-  receipt.set("value", to_base64url(encode_receipt(other)));
-  forged.set("receipt", receipt);
+  forged.receipt = encode_receipt(other);
   CHECK(c.refusal_with(forged) == "/memberChanges/1/receipt/value");
   // Heights: decided before the members who decided were in force, in force too early, and a block below its epoch.
   CHECK(c.refusal_with(c.change(1, 90, c.epochs[2])) == "/memberChanges/1/header/height");
   CHECK(c.refusal_with(c.change(1, 190, c.epochs[2])) == "/memberChanges/1/header/height");
   const Block early = c.at(2, 199, "device.register", Json::object());
   CHECK(c.refusal_of(make_proof(early, c.certified(early, 2), 0, c.changes)) == "/header/height");
-  CHECK(c.refusal(std::vector<Json>(kMemberChangesMax + 1, c.changes[0])) == "/memberChanges");
+  CHECK(c.refusal(std::vector<MemberChange>(kMemberChangesMax + 1, c.changes[0])) == "/memberChanges");
 }
 
 TEST_CASE("every changed byte of a member change is refused") {
@@ -279,4 +277,61 @@ TEST_CASE("every changed byte of a member change is refused") {
       REQUIRE((!json || !verify_proof(c.genesis, *json)));
     }
   }
+}
+
+TEST_CASE("a change of members survives its record, and no other bytes are one") {
+  const ChangedChain c;
+  for (const MemberChange& change : c.changes) {
+    const Bytes record = encode_member_change(change);
+    const auto again = decode_member_change(record);
+    REQUIRE(again);
+    CHECK(encode_member_change(*again) == record);
+    CHECK(member_change_json(*again).dump() == member_change_json(change).dump());
+    CHECK(record.size() < 4096);
+    CHECK_FALSE(decode_member_change(record + Bytes("\x3a\x00", 2)));     // an unknown field
+    CHECK_FALSE(decode_member_change(BytesView(record).substr(1)));
+  }
+  CHECK_FALSE(decode_member_change({}));
+  MemberChange deep = c.changes[0];
+  deep.receipt_path.sides.assign(33, MerkleSide::left);
+  deep.receipt_path.hashes.assign(33, Hash{});
+  CHECK_FALSE(decode_member_change(encode_member_change(deep)));
+}
+
+TEST_CASE("a chain of changes leads from genesis to the present members; a forged link is refused with its reason") {
+  const ChangedChain c;
+  const std::string& network = c.genesis.network;
+  const auto one = verify_member_change(c.changes[0], c.epochs[0], network);
+  REQUIRE(one);
+  const auto two = verify_member_change(c.changes[1], *one, network);
+  REQUIRE(two);
+  CHECK(two->from_height == 200);
+  CHECK(two->members.digest() == c.epochs[2].members.digest());
+
+  const auto refusal = [&](const MemberChange& change, const MemberEpoch& before) {
+    const auto done = verify_member_change(change, before, network);
+    return done ? std::string("accepted") : done.error().fields.at(0).pointer;
+  };
+  CHECK(refusal(c.changes[1], c.epochs[0]) == "/header/membersDigest");                     // a link is missing
+  CHECK(verify_member_change(c.changes[0], c.epochs[0], "other").error().fields.at(0).pointer == "/header/network");
+  MemberChange forged = c.changes[0];
+  forged.certificate.signatures.pop_back();
+  CHECK(refusal(forged, c.epochs[0]) == "/certificate");
+  CHECK(decided_by(forged, c.epochs[0], network).has_value());                              // the caller checks signatures there
+  forged = c.changes[0];
+  forged.header.state_digest.bytes[0] ^= 1;
+  CHECK(refusal(forged, c.epochs[0]) == "/certificate");
+  forged = c.changes[0];
+  forged.transaction.signature[0] ^= 1;
+  CHECK(refusal(forged, c.epochs[0]) == "/transaction/signature");
+  forged = c.changes[0];
+  forged.transaction_path = {{MerkleSide::left}, {Hash{}}};
+  CHECK(refusal(forged, c.epochs[0]) == "/transaction/path");
+  CHECK_FALSE(decided_by(forged, c.epochs[0], network));
+  forged = c.changes[0];
+  forged.receipt = c.changes[1].receipt;
+  CHECK(refusal(forged, c.epochs[0]) == "/receipt/value");
+  forged = c.changes[0];
+  forged.receipt_path = {{MerkleSide::right}, {Hash{}}};
+  CHECK(refusal(forged, c.epochs[0]) == "/receipt/path");
 }

@@ -108,6 +108,66 @@ TEST_CASE("so many no that it cannot pass closes a proposal") {
   CHECK(now(world).members.epoch() == 0);
 }
 
+TEST_CASE("a proposal that says the same as an open one is refused, at the door at once and in blocks from rules version 2 on") {
+  Network world;
+  const Json removal = Json::object({{"change", "remove"}, {"id", "node-4"}});
+  const Answer first = world.propose(0, removal);
+  const Json later = Json(removal).set("expiresMinutes", 60);
+  CHECK(world.at_door(world.members[1], "governance.propose", later) == Status::conflict);
+  CHECK(world.at_door(world.members[1], "governance.propose", Json(removal).set("fromHeight", 500)) == Status::ok);
+  CHECK(world.at_door(world.members[1], "governance.propose", Json::object({{"change", "remove"}, {"id", "node-3"}})) == Status::ok);
+  // A block of version 1 takes it, as it always did.
+  const Answer second = world.propose(1, later);
+  CHECK(second.status() == 201);
+
+  const Answer rules = world.propose(2, Json::object({{"change", "rules"}, {"version", 2}}));
+  world.give(0, rules);
+  REQUIRE(world.give(1, rules).text("state") == "decided");
+  blocks_until(world, world.ledger->height() + kDelay);
+  const Answer again = world.propose(2, removal);
+  CHECK(again.status() == 409);
+  const auto names = [&](const Answer& proposal) { return again.detail().find(proposal.text("proposal")) != std::string::npos; };
+  CHECK((names(first) || names(second)));
+  // Closed, it may be proposed anew.
+  for (const int member : {1, 2}) world.give(member, first, "no");
+  CHECK(world.propose(3, later).status() == 409);              // the second of version 1 is still open
+  for (const int member : {0, 2}) world.give(member, second, "no");
+  CHECK(world.propose(3, later).status() == 201);
+}
+
+TEST_CASE("a closed proposal shows the quorum that it had") {
+  Network world;
+  const auto needed = [&](const Answer& proposal) -> std::optional<std::int64_t> {
+    const auto snapshot = world.snapshot();
+    const StateView state(snapshot->state());
+    const Hash id = *Hash::from_hex(proposal.text("proposal"));
+    const Json shown = shown_proposal(state, snapshot->height(), id, *load<records::Proposal>(state, keys::proposal(id)));
+    const Json* found = shown.find("needed");
+    return found ? std::optional<std::int64_t>(std::stoll(found->dump())) : std::nullopt;
+  };
+  const Answer rejected = world.propose(0, Json::object({{"change", "remove"}, {"id", "node-1"}}));
+  const Answer removal = world.propose(0, Json::object({{"change", "remove"}, {"id", "node-4"}}));
+  const Answer open = world.propose(1, Json::object({{"change", "remove"}, {"id", "node-2"}}));
+  world.give(1, rejected, "no");
+  REQUIRE(world.give(2, rejected, "no").text("state") == "rejected");
+  CHECK(needed(removal) == 3);
+  world.give(1, removal);
+  REQUIRE(world.give(2, removal).text("state") == "decided");
+  blocks_until(world, world.ledger->height() + kDelay);
+  CHECK(now(world).members.quorum() == 2);
+  CHECK(needed(removal) == 3);
+  CHECK(needed(open) == 2);
+  CHECK_FALSE(needed(rejected));                               // rules version 1 keeps no height of a rejection
+
+  const Answer rules = world.propose(0, Json::object({{"change", "rules"}, {"version", 2}}));
+  REQUIRE(world.give(1, rules).text("state") == "decided");
+  blocks_until(world, world.ledger->height() + kDelay);
+  for (const int member : {0, 2}) world.give(member, open, "no");
+  CHECK(needed(open) == 2);
+  const auto snapshot = world.snapshot();
+  CHECK(load<records::Proposal>(StateView(snapshot->state()), keys::proposal(*Hash::from_hex(open.text("proposal"))))->decided_height() == snapshot->height());
+}
+
 TEST_CASE("one decided change is pending at a time; the vote that would decide another is given again later") {
   Network world;
   const Answer first = world.propose(0, Json::object({{"change", "remove"}, {"id", "node-4"}}));

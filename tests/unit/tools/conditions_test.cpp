@@ -43,6 +43,11 @@ TEST_CASE("proximity, order, limit, cursor") {
   CHECK(conditions({}, "47.6,-122.3,10") == R"({"near":{"latitude":47.6,"longitude":-122.3,"km":10}})");
   CHECK(conditions({}, "-33.8, 151.2, 0.5") == R"({"near":{"latitude":-33.8,"longitude":151.2,"km":0.5}})");
   for (const char* bad : {"1,2", "1,2,3,4", "a,b,c", "1,2,", ",,"}) CHECK(conditions({}, bad) == "usage 2");
+  CHECK(conditions({"near=47.6,-122.3,10"}) == conditions({}, "47.6,-122.3,10"));
+  CHECK(conditions({"near=47.6"}) == "usage 2");
+  CHECK(conditions({"near>1,2,3"}) == "usage 2");
+  CHECK(conditions({"near=1,2,3"}, "1,2,3") == "usage 2");
+  CHECK(query_body({{"near=47.6"}, "", "", "", 0}).error().problem.dump().find("LATITUDE,LONGITUDE,KILOMETRES") != std::string::npos);
   QueryArguments arguments;
   arguments.order_by = "-cost.perMinute";
   arguments.limit = 5;

@@ -45,6 +45,7 @@ TEST_CASE("a detached process has its own session, folder, environment and log, 
   CHECK(::getsid(process->pid) == process->pid);
   CHECK(soon([&] { return content(folder.log()) == "hello in " + folder.path + "\n"; }));
   REQUIRE(write_pid_file(folder.path + "/pid", *process));
+  CHECK(content(folder.path + "/pid") == std::to_string(process->pid) + "\n");   // as `kill $(cat pid)` wants it
   const ProcessId found = read_pid_file(folder.path + "/pid");
   CHECK(found.pid == process->pid);
   CHECK(found.start_time == process->start_time);

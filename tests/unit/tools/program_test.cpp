@@ -72,15 +72,19 @@ TEST_CASE("keygen, sign, and what sign refuses") {
   CHECK(transaction.header.kid == did);
   CHECK(transaction.header.network == "demo-1");
 
-  const Run as_json = run({"--json", "sign", "--key", key, "--network", "n", "--action", "a", "--jti", "j", "--issued-at", "7", body});
+  const Run as_json = run({"--json", "sign", "--key", key, "--network", "n", "--action", "a", "--any-action", "--jti", "j", "--issued-at", "7", body});
   const auto again = parse_transaction(as_json.json.find("signature")->as_string(), "{\"a\":1}\n").value();
   CHECK(as_json.json.find("transaction")->as_string() == again.id.hex());
   CHECK(again.header.issued_at_s == 7);
   CHECK(again.header.jti == "j");
 
-  CHECK(run({"sign", "--key", key, "--network", "n", "--action", "a", folder.file("absent")}).status == 1);
-  CHECK(run({"sign", "--key", key, "--network", "n", "--action", "a", "--jti", std::string(200, 'j'), body}).status == 2);
-  CHECK(run({"sign", "--key", body, "--network", "n", "--action", "a", body}).status == 1);
+  CHECK(run({"sign", "--key", key, "--network", "n", "--action", "device.retire", folder.file("absent")}).status == 1);
+  CHECK(run({"sign", "--key", key, "--network", "n", "--action", "device.retire", "--jti", std::string(200, 'j'), body}).status == 2);
+  CHECK(run({"sign", "--key", body, "--network", "n", "--action", "device.retire", body}).status == 1);
+  const Run bogus = run({"sign", "--key", key, "--network", "n", "--action", "device.registr", body});
+  CHECK(bogus.status == 2);
+  CHECK(bogus.err.find("device.register, ") != std::string::npos);
+  CHECK(run({"sign", "--key", key, "--network", "n", "--action", "integration.credentials", body}).status == 0);
 }
 
 TEST_CASE("verify accepts a proof and refuses a changed one") {
@@ -167,7 +171,7 @@ TEST_CASE("one error is one line, several have a line each") {
   const Json one = parse_json(R"({"title":"T","status":422,"detail":"/a is unknown","errors":[{"pointer":"/a","detail":"is unknown"}]})").value();
   CHECK(problem_text(one) == "refused (422 T): /a is unknown\n");
   const Json two = parse_json(R"json({"detail":"/a is unknown (and 1 more)","errors":[{"pointer":"/a","detail":"is unknown"},{"pointer":"/b","detail":"is missing"}]})json").value();
-  CHECK(problem_text(two) == "/a is unknown (and 1 more)\n  /a: is unknown\n  /b: is missing\n");
+  CHECK(problem_text(two) == "/a is unknown (and 1 more)\n  /b: is missing\n");
   const Json other = parse_json(R"({"detail":"not valid","errors":[{"pointer":"/a","detail":"is unknown"}]})").value();
   CHECK(problem_text(other) == "not valid\n  /a: is unknown\n");
 }

@@ -30,7 +30,7 @@ constexpr auto kReadyMax = std::chrono::seconds(30);
 constexpr auto kBrokerMax = std::chrono::seconds(10);
 constexpr auto kLockMax = std::chrono::seconds(60);
 constexpr auto kPoll = std::chrono::milliseconds(30);
-constexpr auto kStartedMax = std::chrono::seconds(3);   // for a node that is started again to be ready; without a quorum it stays "running"
+constexpr auto kStartedMax = std::chrono::seconds(3);   // for a node that is started again to have read its store and be ready; without a quorum it stays "running"
 constexpr int kProbe_ms = 1'000;
 constexpr std::size_t kLogLines = 15;
 constexpr std::size_t kNodesDefault = 4;
@@ -86,6 +86,17 @@ bool answers(const PlannedNode& node, const char* path) {
   request.timeout_ms = kProbe_ms;
   const auto response = http_call(request);
   return response && response->status == 200;
+}
+
+// Its first pass over its store is done.
+bool store_is_checked(const PlannedNode& node) {
+  HttpRequest request;
+  request.url = node.url() + "/metrics";
+  request.timeout_ms = kProbe_ms;
+  const auto response = http_call(request);
+  const std::string name = "\nagiddi_store_checks_total ";
+  const std::size_t at = response ? response->body.find(name) : std::string::npos;
+  return at != std::string::npos && response->body.at(at + name.size()) != '0';
 }
 
 ProcessId node_process(const ClusterPlan& plan, const PlannedNode& node) { return read_pid_file(plan.node_pid_file(node)); }
@@ -401,7 +412,10 @@ Outcome<Json> start_node(const std::string& folder, const std::string& name) {
       (void)stop_processes({*process}, false);
       return tl::unexpected(up.error());
     }
-    for (const auto until = Clock::now() + kStartedMax; Clock::now() < until && !interrupted && !answers(**node, "/readyz");) std::this_thread::sleep_for(kPoll);
+    // A store that is damaged ends it while its files are read for the first time.
+    const auto has_started = [&] { return store_is_checked(**node) && answers(**node, "/readyz"); };
+    for (const auto until = Clock::now() + kStartedMax; Clock::now() < until && !interrupted && is_running(*process) && !has_started();) std::this_thread::sleep_for(kPoll);
+    if (!is_running(*process)) return failed_with_log((*node)->id + " ended", plan.node_log(**node));
   }
   return node_json(plan, **node).set("changed", !was_running);
 }

@@ -23,6 +23,8 @@ extern char** environ;
 namespace agiddi::tools {
 namespace {
 
+constexpr const char* kStartSuffix = ".start";   // beside a pid file: whose number it is
+
 std::string first_line(const std::string& path) {
   std::ifstream in(path);
   std::string line;
@@ -138,14 +140,15 @@ Outcome<void> stop_processes(const std::vector<ProcessId>& processes, bool kill_
 }
 
 Outcome<void> write_pid_file(const std::string& path, const ProcessId& process) {
-  if (auto written = write_file(path, std::to_string(process.pid) + " " + process.start_time + " " + process.boot + "\n"); !written) {
-    return passed_on(written.error());
+  // In this order: a pid never stands beside the start of another process that still runs.
+  for (const auto& [file, text] : {std::pair(path + kStartSuffix, process.start_time + " " + process.boot), {path, std::to_string(process.pid)}}) {
+    if (auto written = write_file(file, text + "\n"); !written) return passed_on(written.error());
   }
   return {};
 }
 
 ProcessId read_pid_file(const std::string& path) {
-  std::istringstream fields(first_line(path));
+  std::istringstream fields(first_line(path) + " " + first_line(path + kStartSuffix));
   ProcessId process;
   if (!(fields >> process.pid >> process.start_time >> process.boot)) return {};
   return process;

@@ -27,6 +27,7 @@ bool is_running(const ProcessId& process);                            // a zombi
 // SIGTERM (or SIGKILL at once), then SIGKILL for what still runs after grace_ms; returns when all are gone. Strangers are never touched.
 Outcome<void> stop_processes(const std::vector<ProcessId>& processes, bool kill_at_once, int grace_ms = 5'000);
 
+// The file holds the bare number; the rest stands beside it in `<path>.start`.
 Outcome<void> write_pid_file(const std::string& path, const ProcessId& process);
 ProcessId read_pid_file(const std::string& path);                     // pid 0 when there is none
 std::string last_lines(const std::string& file, std::size_t count);

@@ -35,7 +35,7 @@ std::string proposal_text(const Json& proposal) {
                     (proposal.find("version") ? "version " + text_of(proposal, "version") : text_of(proposal, "id")) + "  " + text_of(proposal, "state");
   if (proposal.find("fromHeight")) out += ", in force from height " + text_of(proposal, "fromHeight");
   if (proposal.find("reason")) out += ": " + text_of(proposal, "reason");
-  return out + "\n  yes: " + list_of(proposal, "yes") + "   no: " + list_of(proposal, "no") + "   needed: " + text_of(proposal, "needed") + "   expires " +
+  return out + "\n  yes: " + list_of(proposal, "yes") + "   no: " + list_of(proposal, "no") + (proposal.find("needed") ? "   needed: " + text_of(proposal, "needed") : "") + "   expires " +
          text_of(proposal, "expires") + "\n";
 }
 

@@ -23,7 +23,7 @@ std::string found_text(const Json& answer) {
       if (!id || !id->is_string()) continue;
       out += id->as_string() + "  version " + (version ? version->dump() : "?") + "  " + name_of(device) + "\n";
     }
-    out += std::to_string(devices->items().size()) + " devices\n";
+    out += std::to_string(devices->items().size()) + (devices->items().size() == 1 ? " device\n" : " devices\n");
   }
   if (const Json* next = answer.find("next"); next && next->is_string()) out += "more: --cursor " + next->as_string() + "\n";
   return out;

@@ -28,6 +28,7 @@ std::unique_ptr<Behaviour> make_behaviour(const std::string& name) {
       {"equivocate", make_equivocate}, {"censor", make_censor},         {"forge", make_forge},
       {"withhold", make_withhold},     {"mute", make_mute},             {"stale", make_stale},
       {"invalid-batch", make_invalid_batch}, {"wrong-digest", make_wrong_digest}, {"lying-sync", make_lying_sync},
+      {"lying-snapshots", make_lying_snapshots},
       {"bad-view-change", make_bad_view_change}, {"flood", make_flood}, {"overrun", make_overrun}};
   const auto found = table.find(name);
   return found == table.end() ? nullptr : found->second();

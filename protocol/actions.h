@@ -1,0 +1,22 @@
+// What signed documents may ask for: the names of `act`. What each one does, and since which rules version, is the sub-services' (subservices/dispatch.cpp).
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace agiddi {
+
+inline constexpr std::array<std::string_view, 15> kLedgerActions{
+    "device.register",   "device.update",     "device.retire", "payment.create", "integration.create",
+    "integration.close", "integration.claim", "usage.report",  "credit.mint",    "credit.transfer",
+    "credit.redeem",     "access.rewrap",     "account.rotate", "governance.propose", "governance.vote"};
+
+// Signed like the others and never put on the ledger.
+inline constexpr std::string_view kCredentialsAction = "integration.credentials";
+
+constexpr bool is_action(std::string_view name) {
+  return name == kCredentialsAction || std::find(kLedgerActions.begin(), kLedgerActions.end(), name) != kLedgerActions.end();
+}
+
+}  // namespace agiddi

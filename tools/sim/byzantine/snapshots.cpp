@@ -1,0 +1,79 @@
+// Lies about snapshots: states that never were, parts that are not what was attested, and silence.
+#include "tools/sim/byzantine.h"
+
+namespace agiddi::tools {
+namespace {
+
+using namespace consensus;
+
+class LyingSnapshots final : public Behaviour {
+ public:
+  void outgoing(Messages& messages, Liar& liar) override {
+    std::erase_if(messages, [&](Addressed& one) {
+      if (const auto* offers = as<SnapshotOffers>(one)) {
+        if (!offers->attestations.empty()) true_ = *offers;
+        if (liar.random.chance(500)) one.frame = changed(*offers, [&](SnapshotOffers& copy) { spoil(copy, liar); });
+      } else if (const auto* part = as<SnapshotPart>(one)) {
+        ++liar.lies;
+        const auto kind = liar.random.between(0, 5);
+        if (kind == 0) return true;   // never answered
+        one.frame = changed(*part, [&](SnapshotPart& copy) { spoil(copy, kind); });
+      }
+      return false;
+    });
+  }
+
+  // Offers that nobody can check at once: far heights with states that never were, and parts that nobody asked for.
+  void tick(Messages& messages, Liar& liar) override {
+    ++liar.lies;
+    SnapshotOffers offers = true_;
+    spoil(offers, liar);
+    offers.attestations.insert(offers.attestations.begin(), attest(liar.engine->replica().stable() + static_cast<Height>(liar.random.between(1, 5000)), liar.false_hash(), liar));
+    if (offers.attestations.size() > kSnapshotOffersMax) offers.attestations.resize(kSnapshotOffersMax);
+    liar.broadcast(messages, {offers});
+    liar.broadcast(messages, {SnapshotPart{liar.false_hash(), 0, Bytes(100, 'x'), false, {}}});
+    if (!true_.attestations.empty()) {
+      const Hash& id = true_.attestations.front().id;
+      liar.broadcast(messages, {SnapshotPart{id, static_cast<std::uint32_t>(liar.random.between(0, 9)), Bytes(100, 'x'), false, {}}});
+      liar.broadcast(messages, {SnapshotRequest{id, static_cast<std::uint32_t>(liar.random.between(0, 1000))}});
+    }
+  }
+
+ private:
+  static SnapshotAttestation attest(Height height, const Hash& id, Liar& liar) {
+    SnapshotAttestation one{height, id, liar.self, {}};
+    liar.sign(one);
+    return one;
+  }
+
+  static void spoil(SnapshotOffers& offers, Liar& liar) {
+    ++liar.lies;
+    if (liar.random.chance(300)) offers.first_block = static_cast<Height>(liar.random.between(1, 1'000'000));
+    for (SnapshotAttestation& one : offers.attestations) {
+      // All liars of a network name the same false state.
+      Hash id = one.id;
+      id.bytes[0] ^= 1;
+      one = attest(one.height, id, liar);
+    }
+  }
+
+  static void spoil(SnapshotPart& part, std::int64_t kind) {
+    switch (kind) {
+      case 1: part.data.clear(); break;
+      case 2: part.busy = true; break;
+      case 3: part.certificate.signatures.clear(); break;
+      case 4: part.part += 1; break;
+      default:
+        if (!part.data.empty()) part.data.back() = static_cast<char>(part.data.back() ^ 1);
+        break;
+    }
+  }
+
+  SnapshotOffers true_;
+};
+
+}  // namespace
+
+std::unique_ptr<Behaviour> make_lying_snapshots() { return std::make_unique<LyingSnapshots>(); }
+
+}  // namespace agiddi::tools
