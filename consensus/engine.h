@@ -304,6 +304,7 @@ class Engine {
   // engine_learning.cpp
   bool learn_epochs(Now now);               // true: members that nobody here knows are asked for, and nothing else is
   Result<void> learn(const MemberChange& change);
+  bool skips_epochs(Height target) const;
   const MemberEpoch* later_epoch() const;   // to begin in place of going through all blocks
   void enter_later_epoch(Now now);
   bool behind_its_epoch() const;

@@ -9,6 +9,8 @@
 namespace agiddi::consensus {
 namespace {
 
+constexpr Height kSkipEpochs_heights = 2 * limits::kWindowHeights;   // nearer ones are gone through; no node drops the latest 32 blocks
+
 auto refuse_epochs(std::string detail) { return fail(Status::invalid, std::move(detail)); }
 
 std::string reason(const Error& error) { return error.fields.empty() ? error.detail : error.fields.front().detail; }
@@ -19,9 +21,9 @@ bool same(const MemberEpoch& a, const MemberEpoch& b) { return a.from_height == 
 
 bool Engine::learn_epochs(Now now) {
   if (!proven_) return false;
-  // Who has the proofs already and needs a snapshot lacks only a certified header that shows which epoch is in force.
+  // Who has the proofs already and is far behind lacks only a certified header that shows which epoch is in force.
   const std::uint64_t proven = proven_->members.epoch();
-  const bool lacks_head = proven > epoch() && (!head_ || head_->header.height <= replica_.handed()) && snapshot_gain().has_value() && !snapshot_sync_.active();
+  const bool lacks_head = proven > epoch() && later_epoch() == nullptr && skips_epochs(noticed()) && !snapshot_sync_.active();
   if (auto request = epoch_sync_.next(proven, lacks_head ? epoch() : proven, connected_, now.monotonic_ms)) send(request->first, {request->second});
   return epoch_sync_.waiting_above(config_.epochs.back().members.epoch());
 }
@@ -78,7 +80,6 @@ Result<void> Engine::on(MemberIndex peer, const EpochProofs& message, Now now) {
     return refuse_epochs("a member set that is not proven: " + what);
   };
   const std::uint64_t known_before = config_.epochs.back().members.epoch(), proven_before = proven_->members.epoch();
-  const Height head_before = head_ ? head_->header.height : 0;
   Result<void> outcome;
   for (const MemberChange& change : message.changes) {
     if (outcome = learn(change); !outcome) break;
@@ -91,24 +92,30 @@ Result<void> Engine::on(MemberIndex peer, const EpochProofs& message, Now now) {
   }
   if (!outcome) return lie(outcome.error().detail);
   // A header of members that come with the next answer proves nothing yet.
+  bool useful = proven_->members.epoch() > proven_before;
   if (message.head && (!head_ || head_->header.height < message.head->header.height)) {
     const Height height = message.head->header.height;
     const auto last = std::find_if(config_.epochs.rbegin(), config_.epochs.rend(), [&](const MemberEpoch& one) { return one.from_height <= height; });
     if (last != config_.epochs.rend() && last->members.digest() == message.head->header.members_digest) {
       if (auto certified = verify_certified(*message.head, context_, *authenticator_); !certified) return lie(certified.error().detail);
       head_ = message.head;
+      useful = true;
     }
   }
-  epoch_sync_.answered(peer, proven_->members.epoch() > proven_before || (head_ && head_->header.height > head_before), now.monotonic_ms);
+  epoch_sync_.answered(peer, useful, now.monotonic_ms);
   return {};
 }
 
-// The epoch of the height after `head_`, for a node that is so far behind that it wants a snapshot: only the present members' word counts for one.
+// Nearer blocks are gone through. Beyond that only the present members' word counts for a snapshot, and those of epochs that are over may all be gone.
+bool Engine::skips_epochs(Height target) const {
+  return target > replica_.handed() + kSkipEpochs_heights || (target > replica_.handed() && snapshot_gain().has_value());
+}
+
+// The epoch of the height after `head_`, when it is to begin here in place of those before it.
 const MemberEpoch* Engine::later_epoch() const {
-  if (!head_ || head_->header.height <= replica_.handed() || config_.epochs.back().members.epoch() <= epoch() || snapshot_sync_.finished()) return nullptr;
+  if (!head_ || config_.epochs.back().members.epoch() <= epoch() || snapshot_sync_.finished() || !skips_epochs(head_->header.height)) return nullptr;
   const auto later = std::find_if(config_.epochs.rbegin(), config_.epochs.rend(), [&](const MemberEpoch& one) { return one.from_height <= head_->header.height + 1; });
-  if (later == config_.epochs.rend() || later->members.epoch() <= epoch() || !snapshot_gain()) return nullptr;
-  return &*later;
+  return later == config_.epochs.rend() || later->members.epoch() <= epoch() ? nullptr : &*later;
 }
 
 // Every epoch below is over: what was promised there binds nobody any more. As at the end of an epoch, one write holds the certificate that proves
