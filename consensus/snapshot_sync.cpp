@@ -1,6 +1,7 @@
 #include "consensus/snapshot_sync.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "protocol/check.h"
 
@@ -128,12 +129,12 @@ std::vector<std::pair<MemberIndex, SnapshotRequest>> SnapshotSync::next(bool wan
   if (current_->phase == Phase::manifest) {
     if (current_->asked.empty()) ask(0);
   } else {
-    for (auto index = current_->missing.begin(); index != current_->missing.end() && current_->asked.size() + unwritten_ < kPartsMax; ++index) {
+    for (auto index = current_->missing.begin(); index != current_->missing.end() && current_->asked.size() + unwritten_.size() < kPartsMax; ++index) {
       if (!current_->asked.contains(*index + 1) && !ask(*index + 1)) break;
     }
   }
   // Nobody gives anything: after a while another snapshot, or blocks, if there are any.
-  if (!current_->asked.empty() || unwritten_ > 0) {
+  if (!current_->asked.empty() || !unwritten_.empty()) {
     current_->fruitless_since_ms = -1;
     for (const auto& [part, asked] : current_->asked) wake_at_ms_ = wake_at_ms_ == 0 ? asked.deadline_ms : std::min(wake_at_ms_, asked.deadline_ms);
     return requests;
@@ -188,8 +189,8 @@ Result<void> SnapshotSync::received(MemberIndex peer, SnapshotPart& part, std::i
   current_->fetched_bytes += part.data.size();
   std::erase_if(current_->missing, [&](std::uint32_t one) { return current_->manifest.chunks[one] == hash; });
   current_->asked.erase(part.part);
+  unwritten_.push_back(part.data.size());
   steps_.push_back(SnapshotStore{hash, std::move(part.data)});
-  ++unwritten_;
   if (current_->missing.empty()) {
     current_->phase = Phase::finished;
     steps_.push_back(SnapshotFinish{current_->id});
@@ -210,7 +211,7 @@ void SnapshotSync::begun(const Hash& id, const std::set<Hash>& here) {
 }
 
 void SnapshotSync::stored() {
-  if (unwritten_ > 0) --unwritten_;
+  if (!unwritten_.empty()) unwritten_.pop_front();
 }
 
 void SnapshotSync::failed(const Hash& id) {
@@ -237,8 +238,7 @@ std::size_t SnapshotSync::liars() const {
 std::size_t SnapshotSync::memory_bytes() const {
   std::size_t bytes = peers_.size() * sizeof(Peer) + refused_.size() * sizeof(Hash);
   if (current_) bytes += current_->manifest.chunks.size() * sizeof(Hash) + current_->missing.size() * 48;
-  bytes += unwritten_ * limits::kSnapshotChunk_bytes;
-  return bytes;
+  return std::accumulate(unwritten_.begin(), unwritten_.end(), bytes);
 }
 
 }  // namespace agiddi::consensus

@@ -8,6 +8,7 @@
 // Core lane only. Memory: two attestations a member, one manifest, and kPartsMax parts: those that were asked for and those that are not on disk yet.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <set>
 #include <utility>
@@ -118,7 +119,7 @@ class SnapshotSync {
   std::optional<Download> current_;
   std::set<Hash> refused_;               // ids that did not hold
   std::vector<SnapshotStep> steps_;
-  std::size_t unwritten_ = 0;            // chunks that were given out and are not on disk yet
+  std::deque<std::size_t> unwritten_;    // sizes of the chunks that were given out and are not on disk yet
   MemberIndex last_peer_;
   std::int64_t wake_at_ms_ = 0;
 };

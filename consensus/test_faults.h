@@ -20,6 +20,7 @@ struct TestFaults {
   bool view_not_logged = false;           // a member forgets in a crash that it left a view
   bool never_suspects = false;            // no view change for a primary that does nothing
   bool later_unbounded = false;           // messages of later views are kept without a bound
+  bool members_unproven = false;          // what a peer says about later members is believed without the certificate of its block
   bool epoch_end_ignored = false;         // members that are decided change nothing for those before them
   bool stuck_after_sync = false;          // blocks are never asked for
   friend bool operator==(const TestFaults&, const TestFaults&) = default;

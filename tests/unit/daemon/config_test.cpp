@@ -49,11 +49,13 @@ TEST_CASE("a configuration is read, and relative paths belong to its folder") {
   CHECK(!config->allow_private_endpoints);
   CHECK(config->ledger.keep_blocks == 0);
   CHECK(!config->ledger.join_by_blocks);
-  const auto pruned = load_config(folder.write("node.toml", kGood + "[ledger]\nkeep_blocks = 500\nsnapshot_blocks = 64\njoin = \"blocks\"\n"));
+  CHECK(config->ledger.catch_up_blocks == 20'000);
+  const auto pruned = load_config(folder.write("node.toml", kGood + "[ledger]\nkeep_blocks = 500\nsnapshot_blocks = 64\ncatch_up_blocks = 0\njoin = \"blocks\"\n"));
   REQUIRE(pruned);
   CHECK(pruned->ledger.keep_blocks == 500);
   CHECK(pruned->ledger.snapshot_blocks == 64);
   CHECK(pruned->ledger.join_by_blocks);
+  CHECK(pruned->ledger.catch_up_blocks == 0);
 }
 
 TEST_CASE("a node may be told of present members") {

@@ -173,6 +173,30 @@ TEST_CASE("a node's own notes") {
   CHECK(!ledger->local_get("late"));
 }
 
+TEST_CASE("blocks that share a sync are lost together in a crash, or not at all after it") {
+  auto store = make_memory_store();
+  {
+    const auto ledger = open_ledger(*store);
+    ledger->apply(next_block(*ledger->snapshot(), {}));
+    for (int i = 0; i < 3; ++i) ledger->apply(next_block(*ledger->snapshot(), {}), Ledger::Sync::later);
+    const QuorumCertificate certificate{{{"node-1", {}}}};
+    ledger->store_certificates({{2, &certificate}, {1, &certificate}, {4, &certificate}});
+    CHECK(ledger->snapshot()->certified_height() == 2);
+    ledger->store_certificates({{3, &certificate}});
+    CHECK(ledger->snapshot()->certified_height() == 4);
+    store->crash();
+  }
+  {
+    const auto ledger = open_ledger(*store);
+    CHECK(ledger->height() == 1);
+    CHECK(ledger->snapshot()->certified_height() == 0);
+    for (int i = 0; i < 3; ++i) ledger->apply(next_block(*ledger->snapshot(), {}), Ledger::Sync::later);
+    ledger->sync();
+    store->crash();
+  }
+  CHECK(open_ledger(*store)->height() == 4);
+}
+
 TEST_CASE("memory and RocksDB give the same chain") {
   std::map<std::string, std::vector<Hash>> digests;
   for (const auto* kind : {"memory", "rocks"}) {

@@ -1,4 +1,5 @@
-// Lies about snapshots: states that never were, parts that are not what was attested, and silence.
+// Lies about what leads to the present state: snapshots of states that never were, parts that are not what was attested, proofs of member sets that
+// nobody decided, and silence.
 #include "tools/sim/byzantine.h"
 
 namespace agiddi::tools {
@@ -18,6 +19,11 @@ class LyingSnapshots final : public Behaviour {
         const auto kind = liar.random.between(0, 5);
         if (kind == 0) return true;   // never answered
         one.frame = changed(*part, [&](SnapshotPart& copy) { spoil(copy, kind); });
+      } else if (const auto* proofs = as<EpochProofs>(one)) {
+        ++liar.lies;
+        const auto kind = liar.random.between(0, 6);
+        if (kind == 0) return true;
+        one.frame = changed(*proofs, [&](EpochProofs& copy) { spoil(copy, kind, liar); });
       }
       return false;
     });
@@ -67,6 +73,25 @@ class LyingSnapshots final : public Behaviour {
         if (!part.data.empty()) part.data.back() = static_cast<char>(part.data.back() ^ 1);
         break;
     }
+  }
+
+  // Members that were never decided: the liar alone, if it is believed.
+  static void spoil(EpochProofs& proofs, std::int64_t kind, Liar& liar) {
+    if (kind == 1) proofs.changes.clear();
+    if (kind == 2 && proofs.head) proofs.head->header.height += static_cast<Height>(liar.random.between(1, 1000));
+    if (kind == 3 && proofs.head) proofs.head->certificate.signatures.resize(1);
+    if (proofs.changes.empty()) return;
+    MemberChange& change = proofs.changes[static_cast<std::size_t>(liar.random.between(0, static_cast<std::int64_t>(proofs.changes.size()) - 1))];
+    if (kind == 4) change.certificate.signatures.resize(1);
+    if (kind == 5) {   // a proof that holds in itself, under a block that nobody certified
+      const auto port = change.receipt.find("127.0.0.1:7");
+      if (port != Bytes::npos) change.receipt[port + 8] = '9';
+      change.header.receipt_root = merkle_root({change.receipt});
+      change.receipt_path = {};
+      change.transaction_path = {};
+      change.header.transaction_root = merkle_root({Bytes(change.transaction.id.view())});
+    }
+    if (kind == 6) change.header.state_digest = liar.false_hash();
   }
 
   SnapshotOffers true_;
