@@ -66,7 +66,9 @@ std::vector<MemberEpoch> proven_epochs(const ledger::KvReader& reader, const Gen
 std::vector<MemberEpoch> known_epochs(const ledger::LedgerSnapshot& view, const Genesis& genesis) {
   const subservices::StateView state(view.state());
   std::vector<MemberEpoch> epochs;
-  for (std::uint64_t epoch = subservices::members_at(state, view.certified_height()).members.epoch(); epoch <= subservices::latest_epoch(state); ++epoch) {
+  // With the epoch before: who has just begun this one shows the certificate that ended that one.
+  const std::uint64_t present = subservices::members_at(state, view.certified_height()).members.epoch();
+  for (std::uint64_t epoch = present > 0 ? present - 1 : 0; epoch <= subservices::latest_epoch(state); ++epoch) {
     epochs.push_back(subservices::epoch_record(state, epoch));
   }
   for (MemberEpoch& epoch : proven_epochs(view.state(), genesis)) {

@@ -23,7 +23,7 @@ const std::vector<PlantedBug>& bug_table() {
        [](O& o) { o.test_faults.second_batch_accepted = true; }},
       {"vote-view-ignored", "votes of earlier views count in this one", "", 200, "all", 0, [](O& o) { o.test_faults.vote_view_ignored = true; }},
       {"signatures-unchecked", "the signatures of votes are not verified", "not valid", 200, "forge", 4, [](O& o) { o.test_faults.signatures_unchecked = true; }},
-      {"new-view-unchecked", "what the primary of a new view re-proposes is believed", "does not follow from its ViewChanges", 200, "benign,bad-view-change", 4,
+      {"new-view-unchecked", "what the primary of a new view re-proposes is believed", "does not follow from its", 200, "benign,bad-view-change", 4,
        [](O& o) { o.test_faults.new_view_unchecked = true; }},
       {"header-votes-mixed", "votes for different headers of a height make one certificate", "certif", 200, "wrong-digest", 4,
        [](O& o) { o.test_faults.header_votes_mixed = true; }},

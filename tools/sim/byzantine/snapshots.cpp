@@ -18,7 +18,7 @@ class LyingSnapshots final : public Behaviour {
         ++liar.lies;
         const auto kind = liar.random.between(0, 5);
         if (kind == 0) return true;   // never answered
-        one.frame = changed(*part, [&](SnapshotPart& copy) { spoil(copy, kind); });
+        one.frame = changed(*part, [&](SnapshotPart& copy) { spoil(copy, kind, liar); });
       } else if (const auto* proofs = as<EpochProofs>(one)) {
         ++liar.lies;
         const auto kind = liar.random.between(0, 6);
@@ -63,14 +63,14 @@ class LyingSnapshots final : public Behaviour {
     }
   }
 
-  static void spoil(SnapshotPart& part, std::int64_t kind) {
+  static void spoil(SnapshotPart& part, std::int64_t kind, Liar& liar) {
     switch (kind) {
       case 1: part.data.clear(); break;
       case 2: part.busy = true; break;
       case 3: part.certificate.signatures.clear(); break;
       case 4: part.part += 1; break;
       default:
-        if (!part.data.empty()) part.data.back() = static_cast<char>(part.data.back() ^ 1);
+        if (!part.data.empty()) part.data[liar.random.next() % part.data.size()] ^= 1;
         break;
     }
   }
