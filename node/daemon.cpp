@@ -224,7 +224,7 @@ int restore_node_snapshot(const NodeConfig& config, const std::string& folder) {
   if (!keys) return complain(keys.error().detail);
   const auto snapshot = ledger::read_stored_snapshot(folder);
   if (!snapshot) return complain(snapshot.error().detail);
-  const auto verified = check_stored((*keys)->genesis(), *snapshot);
+  const auto verified = check_stored((*keys)->genesis(), *snapshot, {{0, (*keys)->genesis().member_set()}});
   if (!verified) return complain(verified.error().detail);
   auto opened = open_node_store(config);
   if (!opened) return complain(opened.error().detail);

@@ -23,7 +23,7 @@ Result<std::unique_ptr<ledger::Ledger>> open_ledger(const NodeConfig& config, le
 
 Result<Installed> install_stored(ledger::KvStore& store, const Genesis& genesis, const ledger::StoredSnapshot& snapshot) {
   const auto began = std::chrono::steady_clock::now();
-  const auto verified = check_stored(genesis, snapshot);
+  const auto verified = check_stored(genesis, snapshot, proven_epochs(store, genesis));
   if (!verified) return tl::unexpected(verified.error());
   auto done = install_checked(store, *verified, snapshot);
   if (done) done->install_ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began).count();
@@ -64,12 +64,11 @@ Result<std::optional<Installed>> install_pending(const NodeConfig& config, ledge
 
 }  // namespace
 
-Result<ledger::VerifiedSnapshot> check_stored(const Genesis& genesis, const ledger::StoredSnapshot& snapshot) {
+Result<ledger::VerifiedSnapshot> check_stored(const Genesis& genesis, const ledger::StoredSnapshot& snapshot, const std::vector<MemberEpoch>& epochs) {
   const SnapshotManifest& manifest = snapshot.manifest;
   if (manifest.header.network != genesis.network) {
     return fail(Status::conflict, snapshot.path + ": is a snapshot of network " + manifest.header.network + ", and genesis is of network " + genesis.network);
   }
-  const std::vector<MemberEpoch> epochs = proven_epochs(store, genesis);
   const auto members = std::find_if(epochs.rbegin(), epochs.rend(), [&](const MemberEpoch& epoch) { return epoch.members.digest() == manifest.header.members_digest; });
   if (members == epochs.rend()) {
     log_warn("members changed since genesis, and what decided it is not here to check the snapshot's certificate with", {{"height", manifest.height()}});

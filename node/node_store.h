@@ -24,9 +24,9 @@ struct NodeStore {
 // Opens the data folder, finishes an installation that was asked for or interrupted, opens the ledger. The error is one sentence for the operator.
 Result<NodeStore> open_node_store(const NodeConfig& config);
 
-// Checks a stored snapshot against genesis and itself; writes nothing. After a change of members genesis cannot vouch for the certificate: that was done
-// when the snapshot was fetched, and a backup is its operator's own.
-Result<ledger::VerifiedSnapshot> check_stored(const Genesis& genesis, const ledger::StoredSnapshot& snapshot);
+// Checks a stored snapshot against genesis, itself and the member sets that are proven here; writes nothing. Of another set nobody can vouch for the
+// certificate: that was done when the snapshot was fetched, and a backup is its operator's own.
+Result<ledger::VerifiedSnapshot> check_stored(const Genesis& genesis, const ledger::StoredSnapshot& snapshot, const std::vector<MemberEpoch>& epochs);
 // The store was begun with the same genesis.
 Result<Installed> install_checked(ledger::KvStore& store, const ledger::VerifiedSnapshot& verified, const ledger::StoredSnapshot& snapshot);
 
