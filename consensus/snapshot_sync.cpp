@@ -62,6 +62,12 @@ std::optional<SnapshotSync::Download> SnapshotSync::choose(Height above) const {
   for (auto one = counts.rbegin(); one != counts.rend(); ++one) {
     const auto& [height, id] = one->first;
     if (height <= above || one->second <= faults_ || refused_.contains(id)) continue;
+    // Who attested it may have dropped it since.
+    const bool somewhere = std::any_of(peers_.begin(), peers_.end(), [&, &wanted = id](const Peer& peer) {
+      const auto& attestations = peer.offers.attestations;
+      return !peer.liar && !peer.lacks.contains(wanted) && std::any_of(attestations.begin(), attestations.end(), [&](const auto& own) { return own.id == wanted; });
+    });
+    if (!somewhere) continue;
     Download download;
     download.height = height;
     download.id = id;

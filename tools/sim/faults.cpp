@@ -84,11 +84,11 @@ void Cluster::plan_faults() {
   faults_end_us_ = random_.between(1'000'000, 4'500'000);
   sync_us_ = random_.between(50, 1000);
   apply_us_ = random_.chance(200) ? random_.between(5000, 40'000) : random_.between(50, 1000);
-  if (options_.has("snapshots") && random_.chance(500)) {
-    snapshot_policy_.every_blocks = static_cast<std::uint64_t>(random_.between(3, 16));
+  if (options_.has("snapshots") && random_.chance(600)) {
+    snapshot_policy_.every_blocks = static_cast<std::uint64_t>(random_.between(2, 12));
     snapshot_policy_.keep_blocks = random_.chance(700) ? static_cast<std::uint64_t>(random_.between(limits::kWindowHeights + 1, 2 * limits::kWindowHeights)) : 0;
     if (random_.chance(500)) snapshot_policy_.catch_up_min = static_cast<std::uint64_t>(random_.between(4, 16));
-    snapshot_policy_.behind_min = static_cast<std::uint64_t>(random_.between(2, 16));
+    snapshot_policy_.behind_min = static_cast<std::uint64_t>(random_.between(1, 6));
   }
   snapshot_policy_.chunk_bytes = static_cast<std::size_t>(random_.between(500, 20'000));
   if (options_.has("loss")) loss_ = random_.between(0, 150);

@@ -66,7 +66,7 @@ void SimNode::prune() {
   const Height limit = std::min(attested, certified - policy.keep_blocks);
   if (limit < snapshot_->first_block() || ledger_->prune(limit, kPruneBatch_blocks) == 0) return;
   snapshot_ = ledger_->snapshot();
-  offer_snapshots();
+  later(cluster_.random().between(50, 500), [this] { offer_snapshots(); });
 }
 
 void SimNode::take_step(SnapshotStep& step) {
