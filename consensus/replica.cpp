@@ -86,6 +86,7 @@ void Replica::restore(ReplicaStart start, Now now) {
     }
   }
   for (const BlockHeader& header : start.uncertified) count_header_votes(header.height, now);
+  publish_certificates();   // the logged one, when only it is missing in the ledger
   advance(now);
 }
 

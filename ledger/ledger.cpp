@@ -8,6 +8,8 @@
 namespace agiddi::ledger {
 namespace {
 
+const Bytes kLogPrefix(8, '\xff');   // of every key of the log
+
 // A record that this store wrote itself.
 template <class T>
 T must(Result<T> decoded, const char* what) {
@@ -305,15 +307,15 @@ void Ledger::reclaim(std::atomic<bool>& stop) {
 void Ledger::log_write(const std::vector<LogWrite>& writes, bool sync) {
   KvBatch batch;
   batch.reserve(writes.size());
-  for (const auto& write : writes) batch.push_back({Column::log, layout::u64(write.height) + write.key, write.value});
+  for (const auto& write : writes) batch.push_back({Column::log, kLogPrefix + write.key, write.value});
   if (!batch.empty()) store_.write(batch, sync);
 }
 
 std::vector<LogRecord> Ledger::log_read_all() const {
   std::vector<LogRecord> records;
   store_.scan(Column::log, {}, {}, [&](BytesView key, BytesView value) {
-    AGIDDI_CHECK(key.size() >= 8, "a log key begins with a height");
-    records.push_back({read_u64_be(key), Bytes(key.substr(8)), Bytes(value)});
+    AGIDDI_CHECK(key.starts_with(kLogPrefix), "a log key has its prefix");
+    records.push_back({Bytes(key.substr(kLogPrefix.size())), Bytes(value)});
     return true;
   });
   return records;

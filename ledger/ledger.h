@@ -89,15 +89,12 @@ struct GenesisState {
 };
 BlockHeader genesis_header(const Genesis& genesis, const Hash& state_digest);
 
-// One record of the consensus log. A record belongs to a height, or to none (kLogKept).
-inline constexpr std::uint64_t kLogKept = UINT64_MAX;
+// One record of the consensus log.
 struct LogWrite {
-  std::uint64_t height = kLogKept;
   Bytes key;
   std::optional<Bytes> value;  // nothing = erase
 };
 struct LogRecord {
-  std::uint64_t height = kLogKept;
   Bytes key, value;
 };
 
@@ -132,7 +129,7 @@ class Ledger {
 
   // The consensus log: one atomic write; with sync everything written before it, by whomever, is on disk too when it returns.
   void log_write(const std::vector<LogWrite>& writes, bool sync);
-  std::vector<LogRecord> log_read_all() const;              // by height, then key
+  std::vector<LogRecord> log_read_all() const;              // by key
 
   // This node's own notes (meters, sessions), never on the ledger. Not synced: they survive the death of the process (kill -9), but
   // a power loss may take the latest ones, up to the next synced write of anything.

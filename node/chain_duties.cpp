@@ -34,7 +34,7 @@ consensus::Restored restored_from(const ledger::Ledger& ledger, const ledger::Le
 void write_log(ledger::Ledger& ledger, std::vector<consensus::LogWrite> records) {
   std::vector<ledger::LogWrite> writes;
   writes.reserve(records.size());
-  for (consensus::LogWrite& record : records) writes.push_back({ledger::kLogKept, std::move(record.key), std::move(record.value)});
+  for (consensus::LogWrite& record : records) writes.push_back({std::move(record.key), std::move(record.value)});
   ledger.log_write(writes, true);
 }
 

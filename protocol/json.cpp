@@ -9,6 +9,32 @@
 #include "protocol/limits.h"
 
 namespace agiddi {
+
+void append_json_string(std::string& out, std::string_view text) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  out.push_back('"');
+  for (const char c : text) {
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\b': out += "\\b"; break;
+      case '\f': out += "\\f"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20) {
+          out += "\\u00";
+          out.push_back(kHex[static_cast<unsigned char>(c) >> 4]);
+          out.push_back(kHex[static_cast<unsigned char>(c) & 15]);
+        } else {
+          out.push_back(c);
+        }
+    }
+  }
+  out.push_back('"');
+}
+
 namespace {
 
 using ErrorCode = boost::json::error_code;
@@ -155,31 +181,6 @@ class Builder {
   std::size_t values_ = 0;
 };
 
-void write_string(std::string& out, std::string_view text) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  out.push_back('"');
-  for (const char c : text) {
-    switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += "\\u00";
-          out.push_back(kHex[static_cast<unsigned char>(c) >> 4]);
-          out.push_back(kHex[static_cast<unsigned char>(c) & 15]);
-        } else {
-          out.push_back(c);
-        }
-    }
-  }
-  out.push_back('"');
-}
-
 // indent < 0: compact.
 void write(std::string& out, const Json& value, int indent, int level) {
   const auto line = [&](int at) {
@@ -194,7 +195,7 @@ void write(std::string& out, const Json& value, int indent, int level) {
   } else if (value.is_number()) {
     out += value.number_text();
   } else if (value.is_string()) {
-    write_string(out, value.as_string());
+    append_json_string(out, value.as_string());
   } else if (value.is_array()) {
     out.push_back('[');
     bool first = true;
@@ -213,7 +214,7 @@ void write(std::string& out, const Json& value, int indent, int level) {
       if (!first) out.push_back(',');
       first = false;
       line(level + 1);
-      write_string(out, name);
+      append_json_string(out, name);
       out += indent < 0 ? ":" : ": ";
       write(out, member, indent, level + 1);
     }

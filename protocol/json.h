@@ -73,6 +73,8 @@ class Json {
   std::variant<std::monostate, bool, Number, std::string, Array, Object> value_;
 };
 
+void append_json_string(std::string& out, std::string_view text);   // with its quotes, escaped: for writers that make no Json of a large answer
+
 // Status::bad_request when it is not JSON (the detail says where), Status::invalid with a pointer for a duplicate name, a number
 // out of bounds or too much depth.
 Result<Json> parse_json(std::string_view text);

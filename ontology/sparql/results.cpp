@@ -3,6 +3,7 @@
 #include <map>
 
 #include "protocol/check.h"
+#include "protocol/json.h"
 
 namespace agiddi::ontology::sparql {
 
@@ -11,35 +12,12 @@ using ledger::TermKind;
 
 namespace {
 
-void json_string(std::string& out, std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  out += '"';
-  for (char c : text) {
-    switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += "\\u00";
-          out += kHex[static_cast<unsigned char>(c) >> 4];
-          out += kHex[static_cast<unsigned char>(c) & 15];
-        } else {
-          out += c;
-        }
-    }
-  }
-  out += '"';
-}
-
 std::string json(const QueryResult& result) {
   if (result.form == QueryForm::ask) return std::string(R"({"head":{},"boolean":)") + (result.boolean ? "true" : "false") + "}\n";
   std::string out = R"({"head":{"vars":[)";
   for (std::size_t i = 0; i < result.variables.size(); ++i) {
     if (i > 0) out += ',';
-    json_string(out, result.variables[i]);
+    append_json_string(out, result.variables[i]);
   }
   out += "]},\"results\":{\"bindings\":[";
   bool first_row = true;
@@ -52,15 +30,15 @@ std::string json(const QueryResult& result) {
       const Term& term = *row[i];
       if (!first) out += ',';
       first = false;
-      json_string(out, result.variables[i]);
+      append_json_string(out, result.variables[i]);
       out += term.kind == TermKind::iri ? R"(:{"type":"uri","value":)" : term.kind == TermKind::blank ? R"(:{"type":"bnode","value":)" : R"(:{"type":"literal","value":)";
-      json_string(out, term.value);
+      append_json_string(out, term.value);
       if (!term.language.empty()) {
         out += ",\"xml:lang\":";
-        json_string(out, term.language);
+        append_json_string(out, term.language);
       } else if (!term.datatype.empty()) {
         out += ",\"datatype\":";
-        json_string(out, term.datatype);
+        append_json_string(out, term.datatype);
       }
       out += '}';
     }

@@ -281,7 +281,7 @@ void SimNode::persist(std::vector<Pending>& outputs) {
   if (records.empty()) return;
   if (!cluster_.options().driver_faults.log_unsynced) return node::write_log(*ledger_, std::move(records));
   std::vector<ledger::LogWrite> writes;
-  for (consensus::LogWrite& record : records) writes.push_back({ledger::kLogKept, std::move(record.key), std::move(record.value)});
+  for (consensus::LogWrite& record : records) writes.push_back({std::move(record.key), std::move(record.value)});
   ledger_->log_write(writes, false);
 }
 

@@ -9,7 +9,7 @@ from measured_cluster import MeasuredCluster, wait
 BEFORE_BLOCKS = 20_000   # what the node has when it goes down
 
 
-def catch_up(cluster: MeasuredCluster, way: str, ledger: str, load: list[str], made: int):
+def catch_up(cluster: MeasuredCluster, who: str, ledger: str, load: list[str], made: int):
     cluster.configure(4, ledger)
     cluster.start(1, 2, 3)
     wait("three nodes run", lambda: all(cluster.metric(n, "agiddi_peers_connected") >= 2 for n in (1, 2, 3)))
@@ -20,25 +20,18 @@ def catch_up(cluster: MeasuredCluster, way: str, ledger: str, load: list[str], m
     cluster.start(4)
     behind = cluster.metric(1, "agiddi_block_height") - max(cluster.metric(4, "agiddi_block_height"), BEFORE_BLOCKS)
     head = lambda: cluster.metric(4, "agiddi_certified_height") >= cluster.metric(1, "agiddi_certified_height") - 3
-    fetched, last = 0, 0
-
-    def reached():
-        nonlocal fetched, last
-        received = cluster.metric(4, "agiddi_peer_bytes_in_total")
-        if received < last:   # its parts began anew, with a snapshot
-            fetched += last
-        last = max(received, 0) or last
-        return head()
-
-    wait("the node is at the head", reached)
+    wait("the node is at the head", head)
     seconds = time.monotonic() - began
+    snapshot, received = cluster.metric(4, "agiddi_join_fetched_bytes"), cluster.metric(4, "agiddi_peer_bytes_in_total")
+    # Its parts begin anew with a snapshot, and so does the second counter.
+    fetched = f"fetched a snapshot of {snapshot / 1e6:.1f} MB and received {received / 1e6:.1f} MB after it" if snapshot else f"received {received / 1e6:.1f} MB"
     time.sleep(5)
     result = cluster.end_load()
     rates = result["doneBySecond"]
     alone, during = rates[1:int(began - before) - 1], rates[int(began - before) + 1:int(began - before + seconds) + 1]
     mean = lambda values: sum(values) / len(values) if values else 0
-    print(f"{way}: {behind} blocks behind, at the head after {seconds:.1f} s ({behind / seconds:.0f} blocks/s), received {(fetched + last) / 1e6:.1f} MB, "
-          f"snapshot fetched {cluster.metric(4, 'agiddi_join_fetched_bytes') / 1e6:.1f} MB, data folder {cluster.data_bytes(4) / 1e6:.1f} MB; the load committed "
+    print(f"{who}: {behind} blocks behind, at the head after {seconds:.1f} s ({behind / seconds:.0f} blocks/s), {fetched}, "
+          f"data folder {cluster.data_bytes(4) / 1e6:.1f} MB; the load committed "
           f"{mean(alone):.0f}/s before, {mean(during):.0f}/s meanwhile (p99 {result['p99_ms']:.0f} ms over all), answers {result['statuses']}", flush=True)
     cluster.stop(1, 2, 3, 4)
 
@@ -63,8 +56,8 @@ def away(build: str, rate: int, minutes: int):
         cluster.make_chain(BEFORE_BLOCKS + blocks, transactions)
         whole = cluster.data(1) + "-whole"
         shutil.copytree(cluster.data(1), whole)
-        for way, ledger in (("by blocks", ""), ("by a snapshot", "keep_blocks = 1000")):
+        for who, ledger in (("archive node", ""), ("node with keep_blocks = 1000", "keep_blocks = 1000")):
             for number in (1, 2, 3, 4):
                 shutil.rmtree(cluster.data(number), ignore_errors=True)
                 shutil.copytree(base if number == 4 else whole, cluster.data(number))
-            catch_up(cluster, way, ledger, load, BEFORE_BLOCKS + blocks)
+            catch_up(cluster, who, ledger, load, BEFORE_BLOCKS + blocks)

@@ -77,10 +77,13 @@ class MeasuredCluster:
             return 0
         return next((int(float(line.split()[1])) for line in text.splitlines() if line.startswith(name + " ")), 0)
 
-    def data_bytes(self, number: int) -> int:
+    def data_bytes(self, number: int, ending: str = "") -> int:
+        """Of all files in the data folder, or of those with this ending."""
         total = 0
         for base, _, names in os.walk(self.data(number)):
             for name in names:
+                if not name.endswith(ending):
+                    continue
                 try:
                     total += os.path.getsize(os.path.join(base, name))
                 except FileNotFoundError:

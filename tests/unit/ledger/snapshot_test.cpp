@@ -89,7 +89,7 @@ TEST_CASE("a ledger that was installed from a snapshot is the same as the one it
     auto target = make_store(kind);
     {
       const auto before = open_ledger(*target.store);
-      before->log_write({{kLogKept, "promise", "kept"}}, true);
+      before->log_write({LogWrite{"promise", "kept"}}, true);
       before->local_put("meter", "7");
       grow(*before, 3);   // it had an older state
     }
@@ -209,7 +209,7 @@ TEST_CASE("a crash in the middle of an installation leaves a store that is refus
     auto target = make_store("rocksdb");
     {
       const auto before = open_ledger(*target.store);
-      before->log_write({{kLogKept, "promise", "kept"}}, true);
+      before->log_write({LogWrite{"promise", "kept"}}, true);
     }
     const auto broken = [&](const Hash& hash) -> Result<Bytes> {
       if (hash == snapshot.manifest.chunks[fails_at]) return fail(Status::internal, "the disk is gone");

@@ -16,7 +16,7 @@ class LyingSnapshots final : public Behaviour {
         if (liar.random.chance(500)) one.frame = changed(*offers, [&](SnapshotOffers& copy) { spoil(copy, liar); });
       } else if (const auto* part = as<SnapshotPart>(one)) {
         ++liar.lies;
-        const auto kind = liar.random.between(0, 5);
+        const auto kind = liar.random.between(0, 12);   // mostly one bit is wrong
         if (kind == 0) return true;   // never answered
         one.frame = changed(*part, [&](SnapshotPart& copy) { spoil(copy, kind, liar); });
       } else if (const auto* proofs = as<EpochProofs>(one)) {
