@@ -271,7 +271,7 @@ void Engine::periodic(Now now) {
   notice_all(now);
   if (!is_member()) {
     // A guest is told of new snapshots when it asks.
-    if (!proven_ || !snapshot_gain() || snapshot_sync_.active() || now.monotonic_ms < next_offers_ms_) return;
+    if (!proven_ || !snapshot_gain() || snapshot_sync_.finished() || now.monotonic_ms < next_offers_ms_) return;
     next_offers_ms_ = now.monotonic_ms + kOffersInterval_ms;
     for (MemberIndex peer = 0; peer < context_.members.size(); ++peer) send(peer, {EpochRequest{proven_->members.epoch()}});
     return;

@@ -545,7 +545,7 @@ TEST_CASE("votes of another epoch are not counted, and who is no member is heard
   net.submit(1, "members a b c d e");
   REQUIRE(net.until([&] { return net.all_in_epoch(1); }, 5'000, true));
   const auto others = net[0].counters().frames_of_other_epochs;
-  const Vote vote{Phase::prepare, 0, net.lowest() + 12, Hash{}, 1, {}};
+  const Vote vote{Phase::prepare, 0, net[0].replica().stable() + 12, Hash{}, 1, {}};
   CHECK(net[0].receive(1, {vote, 0}, net.now()).has_value());      // dropped without a word
   CHECK(net[0].counters().frames_of_other_epochs == others + 1);
   CHECK_FALSE(net[0].receive(1, {vote, 1}, net.now()).has_value());  // of this epoch, and not signed
