@@ -78,9 +78,11 @@ Result<void> Engine::on(MemberIndex, const Transactions& message, Now now) {
   for (const TransactionPtr& transaction : message.items) {
     const bool wanted = is_wanted(transaction->id);
     if (message.answer && !wanted) continue;
-    const Admission admission = mempool_.add(transaction, now.monotonic_ms);
+    // What was asked for serves its batch and is not held beyond it: nobody has looked whether it is on the ledger already, which a member that lacks old
+    // blocks cannot tell by its mempool. It would propose it for ever, and the others refuse it.
+    const bool held = !message.answer && mempool_.add(transaction, now.monotonic_ms) != Admission::full && mempool_.find(transaction->id) != nullptr;
     if (!wanted) continue;
-    if (admission == Admission::full || admission == Admission::committed) spare_bodies_[transaction->id] = transaction;
+    if (!held) spare_bodies_[transaction->id] = transaction;
     body_arrived(transaction);
   }
   return {};
