@@ -28,7 +28,7 @@ const std::vector<PlantedBug>& bug_table() {
       {"header-votes-mixed", "votes for different headers of a height make one certificate", "certif", 200, "wrong-digest", 4,
        [](O& o) { o.test_faults.header_votes_mixed = true; }},
       {"sync-unverified", "certificates of synced blocks are not verified", "", 200, "benign,lying-sync", 4, [](O& o) { o.test_faults.sync_unverified = true; }},
-      {"chunks-unchecked", "parts of a snapshot are believed without their hashes", "", 200, "lying-snapshots,snapshots,corrupt,crash,power", 4,
+      {"chunks-unchecked", "parts of a snapshot are believed without their hashes", "it does not hold", 200, "members,snapshots,crash,partition,corrupt,power,lying-snapshots", 4,
        [](O& o) { o.driver_faults.chunks_unchecked = true; }},
       {"one-attestation", "a snapshot is believed when a single member attests it", "", 200, "benign,lying-snapshots", 4,
        [](O& o) { o.driver_faults.attested_by_one = true; }},
