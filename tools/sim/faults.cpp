@@ -90,7 +90,7 @@ void Cluster::plan_faults() {
     if (random_.chance(500)) snapshot_policy_.catch_up_min = static_cast<std::uint64_t>(random_.between(4, 16));
     snapshot_policy_.behind_min = static_cast<std::uint64_t>(random_.between(1, 6));
   }
-  snapshot_policy_.chunk_bytes = static_cast<std::size_t>(random_.between(500, 20'000));
+  snapshot_policy_.chunk_bytes = static_cast<std::size_t>(random_.between(300, 4'000));
   if (options_.has("loss")) loss_ = random_.between(0, 150);
   if (options_.has("delay")) slow_ = random_.between(0, 150);
   if (options_.has("reorder")) reorder_ = random_.between(0, 400);

@@ -26,8 +26,7 @@ class SimSnapshots {
     QuorumCertificate certificate;
     Hash id;
     std::map<Hash, Bytes> chunks;
-    // `this` must outlive it. checked: a chunk has its hash, or is not here (a planted bug believes what it reads).
-    ledger::ChunkSource source(bool checked) const;
+    ledger::ChunkSource source() const;      // `this` must outlive it
   };
 
   Hash make(const ledger::LedgerSnapshot& at, const QuorumCertificate& certificate, std::size_t chunk_bytes);

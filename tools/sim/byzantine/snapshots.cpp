@@ -1,5 +1,7 @@
 // Lies about what leads to the present state: snapshots of states that never were, parts that are not what was attested, proofs of member sets that
 // nobody decided, and silence.
+#include <algorithm>
+
 #include "tools/sim/byzantine.h"
 
 namespace agiddi::tools {
@@ -16,7 +18,7 @@ class LyingSnapshots final : public Behaviour {
         if (liar.random.chance(500)) one.frame = changed(*offers, [&](SnapshotOffers& copy) { spoil(copy, liar); });
       } else if (const auto* part = as<SnapshotPart>(one)) {
         ++liar.lies;
-        const auto kind = liar.random.between(0, 12);   // mostly one bit is wrong
+        const auto kind = liar.random.between(0, 12);   // above 8: as it should be
         if (kind == 0) return true;   // never answered
         one.frame = changed(*part, [&](SnapshotPart& copy) { spoil(copy, kind, liar); });
       } else if (const auto* proofs = as<EpochProofs>(one)) {
@@ -69,9 +71,17 @@ class LyingSnapshots final : public Behaviour {
       case 2: part.busy = true; break;
       case 3: part.certificate.signatures.clear(); break;
       case 4: part.part += 1; break;
-      default:
-        if (!part.data.empty()) part.data[liar.random.next() % part.data.size()] ^= 1;
+      case 5:
+      case 6:
+      case 7:
+      case 8: {   // one letter of some text is another one: everything else about the part is right
+        if (part.part == 0 || part.data.empty()) break;
+        auto letter = part.data.begin() + static_cast<std::ptrdiff_t>(liar.random.next() % part.data.size());
+        letter = std::find_if(letter, part.data.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+        if (letter != part.data.end()) *letter = static_cast<char>(*letter ^ 0x20);
         break;
+      }
+      default: break;
     }
   }
 
