@@ -254,6 +254,12 @@ void Engine::sync(Now now) {
   const bool learning = learn_epochs(now);
   if ((learning && !snapshot_sync_.active()) || later_epoch() != nullptr) return;
   hand_over_held(now);
+  if (block_sync_.gone(replica_.complete(), connected_, context_.members.size())) {
+    if (auto skipped = replica_.skip_certificates(now)) {
+      output_.skipped = std::move(skipped);
+      collect(now);
+    }
+  }
   sync_snapshot(now);
   if (snapshot_sync_.active() || config_.test_faults.stuck_after_sync) return;
   if (next_ && replica_.complete() + 1 >= next_->from_height) return;   // the next epoch's blocks are for its Replica

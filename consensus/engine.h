@@ -4,8 +4,9 @@
 // One thread (the core lane). No clock, socket, lock, disk or log inside: things go in by the verbs below, each with the current Now, and
 // come out of take_output(). The driver must, for every Output and in this order:
 //   1. if `fatal` is set: stop the process, after writing nothing more (this replica is wrong about the chain);
-//   2. write `persist` to Column::log in one atomic batch and wait for the fsync (skip when empty);
-//   3. only then send `sends`, queue `execute` for the apply lane, store `certified`, start `reads`; call tick() at `wake_at_ms`.
+//   2. store `proven`, `skipped` and `certified`, unsynced, and then write `persist` to Column::log in one atomic batch and wait for the fsync (skip when empty). So
+//      nothing that speaks of an epoch is on disk without the certificates of the epoch before, which nobody could make again;
+//   3. only then send `sends`, queue `execute` for the apply lane, start `reads`; call tick() at `wake_at_ms`.
 // The outputs of successive calls must keep their order. While a fsync runs, inputs may go on and later outputs queue behind it.
 //
 // Members change by epochs: executed() says which set is decided and from which height; when everything below it is executed and certified, the
@@ -132,6 +133,9 @@ struct Output {
   std::vector<Send> sends;
   std::vector<CommittedBatch> execute;
   std::vector<CertifiedBlock> certified;
+  // The blocks below this one whose certificates lack here will never have them: nobody keeps these blocks any more. It must be the header of the
+  // driver's own block, or the driver stops as for `fatal`. Stored before `certified`.
+  std::optional<CertifiedHeader> skipped;
   std::vector<ReadRequest> reads;
   std::vector<SnapshotRead> snapshot_reads;
   std::vector<EpochRead> epoch_reads;

@@ -103,6 +103,15 @@ void Replica::publish_certificates() {
   header_votes_.erase(header_votes_.begin(), header_votes_.upper_bound(complete_));
 }
 
+std::optional<CertifiedHeader> Replica::skip_certificates(Now now) {
+  if (stable() <= complete_ || stable() > executed_) return std::nullopt;
+  complete_ = stable();
+  certificates_.erase(certificates_.begin(), certificates_.upper_bound(complete_));
+  publish_certificates();
+  advance(now);
+  return stable_;
+}
+
 void Replica::fail_if_different(const BlockHeader& own, const BlockHeader& certified) {
   if (own.hash() == certified.hash()) return;
   ready_.fatal = "block " + std::to_string(own.height) + " was executed differently here: certified " + certified.hash().hex() + ", own " + own.hash().hex();

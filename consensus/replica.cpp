@@ -188,7 +188,9 @@ std::vector<PeerFrame> Replica::missing_at(const MemberStatus& peer, Now now, st
       if (!slot.pre_prepare || now.monotonic_ms - slot.since_ms < min_age_ms) continue;
       const SlotStatus have = theirs.contains(height) ? theirs[height] : SlotStatus{};
       if (have.committed || (height <= peer.executed && have.prepared && slot.committed)) continue;
-      if (!have.has_batch) out.push_back({*slot.pre_prepare});
+      // An own proposal that only the others remember is not said again before what it promises is on this disk.
+      const bool written = slot.voted_prepare || slot.pre_prepare->vote.sender != config_.self;
+      if (!have.has_batch && written) out.push_back({*slot.pre_prepare});
       const auto own_vote = [&](Phase phase, const std::map<MemberIndex, CastVote>& votes) {
         const auto own = votes.find(config_.self);
         if (own == votes.end()) return;

@@ -86,6 +86,9 @@ class Replica {
   void start_view_change(View view, Now now);                // view > this->view()
 
   // What a peer's status shows to be missing there: votes and PrePrepares that are older than min_age_ms, NewView or ViewChange.
+  // Everything up to the certified height is executed, and certificates below it that lack here are nowhere any more: its own stands for them, by
+  // the chain of hashes. Gives it when there was a gap; the driver compares it with its block.
+  std::optional<CertifiedHeader> skip_certificates(Now now);
   std::vector<PeerFrame> missing_at(const MemberStatus& peer, Now now, std::int64_t min_age_ms) const;
   MemberStatus status() const;                               // signed
   const ViewChange* pending_view_change() const { return !active_ && sent_ ? &*sent_ : nullptr; }

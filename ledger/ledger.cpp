@@ -260,6 +260,14 @@ void Ledger::store_certificates(const std::vector<std::pair<std::uint64_t, const
   store_.write(batch, false);
 }
 
+void Ledger::skip_certificates(std::uint64_t height, const QuorumCertificate& certificate) {
+  AGIDDI_CHECK(height >= 1 && height <= this->height(), "a certificate belongs to an applied block");
+  if (height <= layout::meta_number(store_, layout::kCertified)) return;
+  store_.write({{Column::blocks, layout::key(layout::kCertificate, height), encode_certificate(certificate)},
+                {Column::meta, Bytes(layout::kCertified), layout::u64(height)}},
+               false);
+}
+
 void Ledger::store_member_change(std::uint64_t epoch, const MemberChange& change) {
   AGIDDI_CHECK(epoch > 0, "genesis decides the members of epoch 0");
   store_.write({{Column::blocks, layout::key(layout::kMemberChange, epoch), encode_member_change(change)}}, false);

@@ -52,7 +52,7 @@ class LedgerSnapshot {
   std::optional<Batch> batch(std::uint64_t height) const;
   std::optional<Block> block(std::uint64_t height) const;           // with bodies and receipts
   std::optional<QuorumCertificate> certificate(std::uint64_t height) const;
-  std::uint64_t certified_height() const { return certified_; }     // every block from first_block() to it has a certificate; 0 = none
+  std::uint64_t certified_height() const { return certified_; }     // every block from first_block() to it has a certificate, or lies below a skip; 0 = none
   std::uint64_t first_block() const { return first_; }              // lowest height above 0 whose block is here: 1 with the whole chain
   bool pruned(std::uint64_t height) const { return height > 0 && height < first_; }  // its block is not here any more, or never was
   // Of the blocks that are here.
@@ -117,6 +117,9 @@ class Ledger {
   // Of blocks that were applied; verified by the caller. One thread. One write, not synced: what is lost comes again from the peers.
   void store_certificates(const std::vector<std::pair<std::uint64_t, const QuorumCertificate*>>& certificates);
   void store_certificate(std::uint64_t height, const QuorumCertificate& certificate) { store_certificates({{height, &certificate}}); }
+
+  // The same of a block that binds all below it by the chain of hashes, where some have no certificate and will never have one.
+  void skip_certificates(std::uint64_t height, const QuorumCertificate& certificate);
 
   // What decided the members of an epoch; verified by the caller. Kept for ever, whatever becomes of its block. Not synced.
   void store_member_change(std::uint64_t epoch, const MemberChange& change);

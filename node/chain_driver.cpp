@@ -350,6 +350,17 @@ void ChainDriver::take_output() {
     log_info("members learned", {{"epoch", proven_epoch_}, {"fromHeight", one.epoch.from_height}, {"decidedHeight", one.change.header.height}});
   }
   if (!output.proven.empty()) refresh_snapshot();
+  if (output.skipped) {
+    if (auto skipped = skip_certificates(ledger_, *snapshot(), *output.skipped); !skipped) die(skipped.error().detail);
+    log_warn("certificates of blocks that the other members have dropped are missing here for good", {{"below", output.skipped->header.height}});
+    refresh_snapshot();
+  }
+  if (!output.certified.empty()) {
+    std::vector<std::pair<std::uint64_t, const QuorumCertificate*>> certificates;
+    for (const consensus::CertifiedBlock& block : output.certified) certificates.emplace_back(block.height, &block.certified.certificate);
+    ledger_.store_certificates(certificates);
+    refresh_snapshot();
+  }
   if (!output.persist.empty()) write_log(ledger_, std::move(output.persist));
   // The last votes of an epoch leave before its links end.
   const auto begun = std::find_if(output.sends.begin(), output.sends.end(), [&](const consensus::Send& one) { return one.epoch > epoch_->context.members.epoch(); });
@@ -363,13 +374,7 @@ void ChainDriver::take_output() {
   for (consensus::CommittedBatch& batch : output.execute) {
     apply_.post_always([this, batch = std::move(batch)]() mutable { apply(std::move(batch)); });
   }
-  if (!output.certified.empty()) {
-    std::vector<std::pair<std::uint64_t, const QuorumCertificate*>> certificates;
-    for (const consensus::CertifiedBlock& block : output.certified) certificates.emplace_back(block.height, &block.certified.certificate);
-    ledger_.store_certificates(certificates);
-    refresh_snapshot();
-    if (proven_epoch_ < decided_epoch_) keep_proofs();
-  }
+  if (!output.certified.empty() && proven_epoch_ < decided_epoch_) keep_proofs();
   for (const consensus::ReadRequest& request : output.reads) {
     const auto asker = key_at(request.peer, engine_->epoch());
     if (!asker) continue;

@@ -38,6 +38,16 @@ void write_log(ledger::Ledger& ledger, std::vector<consensus::LogWrite> records)
   ledger.log_write(writes, true);
 }
 
+Result<void> skip_certificates(ledger::Ledger& ledger, const ledger::LedgerSnapshot& view, const consensus::CertifiedHeader& certified) {
+  const std::uint64_t height = certified.header.height;
+  const auto own = view.header(height);
+  if (!own || own->hash() != certified.header.hash()) {
+    return fail(Status::internal, "block " + std::to_string(height) + " was executed differently here: certified " + certified.header.hash().hex());
+  }
+  ledger.skip_certificates(height, certified.certificate);
+  return {};
+}
+
 std::vector<consensus::SyncBlock> read_blocks(const ledger::LedgerSnapshot& view, const consensus::ReadRequest& request) {
   std::vector<consensus::SyncBlock> blocks;
   const std::uint64_t last = std::min<std::uint64_t>({request.to, request.from + consensus::kSyncBlocksMax - 1, view.height()});

@@ -17,6 +17,9 @@ consensus::Restored restored_from(const ledger::Ledger& ledger, const ledger::Le
 // Output::persist: one atomic write, on disk when it returns.
 void write_log(ledger::Ledger& ledger, std::vector<consensus::LogWrite> records);
 
+// Output::skipped. The error says that the others' block is another one than this ledger's: the process must stop.
+Result<void> skip_certificates(ledger::Ledger& ledger, const ledger::LedgerSnapshot& view, const consensus::CertifiedHeader& certified);
+
 // The answer to Output::reads.
 std::vector<consensus::SyncBlock> read_blocks(const ledger::LedgerSnapshot& view, const consensus::ReadRequest& request);
 

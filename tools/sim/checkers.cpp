@@ -14,7 +14,7 @@ using namespace consensus;
 namespace {
 
 constexpr std::size_t kMemory_bytes = 1024 * 1024;         // of one member's consensus, in a simulation of small transactions
-constexpr std::size_t kMemoryOfLiar_bytes = 4'500'000;     // what each liar may make it keep: messages of later views
+constexpr std::size_t kMemoryOfLiar_bytes = 5'000'000;     // what each liar may make it keep: messages of later views
 
 std::string short_hash(const Hash& hash) { return hash.hex().substr(0, 8); }
 std::string node(Seat seat) { return "node " + std::to_string(seat); }
@@ -226,6 +226,7 @@ void Checkers::at_end(Seat seat, const ledger::LedgerSnapshot& ledger) {
   }
   for (Height height = ledger.first_block(); height <= ledger.height(); ++height) {
     const auto certificate = ledger.certificate(height);
+    if (!certificate && skipped_.contains(seat) && height < skipped_.at(seat)) continue;
     if (!certificate) {
       fail(node(seat) + " has no certificate of block " + std::to_string(height));
     } else if (auto ok = verify_certified({*ledger.header(height), *certificate}, contexts_.back(), authenticator_of(contexts_.size() - 1)); !ok) {

@@ -34,6 +34,8 @@ class Checkers {
   // A correct member applied a block: the same one as everybody, with the same state. latest: no correct clock shows more.
   void applied(Seat seat, const Block& block, const std::optional<MemberEpoch>& next_members, const ledger::LedgerSnapshot& after, TimeMs latest);
   void certified(Seat seat, const consensus::CertifiedHeader& certified);
+  // A correct member will never have the certificates below this height that it lacks: its peers dropped those blocks.
+  void skipped(Seat seat, consensus::Height height) { skipped_[seat] = height; }
   // A correct member learned from others who the members of an epoch are: those that were decided.
   void learned(Seat seat, const MemberEpoch& epoch);
   // A correct member made a snapshot of its state: everybody's of that height is the same.
@@ -74,6 +76,7 @@ class Checkers {
   std::vector<Context> contexts_;
   std::map<consensus::Height, BlockHeader> headers_;
   std::map<consensus::Height, Hash> snapshots_;
+  std::map<Seat, consensus::Height> skipped_;
   std::map<std::tuple<Seat, std::string, std::uint64_t, std::uint64_t, std::uint64_t>, Hash> promises_;
   std::map<std::pair<Seat, std::uint64_t>, consensus::View> left_;   // the highest view that a member asked for, by epoch
   std::map<Hash, Acknowledged> acknowledged_;

@@ -104,7 +104,7 @@ void Cluster::plan_faults() {
   if (wanted("disk-full")) soon(&Cluster::fill_disk);
   if (wanted("clock")) soon(&Cluster::jump_clock);
   if (wanted("slow")) soon(&Cluster::slow_down);
-  if (snapshot_policy_.every_blocks > 0 && wanted("corrupt")) soon(&Cluster::damage_snapshots);
+  if (snapshot_policy_.every_blocks > 0 && !fragile_disks_.empty()) soon(&Cluster::damage_snapshots);
   after(faults_end_us_, [this] { end_faults(); });
 }
 
@@ -220,7 +220,8 @@ void Cluster::slow_down() {
 // A file of a snapshot rots: it is not served, and not installed.
 void Cluster::damage_snapshots() {
   if (!faulty()) return;
-  nodes_[any_place()]->snapshots().damage(random_);
+  SimNode& victim = *nodes_[any_place()];
+  if (fragile_disks_.contains(victim.seat())) victim.snapshots().damage(random_);
   after(random_.between(100'000, 500'000), [this] { damage_snapshots(); });
 }
 

@@ -263,8 +263,22 @@ void SimNode::wake(std::int64_t at_ms) {
   });
 }
 
-// What proves a member set is on disk before anything that speaks of it.
-void SimNode::keep_proven(const Output& output) {
+// What proves a member set, and the certificates, are on disk before anything that rests on them.
+void SimNode::keep_proofs(const Output& output) {
+  if (output.skipped) {
+    const Height height = output.skipped->header.height;
+    cluster_.timeline().event(cluster_.now_us(), place_, "gives up the certificates below height " + std::to_string(height));
+    if (auto ok = node::skip_certificates(*ledger_, *ledger_->snapshot(), *output.skipped); !ok && correct()) {
+      return cluster_.checkers().fail("node " + std::to_string(seat_) + " stops: " + ok.error().detail);
+    }
+    if (correct()) cluster_.checkers().certified(seat_, *output.skipped);
+    snapshot_ = ledger_->snapshot();
+    cluster_.checkers().skipped(seat_, height);
+  }
+  for (const CertifiedBlock& one : output.certified) {
+    if (correct()) cluster_.checkers().certified(seat_, one.certified);
+    ledger_->store_certificate(one.height, one.certified.certificate);
+  }
   for (const ProvenEpoch& one : output.proven) {
     ledger_->store_member_change(one.epoch.members.epoch(), one.change);
     proven_epoch_ = one.epoch.members.epoch();
@@ -275,7 +289,7 @@ void SimNode::keep_proven(const Output& output) {
 }
 
 void SimNode::persist(std::vector<Pending>& outputs) {
-  for (const Pending& pending : outputs) keep_proven(pending.output);
+  for (const Pending& pending : outputs) keep_proofs(pending.output);
   std::vector<consensus::LogWrite> records;
   for (Pending& pending : outputs) std::move(pending.output.persist.begin(), pending.output.persist.end(), std::back_inserter(records));
   if (records.empty()) return;
@@ -290,7 +304,7 @@ void SimNode::flush() {
   while (syncing_.empty() && !waiting_.empty() && waiting_.front().output.persist.empty()) {
     Pending pending = std::move(waiting_.front());
     waiting_.pop_front();
-    keep_proven(pending.output);
+    keep_proofs(pending.output);
     release(pending);
   }
   if (!syncing_.empty() || waiting_.empty()) return;
@@ -359,11 +373,7 @@ void SimNode::lie() {
 void SimNode::release(Pending& pending) {
   send(pending);
   for (CommittedBatch& batch : pending.output.execute) to_apply_.push_back(std::move(batch));
-  for (CertifiedBlock& one : pending.output.certified) {
-    if (correct()) cluster_.checkers().certified(seat_, one.certified);
-    ledger_->store_certificate(one.height, one.certified.certificate);
-  }
-  if (!pending.output.certified.empty()) {
+  if (!pending.output.certified.empty() || pending.output.skipped) {
     snapshot_ = ledger_->snapshot();
     for (const MemberEpoch& epoch : node::keep_member_changes(*ledger_, *snapshot_, proven_epoch_)) {
       proven_epoch_ = epoch.members.epoch();

@@ -64,7 +64,7 @@ class SimNode {
   void wake(std::int64_t at_ms);
   void flush();
   void persist(std::vector<Pending>& outputs);
-  void keep_proven(const consensus::Output& output);
+  void keep_proofs(const consensus::Output& output);
   void release(Pending& pending);
   void send(const Pending& pending);
   void post(Messages messages);
