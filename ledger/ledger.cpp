@@ -139,14 +139,14 @@ StateDigest LedgerSnapshot::state_digest() const {
   return must(StateDigest::decode(*raw), "the state accumulator decodes");
 }
 
-Ledger::Ledger(KvStore& store, std::string network)
-    : store_(store), cache_(make_term_cache()), triples_(store, cache_), network_(std::move(network)) {}
+Ledger::Ledger(KvStore& store, std::string network, std::size_t cached_terms)
+    : store_(store), cache_(make_term_cache(cached_terms)), triples_(store, cache_), network_(std::move(network)) {}
 
-Result<std::unique_ptr<Ledger>> Ledger::open(KvStore& store, const Genesis& genesis, const GenesisState& initial) {
+Result<std::unique_ptr<Ledger>> Ledger::open(KvStore& store, const Genesis& genesis, const GenesisState& initial, std::size_t cached_terms) {
   StateDigest digest;
   digest.apply(initial.changes);
   const BlockHeader first = genesis_header(genesis, digest.digest());
-  std::unique_ptr<Ledger> ledger(new Ledger(store, genesis.network));
+  std::unique_ptr<Ledger> ledger(new Ledger(store, genesis.network, cached_terms));
 
   const auto format = store.get(Column::meta, layout::kFormat);
   if (!format) {

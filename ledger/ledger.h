@@ -104,8 +104,8 @@ std::optional<MemberChange> read_member_change(const KvReader& reader, std::uint
 class Ledger {
  public:
   // Writes genesis into an empty store, or checks that the store belongs to this genesis. Errors: another network, a newer format, another
-  // genesis state. The store must outlive the ledger.
-  static Result<std::unique_ptr<Ledger>> open(KvStore& store, const Genesis& genesis, const GenesisState& initial);
+  // genesis state. The store must outlive the ledger. cached_terms: of the dictionary, held in memory (80 bytes a place, and the texts).
+  static Result<std::unique_ptr<Ledger>> open(KvStore& store, const Genesis& genesis, const GenesisState& initial, std::size_t cached_terms = 1 << 17);
 
   std::uint64_t height() const { return height_.load(std::memory_order_acquire); }
   std::shared_ptr<const LedgerSnapshot> snapshot() const;
@@ -142,7 +142,7 @@ class Ledger {
   std::vector<std::pair<Bytes, Bytes>> local_scan(BytesView prefix) const;
 
  private:
-  Ledger(KvStore& store, std::string network);
+  Ledger(KvStore& store, std::string network, std::size_t cached_terms);
   void write(const BlockToApply& block, Sync sync);  // one batch
 
   KvStore& store_;
