@@ -263,8 +263,10 @@ void Ledger::store_certificates(const std::vector<std::pair<std::uint64_t, const
 void Ledger::skip_certificates(std::uint64_t height, const QuorumCertificate& certificate) {
   AGIDDI_CHECK(height >= 1 && height <= this->height(), "a certificate belongs to an applied block");
   if (height <= layout::meta_number(store_, layout::kCertified)) return;
+  std::uint64_t certified = height;
+  while (store_.get(Column::blocks, layout::key(layout::kCertificate, certified + 1))) ++certified;
   store_.write({{Column::blocks, layout::key(layout::kCertificate, height), encode_certificate(certificate)},
-                {Column::meta, Bytes(layout::kCertified), layout::u64(height)}},
+                {Column::meta, Bytes(layout::kCertified), layout::u64(certified)}},
                false);
 }
 

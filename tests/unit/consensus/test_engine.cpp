@@ -342,6 +342,26 @@ TEST_CASE("missing bodies are fetched by id", "[engine]") {
   CHECK(net[3].counters().blocks_synced == 0);
 }
 
+TEST_CASE("a body that was fetched for a batch is not held for another one", "[engine]") {
+  EngineNet net(4);
+  bool commits_lost = true;
+  net.lost = [&](std::size_t, std::size_t to, const PeerFrame& frame) {
+    const auto* gossip = std::get_if<Transactions>(&frame.content);
+    const auto* vote = std::get_if<Vote>(&frame.content);
+    return (to == 3 && gossip != nullptr && !gossip->answer) || (commits_lost && vote != nullptr && vote->phase == Phase::commit);
+  };
+  const auto transaction = document("t");
+  net.submit(0, transaction);
+  net.run(200);
+  REQUIRE(net[3].counters().bodies_fetched == 1);
+  CHECK_FALSE(net[3].holds(transaction.id));   // it may stand in an old block that is not here: this member never proposes it
+  CHECK(net[1].holds(transaction.id));
+  commits_lost = false;
+  net.run(3000);
+  CHECK(net.machine(3).height() >= 1);
+  CHECK(net.machine(3).height() == net.machine(0).height());
+}
+
 TEST_CASE("without a quorum in reach nobody changes views, and work goes on when it is back", "[engine]") {
   EngineNet net(4);
   net.run(100);

@@ -302,3 +302,31 @@ TEST_CASE("a primary that lost its disk hears its own proposals from others and 
   fresh.time_ms += 5;
   CHECK(fresh.propose(0, {"b"}).height == 2);   // and not a second batch of height 1
 }
+
+TEST_CASE("certificates that nobody has any more are given up once the certified block is executed", "[replica]") {
+  ReplicaNet net(4);
+  net.stopped = [](std::size_t, std::size_t to, const PeerFrame& frame) {
+    const auto* vote = std::get_if<HeaderVote>(&frame.content);
+    return vote != nullptr && to == 3 && vote->header.height < 3;
+  };
+  for (const char* name : {"a", "b", "c"}) {
+    net.propose(0, {name});
+    net.deliver();
+    net.time_ms += 5;
+  }
+  REQUIRE(net.chain(3).size() == 3);
+  REQUIRE(net[3].stable() == 3);
+  REQUIRE(net[3].complete() == 0);
+  const auto skipped = net[3].skip_certificates(net.now());
+  REQUIRE(skipped);
+  CHECK(skipped->header.height == 3);
+  CHECK(net[3].complete() == 3);
+  CHECK_FALSE(net[3].skip_certificates(net.now()));   // nothing is missing any more
+  CHECK_FALSE(net[0].skip_certificates(net.now()));
+
+  net.propose(0, {"d"});
+  net.deliver();
+  CHECK(net[3].complete() == 4);
+  CHECK(net.certified(3).contains(4));
+  CHECK_FALSE(net.fatal(3));
+}

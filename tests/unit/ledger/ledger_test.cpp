@@ -139,6 +139,29 @@ TEST_CASE("certificates come in any order; the certified height has no gap below
   CHECK(!snapshot->certificate(0));
 }
 
+TEST_CASE("certificates that are nowhere any more are skipped under a later one") {
+  auto store = make_memory_store();
+  const auto ledger = open_ledger(*store);
+  for (int i = 0; i < 5; ++i) ledger->apply(next_block(*ledger->snapshot(), {}));
+  const auto certificate = [&](std::uint64_t height) { return certificate_of(*ledger->snapshot()->header(height)); };
+  const auto certified = [&] { return ledger->snapshot()->certified_height(); };
+  ledger->store_certificate(1, certificate(1));
+  ledger->store_certificate(4, certificate(4));
+  ledger->skip_certificates(3, certificate(3));
+  CHECK(certified() == 4);
+  CHECK(!ledger->snapshot()->certificate(2));
+  CHECK(ledger->snapshot()->certificate(3));
+  ledger->skip_certificates(2, certificate(2));   // nothing goes back
+  CHECK(certified() == 4);
+  ledger->store_certificate(2, certificate(2));   // one that turns up after all
+  CHECK(certified() == 4);
+  CHECK(ledger->snapshot()->certificate(2));
+  ledger->store_certificate(5, certificate(5));
+  CHECK(certified() == 5);
+  CHECK(ledger->prune(3, 10) == 3);
+  CHECK(ledger->snapshot()->first_block() == 4);
+}
+
 TEST_CASE("the consensus log is read in order") {
   auto store = make_memory_store();
   auto ledger = open_ledger(*store);
