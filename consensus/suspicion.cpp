@@ -47,8 +47,7 @@ std::int64_t Suspicion::doubled(std::int64_t timeout_ms, unsigned failures) cons
 }
 
 std::int64_t Suspicion::scaled(std::int64_t timeout_ms, bool primary_reachable) const {
-  const std::int64_t scaled_ms = doubled(timeout_ms, failures_);
-  return primary_reachable ? scaled_ms : scaled_ms / 2;
+  return primary_reachable ? doubled(timeout_ms, failures_) : timeout_ms / 2;
 }
 
 bool Suspicion::evaluate(const SuspicionInput& input, std::int64_t now_ms) {

@@ -2,7 +2,7 @@
 // double with each further view that brought nothing, up to a cap, and are halved again step by step while commits come so fast that half of the shorter
 // time would do. Where everything is slow (no processor time, long links) they stay long enough for commits, instead of falling back with
 // the first one and changing the view again at once. A primary that is slow on purpose gains little: a minute after the last change of view each step
-// falls whatever it does.
+// falls whatever it does. A primary without a connection is not slow but gone: for it the timeouts are half as long, and never doubled.
 //
 // A primary is suspected when there is work and nothing commits for a timeout, or when one held transaction waits longer than the timeout plus an
 // allowance for those held before it (censorship). Never while the fault may be ours: no quorum in reach, blocks to catch up with, the
@@ -19,7 +19,7 @@ struct SuspicionInput {
   bool active = true;                                   // in a view, not waiting for a NewView
   bool view_change_quorum = false;                      // a quorum asks for our view or a later one
   bool excused = false;                                 // the fault may be ours, see above
-  bool primary_reachable = true;                        // without a connection to it the timeouts are half as long
+  bool primary_reachable = true;                        // connected to it
   std::size_t held = 0;                                 // transactions in the mempool
   std::optional<std::int64_t> oldest_held_ms;
   std::optional<std::int64_t> oldest_in_flight_ms;      // first batch that is accepted and not committed

@@ -91,3 +91,21 @@ TEST_CASE("a primary that is as slow as it may be does not keep the timeout long
   CHECK(world.now_ms - begin_ms <= 120'000);
   CHECK(world.views == views);
 }
+
+TEST_CASE("a primary that is gone is replaced as fast the tenth time as the first", "[suspicion]") {
+  Suspicion suspicion(1500, 1000, 30'000);
+  for (std::int64_t now_ms = 1'000'000, kills = 0; kills < 10; ++kills, now_ms += 10'000) {
+    suspicion.view_entered(now_ms);
+    SuspicionInput input;
+    input.oldest_in_flight_ms = now_ms;
+    input.primary_reachable = false;
+    CHECK_FALSE(suspicion.evaluate(input, now_ms));
+    CHECK(suspicion.wake_at_ms() == now_ms + 750);
+    suspicion.view_change_started(now_ms + 750);
+    input.active = false;
+    input.view_change_quorum = true;
+    CHECK_FALSE(suspicion.evaluate(input, now_ms + 760));
+    CHECK(suspicion.wake_at_ms() == now_ms + 760 + 500);
+    suspicion.progress(now_ms + 800);
+  }
+}
