@@ -7,6 +7,7 @@
 #include <string>
 
 #include "node/daemon.h"
+#include "node/last_words.h"
 #include "node/log.h"
 #include "protocol/crypto/crypto.h"
 
@@ -70,6 +71,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "agiddi-node: %s\n", config.error().detail.c_str());
     return 1;
   }
+  agiddi::node::set_last_words(config->data_folder);
   if (check_store) return agiddi::node::check_node_store(*config);
 
   if (!export_folder.empty()) return agiddi::node::export_node_snapshot(*config, export_folder);
