@@ -1,6 +1,7 @@
 #include "consensus/block_sync.h"
 
 #include <algorithm>
+#include <set>
 
 namespace agiddi::consensus {
 namespace {
@@ -81,11 +82,11 @@ std::vector<std::pair<MemberIndex, SyncRequest>> BlockSync::next(Height complete
                                                                  std::int64_t now_ms) {
   wake_at_ms_ = 0;
   std::vector<std::pair<MemberIndex, SyncRequest>> requests;
-  std::vector<MemberIndex> late;
+  std::set<MemberIndex> late;   // once each, however many of its answers are
   std::erase_if(ranges_, [&](const Range& range) {
     if (range.here && range.to <= complete) return true;
     if (now_ms < range.deadline_ms) return false;
-    if (!range.here) late.push_back(range.peer);
+    if (!range.here) late.insert(range.peer);
     return true;
   });
   for (const MemberIndex peer : late) fail(peer, now_ms);

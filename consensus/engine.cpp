@@ -254,7 +254,8 @@ void Engine::sync(Now now) {
   const bool learning = learn_epochs(now);
   if ((learning && !snapshot_sync_.active()) || later_epoch() != nullptr) return;
   hand_over_held(now);
-  if (block_sync_.gone(replica_.complete(), connected_, context_.members.size())) {
+  watch_gone(now);
+  if (gone_) {
     if (auto skipped = replica_.skip_certificates(now)) {
       output_.skipped = std::move(skipped);
       collect(now);
@@ -337,6 +338,7 @@ EngineStatus Engine::status() const {
   out.connected.assign(connected_.begin(), connected_.begin() + static_cast<std::ptrdiff_t>(context_.members.size()));
   out.epoch = epoch();
   out.is_member = is_member();
+  out.blocks_gone = gone_;
   if (next_) out.epoch_ends = next_->from_height - 1;
   out.snapshot = snapshot_sync_.progress();
   out.snapshot_liars = snapshot_sync_.liars();

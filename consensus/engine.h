@@ -62,6 +62,8 @@ struct EngineConfig {
   std::int64_t stuck_help_ms = 10'000;              // a member that waits alone for a view is followed after this
   SnapshotSyncConfig snapshots;
   bool join_by_blocks = false;                      // however far behind: a snapshot only when nobody has the next block any more
+  bool archive = false;                             // whoever keeps all blocks never gives up those that it has for a snapshot
+  std::int64_t gone_patience_ms = 30'000;           // blocks that nobody has for so long are gone: an archive may be away for a moment
   MempoolLimits mempool;
   TestFaults test_faults;                           // planted bugs that prove the simulator's checkers; never set by the daemon
   // The latest epoch e such that the driver holds what decided each of 1 to e; later ones are asked for. Nothing: this driver keeps no such proofs.
@@ -161,6 +163,7 @@ struct EngineStatus {
   std::uint64_t epoch_proofs_refused = 0;           // answers with a member set that is not proven
   std::uint64_t epoch = 0;
   bool is_member = true;
+  bool blocks_gone = false;                         // the next blocks, or certificates, are at no connected member any more
   std::optional<Height> epoch_ends;                 // the last height of this epoch, when the next set is decided
 };
 
@@ -250,6 +253,7 @@ class Engine {
   void suspect(Now now);
   void sync(Now now);
   void sync_snapshot(Now now);              // engine_snapshots.cpp
+  void watch_gone(Now now);
   std::optional<Height> snapshot_gain() const;   // how far a snapshot must lie above the blocks that are here; nothing: none is wanted
   Height snapshot_floor() const { return std::max(replica_.complete(), replica_.executed_height()); }
   void sign_offers();
@@ -325,6 +329,8 @@ class Engine {
   SnapshotSync snapshot_sync_;
   EpochSync epoch_sync_;
   std::optional<MemberEpoch> proven_;
+  std::int64_t gone_since_ms_ = -1;                                // nobody gives the next block since then
+  bool gone_ = false;
   std::optional<CertifiedHeader> head_;                            // the highest that came with proofs
   std::vector<std::pair<Height, Hash>> own_snapshots_;
   SnapshotOffers own_offers_;                                      // the same, signed in this epoch

@@ -67,6 +67,7 @@ void Engine::supply_bodies(Now now) {
     const bool oversized = bytes > limits::kBatchMax_bytes && transactions.size() > 1;
     entry = wanted_.erase(entry);
     if (oversized) continue;  // no correct primary proposes it, so it gets no vote
+    for (const TransactionPtr& one : transactions) spare_bodies_.erase(one->id);   // they are found by their height from now on
     keep_bodies(height, digest, std::move(transactions));
     replica_.bodies_held(height, digest, now);
   }
@@ -129,6 +130,9 @@ void Engine::forget_bodies(Height height) {
     logged_bodies_.erase(logged);
   }
   bodies_.erase(height);
+  if (const auto wanted = wanted_.find(height); wanted != wanted_.end()) {
+    for (const Hash& id : wanted->second.batch.transactions) spare_bodies_.erase(id);
+  }
   wanted_.erase(height);
 }
 

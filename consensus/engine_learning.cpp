@@ -71,8 +71,7 @@ Result<void> Engine::learn(const MemberChange& change) {
 
 Result<void> Engine::on(MemberIndex peer, const EpochProofs& message, Now now) {
   if (!proven_ || !epoch_sync_.expects(peer, message.above)) {
-    if (message.changes.empty()) return {};   // it was asked for its offers
-    return refuse_epochs("member sets that nobody asked for");
+    return {};   // it was asked for its offers, or is late
   }
   const auto lie = [&](const std::string& what) {
     ++counters_.epoch_proofs_refused;
@@ -81,8 +80,10 @@ Result<void> Engine::on(MemberIndex peer, const EpochProofs& message, Now now) {
   };
   const std::uint64_t known_before = config_.epochs.back().members.epoch(), proven_before = proven_->members.epoch();
   Result<void> outcome;
-  for (const MemberChange& change : message.changes) {
-    if (outcome = learn(change); !outcome) break;
+  // This node may have executed some of them since it asked.
+  const std::uint64_t known = std::min<std::uint64_t>(proven_->members.epoch() - message.above, message.changes.size());
+  for (auto change = message.changes.begin() + static_cast<std::ptrdiff_t>(known); change != message.changes.end(); ++change) {
+    if (outcome = learn(*change); !outcome) break;
   }
   // What came before a forged one holds all the same.
   if (config_.epochs.back().members.epoch() > known_before) {

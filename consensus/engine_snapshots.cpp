@@ -8,12 +8,20 @@ namespace agiddi::consensus {
 
 // A snapshot is wanted far behind the others: by a member that has hardly any blocks, and by any other when nobody has its next block any more, or when
 // one lies so far above its blocks that it is clearly cheaper (catch_up_min). Hints of one peer alone decide nothing here.
+// Who may lose blocks by it waits whether somebody comes who has them.
+void Engine::watch_gone(Now now) {
+  const bool gone = block_sync_.gone(replica_.complete(), connected_, context_.members.size());
+  if (!gone) gone_since_ms_ = -1;
+  if (gone && gone_since_ms_ < 0) gone_since_ms_ = now.monotonic_ms;
+  gone_ = gone && (snapshot_floor() == 0 || now.monotonic_ms - gone_since_ms_ >= config_.gone_patience_ms);
+}
+
 std::optional<Height> Engine::snapshot_gain() const {
   const SnapshotSyncConfig& config = config_.snapshots;
   const Height here = snapshot_floor();
   const Height target = std::max({replica_.stable(), vouched(), head_ ? head_->header.height : 0});
   const bool hardly_begun = here < config.behind_min && !config_.join_by_blocks && target > here + config.behind_min;
-  if (hardly_begun || block_sync_.gone(replica_.complete(), connected_, context_.members.size())) return 1;
+  if (hardly_begun || (gone_ && !(config_.archive && here > 0))) return 1;
   if (config.catch_up_min > 0 && !config_.join_by_blocks && target >= here + config.catch_up_min) return config.catch_up_min;
   return std::nullopt;
 }

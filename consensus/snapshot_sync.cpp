@@ -117,6 +117,8 @@ std::vector<std::pair<MemberIndex, SnapshotRequest>> SnapshotSync::next(bool wan
   std::vector<std::pair<MemberIndex, SnapshotRequest>> requests;
   // Blocks came meanwhile. A finished one is the driver's, which looks at its height again.
   if (current_ && current_->phase != Phase::finished && current_->height <= complete) current_.reset();
+  // Blocks are to be had again; what came of it stays on the disk.
+  if (current_ && current_->phase != Phase::finished && !wanted) current_.reset();
   const Height above = complete + gain - 1;
   if (!current_) {
     if (wanted) current_ = choose(above);

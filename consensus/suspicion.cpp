@@ -6,6 +6,7 @@ namespace agiddi::consensus {
 namespace {
 
 constexpr std::int64_t kStepMax_ms = 60'000;
+constexpr std::int64_t kGoneMax_timeouts = 2;
 
 }  // namespace
 
@@ -47,7 +48,8 @@ std::int64_t Suspicion::doubled(std::int64_t timeout_ms, unsigned failures) cons
 }
 
 std::int64_t Suspicion::scaled(std::int64_t timeout_ms, bool primary_reachable) const {
-  return primary_reachable ? doubled(timeout_ms, failures_) : timeout_ms / 2;
+  if (primary_reachable) return doubled(timeout_ms, failures_);
+  return std::min(doubled(timeout_ms, failures_) / 2, kGoneMax_timeouts * timeout_ms);
 }
 
 bool Suspicion::evaluate(const SuspicionInput& input, std::int64_t now_ms) {

@@ -2,7 +2,8 @@
 // double with each further view that brought nothing, up to a cap, and are halved again step by step while commits come so fast that half of the shorter
 // time would do. Where everything is slow (no processor time, long links) they stay long enough for commits, instead of falling back with
 // the first one and changing the view again at once. A primary that is slow on purpose gains little: a minute after the last change of view each step
-// falls whatever it does. A primary without a connection is not slow but gone: for it the timeouts are half as long, and never doubled.
+// falls whatever it does. A primary without a connection is gone rather than slow: for it the timeouts are half as long, and
+// grow to twice the plain ones at most (where single links stay broken, views must still come to rest).
 //
 // A primary is suspected when there is work and nothing commits for a timeout, or when one held transaction waits longer than the timeout plus an
 // allowance for those held before it (censorship). Never while the fault may be ours: no quorum in reach, blocks to catch up with, the

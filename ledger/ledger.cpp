@@ -58,7 +58,8 @@ LedgerSnapshot::LedgerSnapshot(std::shared_ptr<const KvReader> reader, std::shar
       triples_(make_triple_source(*reader_, std::move(cache))),
       height_(layout::meta_number(*reader_, layout::kHeight)),
       certified_(layout::meta_number(*reader_, layout::kCertified)),
-      first_(layout::first_block(*reader_)) {
+      first_(layout::first_block(*reader_)),
+      skipped_(layout::meta_number(*reader_, layout::kSkipped)) {
   auto header = read_header(*reader_, height_);
   AGIDDI_CHECK(header.has_value(), "the applied height has a header");
   header_ = *std::move(header);
@@ -266,6 +267,7 @@ void Ledger::skip_certificates(std::uint64_t height, const QuorumCertificate& ce
   std::uint64_t certified = height;
   while (store_.get(Column::blocks, layout::key(layout::kCertificate, certified + 1))) ++certified;
   store_.write({{Column::blocks, layout::key(layout::kCertificate, height), encode_certificate(certificate)},
+                {Column::meta, Bytes(layout::kSkipped), layout::u64(height)},
                 {Column::meta, Bytes(layout::kCertified), layout::u64(certified)}},
                false);
 }
@@ -321,9 +323,11 @@ void Ledger::log_write(const std::vector<LogWrite>& writes, bool sync) {
   if (!batch.empty()) store_.write(batch, sync);
 }
 
-std::vector<LogRecord> Ledger::log_read_all() const {
+std::vector<LogRecord> Ledger::log_read_all() const { return read_log(store_); }
+
+std::vector<LogRecord> read_log(const KvReader& store) {
   std::vector<LogRecord> records;
-  store_.scan(Column::log, {}, {}, [&](BytesView key, BytesView value) {
+  store.scan(Column::log, {}, {}, [&](BytesView key, BytesView value) {
     AGIDDI_CHECK(key.starts_with(kLogPrefix), "a log key has its prefix");
     records.push_back({Bytes(key.substr(kLogPrefix.size())), Bytes(value)});
     return true;

@@ -54,6 +54,7 @@ class LedgerSnapshot {
   std::optional<QuorumCertificate> certificate(std::uint64_t height) const;
   std::uint64_t certified_height() const { return certified_; }     // every block from first_block() to it has a certificate, or lies below a skip; 0 = none
   std::uint64_t first_block() const { return first_; }              // lowest height above 0 whose block is here: 1 with the whole chain
+  std::uint64_t served_from() const { return std::max(first_, skipped_); }   // every block from it to certified_height() has a certificate of its own
   bool pruned(std::uint64_t height) const { return height > 0 && height < first_; }  // its block is not here any more, or never was
   // Of the blocks that are here.
   std::optional<TransactionRecord> transaction(const Hash& id) const;
@@ -70,6 +71,7 @@ class LedgerSnapshot {
   std::uint64_t height_ = 0;
   std::uint64_t certified_ = 0;
   std::uint64_t first_ = 1;
+  std::uint64_t skipped_ = 0;
   BlockHeader header_;
   Hash header_hash_;
 };
@@ -98,7 +100,8 @@ struct LogRecord {
   Bytes key, value;
 };
 
-// For readers of a store that no Ledger is open on. Nothing: it is not here.
+// For readers of a store that no Ledger is open on: the consensus log; what decided an epoch (nothing: it is not here).
+std::vector<LogRecord> read_log(const KvReader& store);
 std::optional<MemberChange> read_member_change(const KvReader& reader, std::uint64_t epoch);
 
 class Ledger {

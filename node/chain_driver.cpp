@@ -127,6 +127,7 @@ ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger,
     engine.snapshots.catch_up_min = std::max(config.ledger.catch_up_blocks, config.ledger.keep_blocks);
   }
   engine.join_by_blocks = config.ledger.join_by_blocks;
+  engine.archive = config.ledger.keep_blocks == 0;
   engine_ = std::make_unique<consensus::Engine>(std::move(engine), [this](const MemberSet& members) { return identify(members); }, restored_from(ledger_, *snapshot()), clocks());
   engine_->heartbeat_wanted(subservices::heartbeat_wanted(*snapshot()), clocks());
 
@@ -354,6 +355,7 @@ void ChainDriver::take_output() {
     if (auto skipped = skip_certificates(ledger_, *snapshot(), *output.skipped); !skipped) die(skipped.error().detail);
     log_warn("certificates of blocks that the other members have dropped are missing here for good", {{"below", output.skipped->header.height}});
     refresh_snapshot();
+    snapshots_.refresh();
   }
   if (!output.certified.empty()) {
     std::vector<std::pair<std::uint64_t, const QuorumCertificate*>> certificates;
@@ -551,6 +553,11 @@ void ChainDriver::watch_snapshots(const consensus::EngineStatus& status) {
     log_warn("a member sent parts of a snapshot that do not hold, and is not asked for snapshots again", {{"members", status.snapshot_liars}});
   }
   known_liars_ = status.snapshot_liars;
+  if (status.blocks_gone && !known_gone_ && !status.snapshot && status.syncing) {
+    log_error("the next blocks are at no connected member any more: connect an archive node, or empty the data folder to join by a snapshot",
+              {{"applied", status.executed}});
+  }
+  known_gone_ = status.blocks_gone;
   if (status.snapshot_contradicted && status.snapshot_contradicted != known_contradiction_) {
     log_error("the other members agree on another snapshot than this node's: its triples or its dictionary are damaged; empty the data folder and let it join again",
               {{"height", *status.snapshot_contradicted}});

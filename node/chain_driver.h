@@ -124,6 +124,7 @@ class ChainDriver final : public Chain {
   std::unordered_map<Hash, std::vector<Done>, HashHasher> waiters_;          // core lane only
   bool was_in_view_change_ = false;                                          // core lane only
   std::uint64_t seen_certified_ = 0;                                         // core lane only
+  bool known_gone_ = false;                                                  // core lane only
   std::size_t known_liars_ = 0;                                              // core lane only
   std::optional<std::uint64_t> known_contradiction_;                         // core lane only
 

@@ -104,6 +104,14 @@ std::vector<MemberEpoch> keep_member_changes(ledger::Ledger& ledger, const ledge
   return kept;
 }
 
+bool drop_foreign_log(ledger::KvStore& store, const Genesis& genesis) {
+  std::vector<consensus::LogRecord> records;
+  for (ledger::LogRecord& record : ledger::read_log(store)) records.push_back({std::move(record.key), std::move(record.value)});
+  if (consensus::logged_epoch(records) <= proven_epochs(store, genesis).back().members.epoch()) return false;
+  store.erase_range(ledger::Column::log, {}, {});
+  return true;
+}
+
 std::vector<MemberChange> read_member_changes(const ledger::LedgerSnapshot& view, const consensus::EpochRead& request) {
   std::vector<MemberChange> changes;
   std::size_t bytes = 0;

@@ -33,6 +33,10 @@ std::vector<MemberEpoch> proven_epochs(const ledger::KvReader& reader, const Gen
 // called at start, and when certificates were stored while a later epoch is decided: before the block can be pruned.
 std::vector<MemberEpoch> keep_member_changes(ledger::Ledger& ledger, const ledger::LedgerSnapshot& view, std::uint64_t proven);
 
+// After ledger::reset_store(): what was promised binds this member still, unless it is of an epoch that cannot be known without the state. True when the
+// log was dropped for that.
+bool drop_foreign_log(ledger::KvStore& store, const Genesis& genesis);
+
 // The answer to Output::epoch_reads.
 std::vector<MemberChange> read_member_changes(const ledger::LedgerSnapshot& view, const consensus::EpochRead& request);
 

@@ -49,7 +49,10 @@ Result<std::optional<Installed>> install_pending(const NodeConfig& config, ledge
     log_error("a snapshot could not be installed", {{"id", id.hex()}, {"reason", done.error().detail}});
     if (ledger::unfinished_install(store)) {
       ledger::reset_store(store);
-      store.erase_range(ledger::Column::log, {}, {});   // it speaks of epochs that an empty ledger does not know
+      if (drop_foreign_log(store, genesis)) {
+        log_error("the consensus log was of an epoch that is not known here without the state, and is dropped: until the chain is 32 blocks higher this member "
+                  "counts as one of the faulty ones that the network bears");
+      }
     }
   } else if (asked) {
     done->fetched_bytes = asked->fetched_bytes;

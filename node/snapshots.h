@@ -37,6 +37,7 @@ class Snapshots {
   Snapshots(ledger::Ledger& ledger, std::string folder, LedgerConfig config, Metrics& metrics, Hooks hooks);
   ~Snapshots() { stop(); }
   void start();  // offers what is here
+  void refresh() { start(); }  // what is here has changed
   void stop();
 
   void applied(const std::shared_ptr<const ledger::LedgerSnapshot>& at);  // the state after each block, in order

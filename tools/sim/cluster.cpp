@@ -70,6 +70,7 @@ EngineConfig Cluster::engine_config(bool correct) const {
   config.genesis_timestamp = workload_.genesis().created;
   config.snapshots.behind_min = snapshot_policy_.behind_min;
   config.snapshots.catch_up_min = snapshot_policy_.catch_up_min;
+  config.gone_patience_ms = 1500;
   config.snapshots.timeout_ms = 1000;
   config.snapshots.give_up_ms = 3000;
   if (!correct) return config;

@@ -119,6 +119,7 @@ int main(int argc, char** argv) {
         sum.epochs += counts.epochs;
         slowest_ms = std::max(slowest_ms, counts.recovery_ms);
         if (!line->quiet) print(result);
+        if (line->quiet && runs % 1000 == 0) std::fprintf(stderr, "%llu seeds, %zu failed\n", number(runs), failures.size());
         if (!result.report.ok) {
           std::fputs(result.report.story.c_str(), stdout);
           failures.push_back(replay_command(result.options));

@@ -1,4 +1,5 @@
 // What node/snapshots.h does in the daemon, without its lane and files: snapshots are made, offered, fetched and installed, and blocks are pruned.
+#include "node/chain_duties.h"
 #include "node/pending_install.h"
 #include "protocol/check.h"
 #include "tools/sim/cluster.h"
@@ -32,8 +33,7 @@ void SimNode::install_pending() {
   }
   if (!done && ledger::unfinished_install(disk_)) {
     ledger::reset_store(disk_);
-    disk_.erase_range(ledger::Column::log, {}, {});
-    cluster_.checkers().disk_lost(seat_);
+    if (node::drop_foreign_log(disk_, cluster_.workload().genesis())) cluster_.checkers().disk_lost(seat_);
   }
   disk_.write({{ledger::Column::local, Bytes(node::kInstallNote), std::nullopt}}, true);
   cluster_.timeline().event(cluster_.now_us(), place_, done ? "installs the snapshot of height " + std::to_string(stored->manifest.height())
@@ -42,7 +42,7 @@ void SimNode::install_pending() {
 }
 
 void SimNode::offer_snapshots() {
-  input([&](Engine& engine, Now at) { engine.snapshots_here(snapshots_.list(), snapshot_->first_block(), at); });
+  input([&](Engine& engine, Now at) { engine.snapshots_here(snapshots_.list(), snapshot_->served_from(), at); });
 }
 
 // Of the latest height that is a multiple, once it is certified.
