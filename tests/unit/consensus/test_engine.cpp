@@ -662,3 +662,31 @@ TEST_CASE("blocks that were pruned are not asked for where they are gone", "[eng
   CHECK(net.machine(3).height() == net.machine(0).height());
   CHECK(asked_in_vain == 0);
 }
+
+TEST_CASE("an archive does not give up its blocks when those that follow are nowhere, and says so; others take a snapshot after a while", "[engine][snapshot]") {
+  for (const bool archive : {true, false}) {
+    EngineNet net(4, [&](EngineConfig& config) {
+      config.archive = archive;
+      config.gone_patience_ms = 3000;
+      config.snapshots.behind_min = 1;
+    });
+    net.submit(0, document("first"));
+    net.run(100);
+    REQUIRE(net.machine(3).height() == 1);
+    net.kill(3);
+    for (int i = 0; i < 4; ++i) {
+      net.submit(0, document("later" + std::to_string(i)));
+      net.run(30);
+    }
+    for (const std::size_t i : {0, 1, 2}) net[i].snapshots_here({{4, blake2b("a snapshot")}}, 5, net.now());
+    net.start(3);
+    net.run(2000);
+    INFO(archive);
+    CHECK_FALSE(net[3].status().blocks_gone);
+    CHECK_FALSE(net[3].status().snapshot);
+    net.run(2500);
+    CHECK(net[3].status().blocks_gone);
+    CHECK(net[3].status().snapshot.has_value() == !archive);
+    CHECK(net.machine(3).height() == 1);
+  }
+}
