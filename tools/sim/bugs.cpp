@@ -40,7 +40,7 @@ const std::vector<PlantedBug>& bug_table() {
        [](O& o) { o.driver_faults.transactions_unverified = true; }},
       {"money-from-nothing", "who transfers gets a micro-unit on top", "hold", 20, "all", 0, [](O& o) { o.executor_faults.money_from_nothing = true; }},
       {"executor-differs", "one member executes differently", "another block than elsewhere", 20, "all", 0, [](O& o) { o.executor_faults.differs = true; }},
-      {"never-suspects", "a primary that does nothing is never replaced", "no convergence", 50, "benign,mute", 4, [](O& o) { o.test_faults.never_suspects = true; }},
+      {"never-suspects", "a primary that does nothing is never replaced", "no convergence", 300, "benign,mute", 4, [](O& o) { o.test_faults.never_suspects = true; }},
       {"never-syncs", "missing blocks are never asked for", "no convergence", 50, "benign", 4, [](O& o) { o.test_faults.stuck_after_sync = true; }},
       {"later-unbounded", "messages of later views are kept without a bound", "buffers", 200, "flood", 4, [](O& o) { o.test_faults.later_unbounded = true; }},
   };
