@@ -324,7 +324,8 @@ EngineStatus Engine::status() const {
   out.view = replica_.view();
   out.primary = replica_.primary();
   out.in_view_change = !replica_.active();
-  out.syncing = snapshot_sync_.active() || (block_sync_.waiting() && replica_.stable() > replica_.complete()) || replica_.stable() >= replica_.handed() + kBacklogExcused || far_behind();
+  out.syncing = snapshot_sync_.active() || (block_sync_.waiting() && replica_.stable() > replica_.complete()) || replica_.stable() >= replica_.handed() + kBacklogExcused || far_behind() ||
+                replica_.handed() >= replica_.executed_height() + kBacklogExcused || behind_its_epoch();   // what the ledger shows is old then
   out.has_quorum = quorum_in_reach(kQuietForClients_half_statuses * config_.status_interval_ms / 2);
   std::size_t heard = is_member() ? 1 : 0;
   for (MemberIndex peer = 0; peer < context_.members.size(); ++peer) heard += peer != config_.self && connected_[peer] && peers_[peer].heard;
