@@ -86,7 +86,7 @@ Engine::Engine(EngineConfig config, Identify identify, Restored restored, Now no
 
 Admission Engine::submit(Transaction transaction, Now now) {
   auto held = std::make_shared<const Transaction>(std::move(transaction));
-  const Admission admission = mempool_.add(held, now.monotonic_ms);
+  const Admission admission = mempool_.add(held, {now.monotonic_ms, suspicion_.patience_ms(now.monotonic_ms)});
   if (admission == Admission::accepted) {
     body_arrived(held);
     gossip_.push_back(std::move(held));
@@ -236,11 +236,15 @@ void Engine::suspect(Now now) {
   SuspicionInput input;
   input.active = replica_.active();
   input.view_change_quorum = replica_.view_change_quorum();
-  input.excused = !reaches_quorum || snapshot_sync_.active() || (block_sync_.waiting() && replica_.stable() > replica_.complete()) || replica_.stable() >= replica_.handed() + kBacklogExcused ||
-                  replica_.handed() >= replica_.executed_height() + kBacklogExcused || replica_.window_full();
+  input.cut_off = !reaches_quorum;
+  input.behind = snapshot_sync_.active() || (block_sync_.waiting() && replica_.stable() > replica_.complete()) || replica_.stable() >= replica_.handed() + kBacklogExcused ||
+                 replica_.handed() >= replica_.executed_height() + kBacklogExcused || replica_.window_full();
   input.primary_reachable = connected_[replica_.primary()];
   input.held = mempool_.size();
-  input.oldest_held_ms = mempool_.oldest_arrival_ms();
+  if (const Mempool::Arrival* oldest = mempool_.oldest()) {
+    input.oldest_held_ms = oldest->ms;
+    input.oldest_held_patience_ms = oldest->patience_ms;
+  }
   input.oldest_in_flight_ms = replica_.oldest_in_flight_ms();
   if (heartbeat_wanted_) input.heartbeat_due_ms = last_block_ms_ + config_.heartbeat_interval_ms;
   if (hurrying()) input.heartbeat_due_ms = last_block_ms_;
@@ -352,7 +356,7 @@ EngineStatus Engine::status() const {
 }
 
 std::size_t Engine::memory_bytes() const {
-  std::size_t bytes = replica_.memory_bytes() + mempool_.bytes() + late_bytes_ + snapshot_sync_.memory_bytes();
+  std::size_t bytes = replica_.memory_bytes() + mempool_.bytes() + snapshot_sync_.memory_bytes();
   for (const auto& [id, body] : body_index_) bytes += weight(*body.transaction);
   for (const auto& [id, body] : spare_bodies_) bytes += weight(*body);
   for (const auto& [from, answer] : held_) {

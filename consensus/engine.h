@@ -174,6 +174,7 @@ struct EngineCounters {
 };
 
 inline constexpr std::size_t kServedToPeerMax_bytes = 64 * 1024 * 1024;  // in a second
+inline constexpr std::size_t kLateBodies_bytes = 8 * 1024 * 1024;           // of heights that are done here, kept for members that come a moment later
 
 class Engine {
  public:
@@ -216,8 +217,9 @@ class Engine {
   const EngineCounters& counters() const { return counters_; }
   bool holds(const Hash& transaction) const { return mempool_.find(transaction) != nullptr; }  // state "pending"
   const Replica& replica() const { return replica_; }
-  // Everything the Engine buffers, in bytes, roughly: what the simulator's memory check looks at.
+  // What the Engine buffers, in bytes, roughly, without the late bodies: those may always fill their own bound. For the simulator's memory check.
   std::size_t memory_bytes() const;
+  std::size_t late_body_bytes() const { return late_bytes_; }                 // at most kLateBodies_bytes
   const SigningContext& signing_context() const { return context_; }          // changes with the epoch, and when the next one is decided
   std::shared_ptr<const Authenticator> authenticator() const { return authenticator_; }
   std::uint64_t epoch() const { return context_.members.epoch(); }

@@ -9,7 +9,6 @@ namespace {
 
 constexpr std::int64_t kRefetch_ms = 80;
 constexpr std::int64_t kRefetchMax_ms = 500;
-constexpr std::size_t kLateBodies_bytes = 8 * 1024 * 1024;
 
 }  // namespace
 

@@ -80,7 +80,7 @@ Result<void> Engine::on(MemberIndex, const Transactions& message, Now now) {
     if (message.answer && !wanted) continue;
     // What was asked for serves its batch and is not held beyond it: nobody has looked whether it is on the ledger already, which a member that lacks old
     // blocks cannot tell by its mempool. It would propose it for ever, and the others refuse it.
-    const bool held = !message.answer && mempool_.add(transaction, now.monotonic_ms) != Admission::full && mempool_.find(transaction->id) != nullptr;
+    const bool held = !message.answer && mempool_.add(transaction, {now.monotonic_ms, suspicion_.patience_ms(now.monotonic_ms)}) != Admission::full && mempool_.find(transaction->id) != nullptr;
     if (!wanted) continue;
     if (!held) spare_bodies_[transaction->id] = transaction;
     body_arrived(transaction);

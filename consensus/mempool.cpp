@@ -21,7 +21,7 @@ std::size_t weight(const Transaction& transaction) { return transaction.body.siz
 
 Mempool::Mempool(MempoolLimits limits) : limits_(limits) {}
 
-Admission Mempool::add(TransactionPtr transaction, std::int64_t now_ms) {
+Admission Mempool::add(TransactionPtr transaction, Arrival now) {
   AGIDDI_CHECK(transaction != nullptr, "a transaction must be there to be held");
   const Hash id = transaction->id;
   if (by_id_.contains(id)) return Admission::duplicate;
@@ -34,7 +34,7 @@ Admission Mempool::add(TransactionPtr transaction, std::int64_t now_ms) {
   bytes_ += size;
   waiting_bytes_ += size;
   by_id_.emplace(id, Place{next_number_, false});
-  waiting_.emplace_hint(waiting_.end(), next_number_++, Entry{std::move(transaction), now_ms, size, false});
+  waiting_.emplace_hint(waiting_.end(), next_number_++, Entry{std::move(transaction), now, size, false});
   return Admission::accepted;
 }
 
@@ -99,23 +99,21 @@ void Mempool::commit(const std::vector<Hash>& ids) {
   }
 }
 
-std::optional<std::int64_t> Mempool::oldest_arrival_ms() const {
-  if (by_id_.empty()) return std::nullopt;
-  if (waiting_.empty() || (!in_flight_.empty() && in_flight_.begin()->first < waiting_.begin()->first)) {
-    return in_flight_.begin()->second.arrival_ms;
-  }
-  return waiting_.begin()->second.arrival_ms;
+const Mempool::Arrival* Mempool::oldest() const {
+  if (by_id_.empty()) return nullptr;
+  if (waiting_.empty() || (!in_flight_.empty() && in_flight_.begin()->first < waiting_.begin()->first)) return &in_flight_.begin()->second.arrival;
+  return &waiting_.begin()->second.arrival;
 }
 
 std::optional<std::int64_t> Mempool::oldest_waiting_ms() const {
   if (waiting_.empty()) return std::nullopt;
-  return waiting_.begin()->second.arrival_ms;
+  return waiting_.begin()->second.arrival.ms;
 }
 
 std::vector<TransactionPtr> Mempool::take_overdue(std::int64_t before_ms, std::size_t max_count) {
   std::vector<TransactionPtr> out;
   for (auto& [number, entry] : waiting_) {
-    if (entry.arrival_ms >= before_ms || out.size() >= max_count) break;
+    if (entry.arrival.ms >= before_ms || out.size() >= max_count) break;
     if (entry.forwarded) continue;
     entry.forwarded = true;
     out.push_back(entry.transaction);

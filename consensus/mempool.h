@@ -29,10 +29,15 @@ struct MempoolLimits {
 
 class Mempool {
  public:
+  struct Arrival {
+    std::int64_t ms = 0;
+    std::int64_t patience_ms = 0;                             // by Suspicion::patience_ms()
+  };
+
   explicit Mempool(MempoolLimits limits = {});
 
   // One signer holds at most half of the room.
-  Admission add(TransactionPtr transaction, std::int64_t now_ms);
+  Admission add(TransactionPtr transaction, Arrival now);
 
   TransactionPtr find(const Hash& id) const;                  // waiting or in flight; nullptr otherwise
   bool recently_committed(const Hash& id) const { return remembered_.contains(id); }
@@ -47,7 +52,7 @@ class Mempool {
   std::size_t waiting() const { return waiting_.size(); }
   std::size_t bytes() const { return bytes_; }
   std::size_t waiting_bytes() const { return waiting_bytes_; }
-  std::optional<std::int64_t> oldest_arrival_ms() const;      // of all that are held
+  const Arrival* oldest() const;                              // of all that are held; nullptr: none is
   std::optional<std::int64_t> oldest_waiting_ms() const;      // of those that wait for a proposal
   // Transactions that arrived before `before_ms` and have not been handed to the primary again; marks them. At most max_count.
   std::vector<TransactionPtr> take_overdue(std::int64_t before_ms, std::size_t max_count);
@@ -56,7 +61,7 @@ class Mempool {
  private:
   struct Entry {
     TransactionPtr transaction;
-    std::int64_t arrival_ms = 0;
+    Arrival arrival;
     std::size_t size_bytes = 0;
     bool forwarded = false;
   };

@@ -1,7 +1,5 @@
 #include "consensus/suspicion.h"
 
-#include <algorithm>
-
 namespace agiddi::consensus {
 namespace {
 
@@ -29,7 +27,8 @@ void Suspicion::progress(std::int64_t now_ms) {
 }
 
 void Suspicion::view_entered(std::int64_t now_ms) {
-  base_ms_ = view_base_ms_ = now_ms;
+  base_ms_ = now_ms;
+  patience_base_ms_ = patience_ms(now_ms);
   quorum_since_ms_ = -1;
 }
 
@@ -54,6 +53,8 @@ std::int64_t Suspicion::scaled(std::int64_t timeout_ms, bool primary_reachable) 
 
 bool Suspicion::evaluate(const SuspicionInput& input, std::int64_t now_ms) {
   wake_at_ms_ = 0;
+  if (behind_since_ms_ >= 0) behind_ms_ += std::max<std::int64_t>(now_ms - behind_since_ms_, 0);
+  behind_since_ms_ = input.behind ? now_ms : -1;
   if (!input.active) {
     if (!input.view_change_quorum) {
       quorum_since_ms_ = -1;
@@ -63,8 +64,9 @@ bool Suspicion::evaluate(const SuspicionInput& input, std::int64_t now_ms) {
     wake_at_ms_ = quorum_since_ms_ + scaled(view_change_timeout_ms_, input.primary_reachable);
     return now_ms >= wake_at_ms_;
   }
-  if (input.excused) {
-    base_ms_ = view_base_ms_ = now_ms;
+  if (input.cut_off || input.behind) {
+    base_ms_ = now_ms;
+    if (input.cut_off) patience_base_ms_ = patience_ms(now_ms);
     waiting_since_ms_ = -1;
     return false;
   }
@@ -74,9 +76,10 @@ bool Suspicion::evaluate(const SuspicionInput& input, std::int64_t now_ms) {
     if (oldest_ms) consider(std::max(base_ms_, *oldest_ms) + timeout_ms);
   }
   waiting_since_ms_ = wake_at_ms_ == 0 ? -1 : wake_at_ms_ - timeout_ms;
-  if (input.oldest_held_ms) {
+  if (input.oldest_held_patience_ms) {
     // Others before it explain half a millisecond each, no more.
-    consider(std::max(view_base_ms_, *input.oldest_held_ms) + timeout_ms + static_cast<std::int64_t>(input.held / 2));
+    const std::int64_t waited_ms = patience_ms(now_ms) - std::max(patience_base_ms_, *input.oldest_held_patience_ms);
+    consider(now_ms - waited_ms + timeout_ms + static_cast<std::int64_t>(input.held / 2));
   }
   return wake_at_ms_ != 0 && now_ms >= wake_at_ms_;
 }

@@ -6,11 +6,15 @@
 // grow to twice the plain ones at most (where single links stay broken, views must still come to rest).
 //
 // A primary is suspected when there is work and nothing commits for a timeout, or when one held transaction waits longer than the timeout plus an
-// allowance for those held before it (censorship). Never while the fault may be ours: no quorum in reach, blocks to catch up with, the
-// apply lane behind, or the window full. A lone waiting member changes nothing: the NewView timer runs only once a quorum asks for a view.
+// allowance for those held before it (censorship). Never while the fault may be ours: no quorum in reach (the timers begin anew then), or we are
+// behind: blocks to catch up with, the apply lane, the window full. A primary can make us be behind again and again, so that time does not count
+// against it, but what a transaction had waited before does: the patience clock, by which they wait, only stands still meanwhile.
+// A lone waiting member changes nothing: the NewView timer runs only once a quorum asks for a view.
 //
 // Core lane only.
 #pragma once
+
+#include <algorithm>
 
 #include "consensus/messages.h"
 
@@ -19,10 +23,12 @@ namespace agiddi::consensus {
 struct SuspicionInput {
   bool active = true;                                   // in a view, not waiting for a NewView
   bool view_change_quorum = false;                      // a quorum asks for our view or a later one
-  bool excused = false;                                 // the fault may be ours, see above
+  bool cut_off = false;                                 // no quorum in reach
+  bool behind = false;                                  // with blocks, with applying them, or the window is full
   bool primary_reachable = true;                        // connected to it
   std::size_t held = 0;                                 // transactions in the mempool
   std::optional<std::int64_t> oldest_held_ms;
+  std::optional<std::int64_t> oldest_held_patience_ms;  // the same by patience_ms()
   std::optional<std::int64_t> oldest_in_flight_ms;      // first batch that is accepted and not committed
   std::optional<std::int64_t> heartbeat_due_ms;         // when the next heartbeat block is due
 };
@@ -31,6 +37,8 @@ class Suspicion {
  public:
   Suspicion(std::int64_t request_timeout_ms, std::int64_t view_change_timeout_ms, std::int64_t cap_ms);
 
+  // The patience clock: does not run while we are behind (as of the last evaluate()). A transaction that comes now has waited since then.
+  std::int64_t patience_ms(std::int64_t now_ms) const { return (behind_since_ms_ < 0 ? now_ms : std::min(now_ms, behind_since_ms_)) - behind_ms_; }
   void progress(std::int64_t now_ms);                   // a batch was committed
   void view_entered(std::int64_t now_ms);
   void view_change_started(std::int64_t now_ms);
@@ -49,7 +57,9 @@ class Suspicion {
   std::int64_t slowest_ms_ = 0;                         // the longest wait for a commit since then
   std::int64_t waiting_since_ms_ = -1;                  // for a commit; -1: for nothing
   std::int64_t base_ms_ = 0;                            // timers count from here at the earliest
-  std::int64_t view_base_ms_ = 0;                       // the same, not moved by progress
+  std::int64_t patience_base_ms_ = 0;                   // by the patience clock, and not moved by progress
+  std::int64_t behind_ms_ = 0;                          // how long we were behind, in all
+  std::int64_t behind_since_ms_ = -1;                   // -1: we are not
   std::int64_t quorum_since_ms_ = -1;
   std::int64_t wake_at_ms_ = 0;
 };

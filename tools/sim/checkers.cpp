@@ -1,5 +1,6 @@
 #include "tools/sim/checkers.h"
 
+#include "consensus/engine.h"
 #include "consensus/frames.h"
 #include "consensus/log_records.h"
 #include "consensus/new_view_plan.h"
@@ -14,7 +15,7 @@ using namespace consensus;
 namespace {
 
 constexpr std::size_t kMemory_bytes = 1024 * 1024;         // of one member's consensus, in a simulation of small transactions
-constexpr std::size_t kMemoryOfLiar_bytes = 5'000'000;     // what each liar may make it keep: messages of later views
+constexpr std::size_t kMemoryOfLiar_bytes = 4'500'000;     // what each liar may make it keep: 4 MiB of later views' messages, and more
 
 std::string short_hash(const Hash& hash) { return hash.hex().substr(0, 8); }
 std::string node(Seat seat) { return "node " + std::to_string(seat); }
@@ -198,7 +199,8 @@ void Checkers::started(Seat seat, const ledger::LedgerSnapshot& ledger, std::siz
   if (manifest->id() != snapshot->second) fail(where + " with another state than the snapshot of that height");
 }
 
-void Checkers::memory(Seat member, std::size_t bytes) {
+void Checkers::memory(Seat member, std::size_t bytes, std::size_t late_body_bytes) {
+  if (late_body_bytes > consensus::kLateBodies_bytes) fail(node(member) + " keeps " + std::to_string(late_body_bytes) + " bytes of late bodies");
   if (bytes > kMemory_bytes + liars_ * kMemoryOfLiar_bytes) fail(node(member) + " buffers " + std::to_string(bytes) + " bytes");
 }
 

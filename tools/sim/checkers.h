@@ -42,7 +42,7 @@ class Checkers {
   void snapshot_made(Seat seat, consensus::Height height, const Hash& id);
   // A correct member began with this ledger, which it may have got as a snapshot. chunk_bytes: of snapshots here.
   void started(Seat seat, const ledger::LedgerSnapshot& ledger, std::size_t chunk_bytes);
-  void memory(Seat seat, std::size_t bytes);
+  void memory(Seat seat, std::size_t bytes, std::size_t late_body_bytes);
   void disk_lost(Seat seat);
   void set_liars(std::size_t liars) { liars_ = liars; }
   // A correct member answered its client: this outcome is for ever.

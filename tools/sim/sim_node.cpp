@@ -148,7 +148,7 @@ void SimNode::input(const std::function<void(Engine&, Now)>& verb) {
   if (!up()) return;
   verb(*engine_, now());
   drain();
-  if (correct() && ++calls_ % 64 == 0) cluster_.checkers().memory(seat_, engine_->memory_bytes());
+  if (correct() && ++calls_ % 64 == 0) cluster_.checkers().memory(seat_, engine_->memory_bytes(), engine_->late_body_bytes());
 }
 
 void SimNode::deliver(Seat from, bool from_correct, const std::shared_ptr<const PeerFrame>& frame) {

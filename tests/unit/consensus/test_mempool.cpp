@@ -25,29 +25,29 @@ std::vector<Hash> ids(const std::vector<std::string>& names) {
 
 TEST_CASE("the mempool is first come first served and knows what it has seen", "[mempool]") {
   Mempool pool;
-  CHECK(pool.add(transaction("a"), 1) == Admission::accepted);
-  CHECK(pool.add(transaction("b"), 2) == Admission::accepted);
-  CHECK(pool.add(transaction("c"), 3) == Admission::accepted);
-  CHECK(pool.add(transaction("a"), 4) == Admission::duplicate);
+  CHECK(pool.add(transaction("a"), {1}) == Admission::accepted);
+  CHECK(pool.add(transaction("b"), {2}) == Admission::accepted);
+  CHECK(pool.add(transaction("c"), {3}) == Admission::accepted);
+  CHECK(pool.add(transaction("a"), {4}) == Admission::duplicate);
   CHECK(pool.select(2, 1 << 20) == ids({"a", "b"}));
 
   pool.mark_in_flight(ids({"a"}));
   CHECK(pool.select(10, 1 << 20) == ids({"b", "c"}));
   CHECK(pool.waiting() == 2);
   CHECK(pool.oldest_waiting_ms() == 2);
-  CHECK(pool.oldest_arrival_ms() == 1);
+  CHECK(pool.oldest()->ms == 1);
 
   pool.commit(ids({"a", "never seen"}));
   CHECK(pool.size() == 2);
-  CHECK(pool.add(transaction("a"), 5) == Admission::committed);
-  CHECK(pool.add(transaction("never seen"), 5) == Admission::committed);
+  CHECK(pool.add(transaction("a"), {5}) == Admission::committed);
+  CHECK(pool.add(transaction("never seen"), {5}) == Admission::committed);
   CHECK(pool.find(ids({"a"})[0]) == nullptr);
   CHECK(pool.find(ids({"b"})[0]) != nullptr);
 }
 
 TEST_CASE("a view that ends gives back what it had in flight, in the old order", "[mempool]") {
   Mempool pool;
-  for (const char* name : {"a", "b", "c", "d"}) pool.add(transaction(name), 1);
+  for (const char* name : {"a", "b", "c", "d"}) pool.add(transaction(name), {1});
   pool.mark_in_flight(ids({"c", "a"}));
   pool.commit(ids({"b"}));
   pool.release_in_flight();
@@ -58,27 +58,27 @@ TEST_CASE("a view that ends gives back what it had in flight, in the old order",
 TEST_CASE("the mempool's bounds: count, bytes, one signer's share, remembered ids", "[mempool]") {
   SECTION("count") {
     Mempool pool({3, 1 << 20, 10});
-    CHECK(pool.add(transaction("a", 1), 1) == Admission::accepted);
-    CHECK(pool.add(transaction("b", 2), 1) == Admission::accepted);
-    CHECK(pool.add(transaction("c", 3), 1) == Admission::accepted);
-    CHECK(pool.add(transaction("d", 4), 1) == Admission::full);
+    CHECK(pool.add(transaction("a", 1), {1}) == Admission::accepted);
+    CHECK(pool.add(transaction("b", 2), {1}) == Admission::accepted);
+    CHECK(pool.add(transaction("c", 3), {1}) == Admission::accepted);
+    CHECK(pool.add(transaction("d", 4), {1}) == Admission::full);
     pool.commit(ids({"a"}));
-    CHECK(pool.add(transaction("d", 4), 1) == Admission::accepted);
+    CHECK(pool.add(transaction("d", 4), {1}) == Admission::accepted);
   }
   SECTION("bytes") {
     Mempool pool({100, 3000, 10});
-    CHECK(pool.add(transaction("a", 1, 2000), 1) == Admission::accepted);
-    CHECK(pool.add(transaction("b", 1, 2000), 1) == Admission::full);
+    CHECK(pool.add(transaction("a", 1, 2000), {1}) == Admission::accepted);
+    CHECK(pool.add(transaction("b", 1, 2000), {1}) == Admission::full);
     CHECK(pool.bytes() <= 3000);
     pool.commit(ids({"a"}));
     CHECK(pool.bytes() == 0);
   }
   SECTION("a signer") {
     Mempool pool({4, 1 << 20, 10});
-    CHECK(pool.add(transaction("a", 1), 1) == Admission::accepted);
-    CHECK(pool.add(transaction("b", 1), 1) == Admission::accepted);
-    CHECK(pool.add(transaction("c", 1), 1) == Admission::full);
-    CHECK(pool.add(transaction("c", 2), 1) == Admission::accepted);
+    CHECK(pool.add(transaction("a", 1), {1}) == Admission::accepted);
+    CHECK(pool.add(transaction("b", 1), {1}) == Admission::accepted);
+    CHECK(pool.add(transaction("c", 1), {1}) == Admission::full);
+    CHECK(pool.add(transaction("c", 2), {1}) == Admission::accepted);
   }
   SECTION("remembered") {
     Mempool pool({10, 1 << 20, 2});
@@ -90,8 +90,8 @@ TEST_CASE("the mempool's bounds: count, bytes, one signer's share, remembered id
 
 TEST_CASE("a batch takes at least one transaction and otherwise keeps its bounds", "[mempool]") {
   Mempool pool;
-  pool.add(transaction("large", 1, 5000), 1);
-  pool.add(transaction("small", 1, 10), 1);
+  pool.add(transaction("large", 1, 5000), {1});
+  pool.add(transaction("small", 1, 10), {1});
   CHECK(pool.select(10, 100) == ids({"large"}));
   CHECK(pool.select(1, 1 << 20) == ids({"large"}));
   CHECK(pool.select(10, 1 << 20) == ids({"large", "small"}));
@@ -99,8 +99,8 @@ TEST_CASE("a batch takes at least one transaction and otherwise keeps its bounds
 
 TEST_CASE("overdue transactions are handed to the primary once in a view", "[mempool]") {
   Mempool pool;
-  pool.add(transaction("a"), 1);
-  pool.add(transaction("b"), 100);
+  pool.add(transaction("a"), {1});
+  pool.add(transaction("b"), {100});
   CHECK(pool.take_overdue(50, 10).size() == 1);
   CHECK(pool.take_overdue(50, 10).empty());
   pool.release_in_flight();

@@ -109,3 +109,55 @@ TEST_CASE("a primary that is gone is replaced as fast the tenth time as the firs
     suspicion.progress(now_ms + 800);
   }
 }
+
+namespace {
+
+// The views that are asked for in 20 s while one held transaction waits and everything else commits, if for behind_ms of every 200 we are behind.
+unsigned doubts_of_censored(std::int64_t behind_ms, std::int64_t arrival_ms) {
+  Suspicion suspicion(1500, 1000, 30'000);
+  std::int64_t now_ms = 1'000'000;
+  suspicion.view_entered(now_ms);
+  const std::int64_t start_ms = now_ms;
+  std::optional<std::int64_t> patience_ms;
+  unsigned doubts = 0;
+  for (; now_ms < start_ms + 20'000; now_ms += 10) {
+    SuspicionInput input;
+    input.behind = now_ms % 200 < behind_ms;
+    if (!patience_ms && now_ms - start_ms >= arrival_ms) patience_ms = suspicion.patience_ms(now_ms);
+    if (patience_ms) input.oldest_held_ms = start_ms + arrival_ms;
+    input.oldest_held_patience_ms = patience_ms;
+    if (suspicion.evaluate(input, now_ms)) {
+      ++doubts;
+      suspicion.view_change_started(now_ms);
+      suspicion.view_entered(now_ms);
+    }
+    suspicion.progress(now_ms);
+  }
+  return doubts;
+}
+
+}  // namespace
+
+TEST_CASE("a primary that makes us be behind again and again censors nothing", "[suspicion]") {
+  CHECK(doubts_of_censored(0, 0) >= 3);
+  CHECK(doubts_of_censored(50, 0) >= 3);
+  CHECK(doubts_of_censored(150, 0) >= 1);
+  CHECK(doubts_of_censored(200, 0) == 0);     // behind all the time: the fault is ours
+}
+
+TEST_CASE("the time that we are behind does not count against the primary", "[suspicion]") {
+  Suspicion suspicion(1500, 1000, 30'000);
+  suspicion.view_entered(0);
+  SuspicionInput input;
+  input.behind = true;
+  CHECK_FALSE(suspicion.evaluate(input, 0));
+  input.oldest_held_ms = 2'000;
+  input.oldest_held_patience_ms = suspicion.patience_ms(2'000);   // came while we were behind
+  for (std::int64_t now_ms = 2'000; now_ms < 10'000; now_ms += 100) CHECK_FALSE(suspicion.evaluate(input, now_ms));
+  input.behind = false;
+  CHECK_FALSE(suspicion.evaluate(input, 10'000));
+  suspicion.progress(11'000);
+  CHECK_FALSE(suspicion.evaluate(input, 11'400));
+  CHECK(suspicion.wake_at_ms() == 11'500);
+  CHECK(suspicion.evaluate(input, 11'500));
+}
