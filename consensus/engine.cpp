@@ -240,7 +240,7 @@ void Engine::suspect(Now now) {
   input.active = replica_.active();
   input.view_change_quorum = replica_.view_change_quorum();
   input.cut_off = !reaches_quorum;
-  input.behind = snapshot_sync_.active() || (block_sync_.waiting() && replica_.stable() > replica_.complete()) || replica_.stable() >= replica_.handed() + kBacklogExcused ||
+  input.behind = snapshot_sync_.active() || (block_sync_.waiting() && replica_.stable() > replica_.handed()) || replica_.stable() >= replica_.handed() + kBacklogExcused ||
                  replica_.handed() >= replica_.executed_height() + kBacklogExcused || replica_.window_full();
   input.primary_reachable = connected_[replica_.primary()];
   input.held = mempool_.size();
@@ -274,7 +274,13 @@ void Engine::sync(Now now) {
   Height limit = replica_.executed_height() + kSyncBacklogMax;
   if (next_) limit = std::min(limit, next_->from_height - 1);
   if (replica_.executed_height() < resume_sync_at_) limit = std::min(limit, resume_sync_at_);
-  for (const auto& [peer, request] : block_sync_.next(replica_.complete(), std::max(replica_.stable(), noticed()), limit, connected_, now.monotonic_ms)) {
+  // Blocks first; certificates that are missing below them when all are here.
+  Height target = std::max(replica_.stable(), noticed()), base = replica_.handed();
+  if (base >= target) {
+    base = replica_.complete();
+    target = replica_.uncertified_to(target);
+  }
+  for (const auto& [peer, request] : block_sync_.next(base, target, limit, connected_, now.monotonic_ms)) {
     send(peer, {request});
   }
 }

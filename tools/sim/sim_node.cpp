@@ -220,6 +220,7 @@ void SimNode::drain() {
   }
   for (const Send& one : pending.output.sends) {
     auto frame = decode_frame(*one.frame, limits::kMembersMax);
+    if (!frame && !correct()) continue;   // too much in it: what goes beyond the window outgrows a Status
     AGIDDI_CHECK(frame.has_value(), "our own frames can be decoded");
     Message message{{}, std::make_shared<const PeerFrame>(std::move(*frame))};
     if (one.to) {
