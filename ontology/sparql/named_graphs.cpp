@@ -87,7 +87,7 @@ struct NamedGraphs::Impl {
   class Store final : public ledger::TripleSource {
    public:
     Store(Impl& impl, const ledger::TripleSource& source) : impl_(impl), source_(source) {}
-    TermId find(const Term& term) const override { return impl_.find(term); }
+    TermId find(const Term& term) const override { return impl_.intern(term); }
     Term term(TermId id) const override { return is_own(id) ? impl_.own_terms[ledger::payload_of(id) & ~kOwn] : source_.term(id); }
     void scan(const TriplePattern& t, const Visit& visit) const override {
       if (impl_.may_read() && !foreign(t)) source_.scan(t, visit);
@@ -107,7 +107,7 @@ struct NamedGraphs::Impl {
   class Graph final : public ledger::TripleSource {
    public:
     Graph(Impl& impl, std::string iri) : impl_(impl), iri_(std::move(iri)) {}
-    TermId find(const Term& term) const override { return impl_.find(term); }
+    TermId find(const Term& term) const override { return impl_.intern(term); }
     Term term(TermId id) const override { return impl_.store.term(id); }
     void scan(const TriplePattern& t, const Visit& visit) const override {
       if (const auto held = impl_.content(*this)) held->scan(t, visit);
@@ -163,8 +163,14 @@ struct NamedGraphs::Impl {
     return id;
   }
 
+  // Every term that is asked for has an id at once: a graph that is read later may bring it, and must bring it under the same one.
   TermId intern(const Term& term) {
     if (const TermId id = find(term); id != kNoTerm) return id;
+    if (failure) return kNoTerm;
+    if (terms_bytes > limits.terms_bytes) {
+      fail("the query passed its memory limit: it makes or reads too many terms that the default graph does not have");
+      return kNoTerm;
+    }
     terms_bytes += 2 * (sizeof(Term) + term.value.size() + term.datatype.size() + term.language.size()) + 64;
     const TermId id = ledger::make_id(dictionary_tag(term.kind), kOwn | own_terms.size());
     own_terms.push_back(term);
@@ -191,9 +197,10 @@ struct NamedGraphs::Impl {
     if (failure) return nullptr;
     std::vector<Ids> ids;
     for (const ledger::Triple& triple : load(graph.iri_)) ids.push_back({intern(triple.subject), intern(triple.predicate), intern(triple.object)});
+    if (failure) return nullptr;
     if (live + ids.size() > limits.triples_live) evict(limits.triples_live - std::min(limits.triples_live, ids.size()));
-    if (terms_bytes > limits.terms_bytes || live + ids.size() > limits.triples_live) {
-      fail("the query passed its memory limit: the named graphs that it reads at a time are too many or too large; choose fewer with FROM NAMED");
+    if (live + ids.size() > limits.triples_live) {
+      fail("the query passed its memory limit: the named graphs that it reads at a time are too large");
       return nullptr;
     }
     auto made = std::make_shared<const Content>(std::move(ids), live);
