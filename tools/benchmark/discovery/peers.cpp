@@ -129,7 +129,7 @@ PeerFigures run_peer(const std::string& name, const std::string& folder, const s
   const int status = run_and_wait(command, log);
   const auto answer = parse_json(read_all(result));
   if (!answer) {
-    figures.problem = "its runner ended with status " + std::to_string(status) + ": " + last_lines(log, 3);
+    figures.problem = "its runner ended with status " + std::to_string(status) + ", " + answer.error().detail + ": " + last_lines(log, 8);
     return figures;
   }
   figures.problem = text_of(*answer, "problem");
@@ -142,7 +142,7 @@ PeerFigures run_peer(const std::string& name, const std::string& folder, const s
       PeerQueryFigures& out = figures.queries[text_of(query, "name")];
       out.problem = text_of(query, "problem");
       out.ms = times_of(query, "ms");
-      out.compiled_ms = times_of(query, "compiledMs");
+      out.execution_ms = times_of(query, "executionMs");
       out.limited_rows = static_cast<std::size_t>(number_of(query, "rows"));
       if (out.problem.empty()) out.whole = digest_of_rows_file(text_of(query, "wholeRows"));
     }

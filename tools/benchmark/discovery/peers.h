@@ -22,7 +22,7 @@ struct Effort {
 
 struct PeerQueryFigures {
   std::vector<double> ms;
-  std::vector<double> compiled_ms;   // with a text that the engine has not seen before, where it keeps compiled ones
+  std::vector<double> execution_ms;   // of the query compiled once, where the engine can
   std::size_t limited_rows = 0;      // of the measured text
   RowDigest whole;
   std::string problem;               // why there are no figures

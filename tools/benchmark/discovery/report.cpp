@@ -60,8 +60,8 @@ std::string query_table(const std::vector<QueryFigures>& queries) {
 // How a peer's figures for one query compare with ours.
 struct Comparison {
   std::string problem;
-  double p50 = 0, compiled_p50 = 0, ratio = 0, compiled_ratio = 0;
-  bool has_compiled = false, equal = false;
+  double p50 = 0, execution_p50 = 0, ratio = 0, execution_ratio = 0;
+  bool has_execution = false, equal = false;
 };
 
 Comparison compare(const QueryFigures& own, const PeerFigures& peer) {
@@ -77,9 +77,9 @@ Comparison compare(const QueryFigures& own, const PeerFigures& peer) {
   const double ours = percentile(own.ms, 0.5);
   out.p50 = percentile(theirs.ms, 0.5);
   out.ratio = ours > 0 ? out.p50 / ours : 0;
-  out.has_compiled = !theirs.compiled_ms.empty();
-  out.compiled_p50 = percentile(theirs.compiled_ms, 0.5);
-  out.compiled_ratio = ours > 0 ? out.compiled_p50 / ours : 0;
+  out.has_execution = !theirs.execution_ms.empty();
+  out.execution_p50 = percentile(theirs.execution_ms, 0.5);
+  out.execution_ratio = ours > 0 ? out.execution_p50 / ours : 0;
   out.equal = theirs.whole == own.whole && theirs.limited_rows == own.limited_rows;
   return out;
 }
@@ -107,9 +107,9 @@ PeerReport report_peer(const std::vector<QueryFigures>& own, const PeerFigures& 
     return {std::move(json), peer.name + ": " + peer.problem + "\n"};
   }
   json.set("load_s", rounded(peer.load_s, 2)).set("memory_mib", rounded(peer.memory_mib, 1)).set("disk_mib", rounded(peer.disk_mib, 1));
-  Rows rows = {{"query", "ours p50", "theirs p50", "ratio", "compiled each time", "ratio", "rows"}};
+  Rows rows = {{"query", "ours p50", "theirs p50", "ratio", "execution only", "ratio", "rows"}};
   Json queries = Json::array();
-  GeometricMean mean, compiled_mean;
+  GeometricMean mean, execution_mean;
   for (const QueryFigures& query : own) {
     const Comparison with = compare(query, peer);
     if (!with.problem.empty()) {
@@ -118,21 +118,21 @@ PeerReport report_peer(const std::vector<QueryFigures>& own, const PeerFigures& 
       continue;
     }
     mean.add(with.ratio);
-    if (with.has_compiled) compiled_mean.add(with.compiled_ratio);
+    if (with.has_execution) execution_mean.add(with.execution_ratio);
     const PeerQueryFigures& theirs = peer.queries.at(query.name);
     const std::string equal = with.equal ? "equal" : "DIFFERENT: " + std::to_string(theirs.limited_rows) + ", " + std::to_string(theirs.whole.rows) + " without LIMIT";
     rows.push_back({query.name, milliseconds(percentile(query.ms, 0.5)), milliseconds(with.p50), fixed(with.ratio, 2),
-                    with.has_compiled ? milliseconds(with.compiled_p50) : "", with.has_compiled ? fixed(with.compiled_ratio, 2) : "", equal});
+                    with.has_execution ? milliseconds(with.execution_p50) : "", with.has_execution ? fixed(with.execution_ratio, 2) : "", equal});
     Json one = Percentiles(theirs.ms).json();
     one.set("name", query.name).set("runs", static_cast<std::uint64_t>(theirs.ms.size())).set("ratio", rounded(with.ratio, 3));
-    if (with.has_compiled) one.set("compiledEachTime", Percentiles(theirs.compiled_ms).json()).set("compiledRatio", rounded(with.compiled_ratio, 3));
+    if (with.has_execution) one.set("executionOnly", Percentiles(theirs.execution_ms).json()).set("executionRatio", rounded(with.execution_ratio, 3));
     one.set("rows", static_cast<std::uint64_t>(theirs.limited_rows)).set("rowsWithoutLimit", static_cast<std::uint64_t>(theirs.whole.rows));
     queries.push(one.set("hash", theirs.whole.hash).set("sameRows", with.equal));
   }
-  const bool has_compiled = compiled_mean.value() > 0;
-  rows.push_back({"geometric mean", "", "", fixed(mean.value(), 2), "", has_compiled ? fixed(compiled_mean.value(), 2) : "", ""});
+  const bool has_execution = execution_mean.value() > 0;
+  rows.push_back({"geometric mean", "", "", fixed(mean.value(), 2), "", has_execution ? fixed(execution_mean.value(), 2) : "", ""});
   json.set("geometricMean", rounded(mean.value(), 3));
-  if (has_compiled) json.set("compiledGeometricMean", rounded(compiled_mean.value(), 3));
+  if (has_execution) json.set("executionGeometricMean", rounded(execution_mean.value(), 3));
   json.set("queries", std::move(queries));
   const std::string disk = peer.disk_mib > 0 ? ", " + fixed(peer.disk_mib, 0) + " MiB on disk" : "";
   return {std::move(json), peer.version + ": loaded in " + fixed(peer.load_s, 1) + " s" + disk + ", " + fixed(peer.memory_mib, 0) +
