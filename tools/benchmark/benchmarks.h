@@ -32,6 +32,7 @@ struct DiscoveryOptions {
   std::vector<std::string> peers;                   // none named: all
   bool no_peers = false, explain = false;
   std::string own = "bulk";                         // how our own form of the devices is loaded: bulk, http, none
+  std::string figures;                              // a file for the figures as JSON, beside the table; empty: none
 };
 // Discovery over generated devices: loading, the query set q1 to q9, our own conditions, and the same queries on other stores.
 Outcome<Answer> bench_discovery(const DiscoveryOptions& options);

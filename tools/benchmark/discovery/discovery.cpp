@@ -158,7 +158,12 @@ Outcome<Answer> bench_discovery(const DiscoveryOptions& options) {
     const std::vector<std::string> parts = write_parts(generator, *folder / "parts");
     for (const std::string& peer : peers) figures.peers.push_back(run_peer(peer, *folder / peer, parts, peer_queries(), figures.load.triples, effort));
   }
-  return report(options, figures);
+  Answer answer = report(options, figures);
+  if (options.figures.empty()) return answer;
+  std::ofstream file(options.figures);
+  file << answer.document.pretty() << "\n";
+  if (!file.flush()) return failed("cannot write " + options.figures);
+  return answer;
 }
 
 }  // namespace agiddi::tools
