@@ -60,7 +60,7 @@ Outcome<LoadFigures> load(const DeviceGenerator& generator, const std::string& f
   auto store = open_bench_store(folder);
   if (!store) return tl::unexpected(store.error());
   ledger::TripleChanges block;
-  for (std::uint64_t index = 0; index < generator.count(); ++index) {
+  for (std::uint64_t index = 0; index < generator.count() && !interrupted(); ++index) {
     for (ledger::Triple& triple : peer_triples(generator.device(index))) block.push_back({std::move(triple), true});
     if ((index + 1) % kBlockDevices != 0 && index + 1 != generator.count()) continue;
     const auto start = BenchClock::now();
@@ -118,6 +118,7 @@ Outcome<void> measure_store(const DeviceGenerator& generator, const std::string&
     if (std::find(std::begin(kMixed), std::end(kMixed), query.name) != std::end(kMixed)) mix.push_back(query);
   }
   for (const int threads : {1, 2}) figures.mixes.push_back(measure_mix(mix, *triples, threads, std::min(kMix_ms, effort.budget_ms)));
+  figures.load.disk_bytes = folder_bytes(folder);   // what was only in the log has reached the tables when the store was opened again
   ::malloc_trim(0);   // what the measured rows have left behind is not the store's
   figures.load.memory_mib = resident_mib();
   if (figures.load.devices > kCheckedDevicesMax) return {};
@@ -134,6 +135,7 @@ Outcome<Answer> bench_discovery(const DiscoveryOptions& options) {
     if (std::find(peer_names().begin(), peer_names().end(), peer) == peer_names().end()) return wrong_usage("there is no peer " + peer);
   }
   crypto_init();
+  const Interruption interruption;
   auto folder = Folder::make();
   if (!folder) return tl::unexpected(folder.error());
   const DeviceGenerator generator(static_cast<std::uint64_t>(options.seed), static_cast<std::uint64_t>(options.devices));
@@ -145,19 +147,22 @@ Outcome<Answer> bench_discovery(const DiscoveryOptions& options) {
   DiscoveryFigures figures;
   auto loaded = load(generator, *folder / "store");
   if (!loaded) return tl::unexpected(loaded.error());
+  if (interrupted()) return failed("interrupted");
   figures.load = *loaded;
-  figures.load.disk_bytes = folder_bytes(*folder / "store");
   if (auto measured = measure_store(generator, *folder / "store", effort, figures); !measured) return tl::unexpected(measured.error());
 
-  if (options.own != "none") {
+  if (options.own != "none" && !interrupted()) {
     auto own = options.own == "bulk" ? bench_own_bulk(generator, *folder / "own", effort) : bench_own_http(generator, effort);
     if (!own) return tl::unexpected(own.error());
     figures.own = std::move(*own);
   }
-  if (!peers.empty()) {
+  if (!peers.empty() && !interrupted()) {
     const std::vector<std::string> parts = write_parts(generator, *folder / "parts");
-    for (const std::string& peer : peers) figures.peers.push_back(run_peer(peer, *folder / peer, parts, peer_queries(), figures.load.triples, effort));
+    for (const std::string& peer : peers) {
+      if (!interrupted()) figures.peers.push_back(run_peer(peer, *folder / peer, parts, peer_queries(), figures.load.triples, effort));
+    }
   }
+  if (interrupted()) return failed("interrupted");
   Answer answer = report(options, figures);
   if (options.figures.empty()) return answer;
   std::ofstream file(options.figures);

@@ -59,7 +59,13 @@ QueryFigures measure_query(const PeerQuery& query, const ledger::TripleSource& t
   figures.whole = digest_of(*whole);
   if (is_ordered(query)) figures.order = digest_of_last_column(*first);
   figures.plan = plan_of(query.text, triples);
-  figures.ms = measure_ms(query.tiny ? effort.tiny_repetitions : effort.repetitions, effort.budget_ms, [&] { (void)run_query(query.text, triples); });
+  const double cpu_before = thread_cpu_ms();
+  std::size_t runs = 0;
+  figures.ms = measure_ms(query.tiny ? effort.tiny_repetitions : effort.repetitions, effort.budget_ms, [&] {
+    (void)run_query(query.text, triples);
+    ++runs;
+  });
+  figures.cpu_ms = (thread_cpu_ms() - cpu_before) / static_cast<double>(std::max<std::size_t>(runs, 1));
   return figures;
 }
 
@@ -85,7 +91,7 @@ MixFigures measure_mix(const std::vector<PeerQuery>& queries, const ledger::Trip
   std::vector<std::thread> workers;
   for (std::size_t worker = 0; worker < times.size(); ++worker) {
     workers.emplace_back([&, worker] {
-      for (std::size_t i = worker; 1000 * seconds_since(begin) < static_cast<double>(duration_ms); ++i) {
+      for (std::size_t i = worker; 1000 * seconds_since(begin) < static_cast<double>(duration_ms) && !interrupted(); ++i) {
         const auto start = BenchClock::now();
         (void)run_query(queries[i % queries.size()].text, triples);
         times[worker].push_back(1000 * seconds_since(start));

@@ -16,6 +16,7 @@ std::string plan_of(const std::string& text, const ledger::TripleSource& triples
 struct QueryFigures {
   std::string name, plan, problem;   // problem: why there are no figures
   std::vector<double> ms;
+  double cpu_ms = 0;                 // processor time of a run, on average
   std::size_t limited_rows = 0;
   std::uint64_t triples_read = 0;
   std::size_t memory_peak_bytes = 0;

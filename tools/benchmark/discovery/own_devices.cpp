@@ -132,7 +132,7 @@ Outcome<OwnFigures> bench_own_bulk(const DeviceGenerator& generator, const std::
     waiting.push_back(make_transaction(provider_key(generator, provider), genesis.network, "device.register", time / 1000, body.dump()));
     ++figures.documents;
     if ((devices += count) >= kBlockDevices) apply();
-    return refused.empty();
+    return refused.empty() && !interrupted();
   });
   if (!waiting.empty()) apply();
   if (!refused.empty()) return failed("a generated registration was refused: " + refused);
@@ -161,7 +161,7 @@ Outcome<OwnFigures> bench_own_http(const DeviceGenerator& generator, const Effor
     auto registered = node.write("POST", "/v1/devices", "device.register", provider_key(generator, provider), body);
     if (!registered) problem = registered.error();
     ++figures.documents;
-    return registered.has_value();
+    return registered.has_value() && !interrupted();
   });
   if (problem) return tl::unexpected(*problem);
   figures.load_s = seconds_since(begin);

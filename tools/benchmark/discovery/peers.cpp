@@ -6,18 +6,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <thread>
 
+#include "tools/benchmark/discovery/timing.h"
 #include "tools/cli/cluster/process.h"
 
 namespace agiddi::tools {
 namespace {
 
 constexpr auto kPatience = std::chrono::minutes(60);
+constexpr auto kGrace = std::chrono::seconds(40);   // longer than a runner gives its engine
 
 struct Runner {
   std::string name;
@@ -48,6 +49,8 @@ int run_and_wait(const std::vector<std::string>& command, const std::string& log
   if (pid < 0) return -1;
   if (pid == 0) {
     ::setpgid(0, 0);
+    ::signal(SIGTERM, SIG_DFL);
+    ::signal(SIGINT, SIG_DFL);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) ::_exit(127);
     const int file = ::open(log.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0600);
@@ -59,16 +62,16 @@ int run_and_wait(const std::vector<std::string>& command, const std::string& log
     ::execv(arguments[0], arguments.data());
     ::_exit(127);
   }
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const auto deadline = BenchClock::now() + kPatience;
+  std::optional<BenchClock::time_point> asked;   // to end
   int status = 0;
   while (::waitpid(pid, &status, WNOHANG) == 0) {
-    if (std::chrono::steady_clock::now() > deadline) {
-      ::kill(-pid, SIGTERM);
-      std::this_thread::sleep_for(std::chrono::seconds(5));   // to stop its engine
-      ::kill(-pid, SIGKILL);
-      ::waitpid(pid, &status, 0);
-      return -1;
+    const auto now = BenchClock::now();
+    if (!asked && (interrupted() || now > deadline)) {
+      ::kill(pid, SIGTERM);   // the runner stops its engine
+      asked = now;
     }
+    if (asked && now > *asked + kGrace) ::kill(-pid, SIGKILL);
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;

@@ -39,20 +39,21 @@ Json to_json(const QueryFigures& query) {
   Json json = Percentiles(query.ms).json();
   json.set("name", query.name).set("runs", static_cast<std::uint64_t>(query.ms.size())).set("rows", static_cast<std::uint64_t>(query.limited_rows));
   json.set("rowsWithoutLimit", static_cast<std::uint64_t>(query.whole.rows)).set("hash", query.whole.hash).set("triplesRead", query.triples_read);
+  json.set("cpu_ms", rounded(query.cpu_ms, 4));
   json.set("memoryPeak_bytes", static_cast<std::uint64_t>(query.memory_peak_bytes)).set("plan", query.plan);
   return json;
 }
 
 std::string query_table(const std::vector<QueryFigures>& queries) {
-  Rows rows = {{"query", "p50 ms", "p95 ms", "p99 ms", "rows", "without LIMIT", "hash", "triples read"}};
+  Rows rows = {{"query", "p50 ms", "p95 ms", "p99 ms", "cpu ms", "rows", "without LIMIT", "hash", "triples read"}};
   for (const QueryFigures& query : queries) {
     if (!query.problem.empty()) {
-      rows.push_back({query.name, query.problem, "", "", "", "", "", ""});
+      rows.push_back({query.name, query.problem, "", "", "", "", "", "", ""});
       continue;
     }
     const Percentiles time(query.ms);
-    rows.push_back({query.name, milliseconds(time.p50), milliseconds(time.p95), milliseconds(time.p99), std::to_string(query.limited_rows),
-                    std::to_string(query.whole.rows), query.whole.hash, std::to_string(query.triples_read)});
+    rows.push_back({query.name, milliseconds(time.p50), milliseconds(time.p95), milliseconds(time.p99), milliseconds(query.cpu_ms),
+                    std::to_string(query.limited_rows), std::to_string(query.whole.rows), query.whole.hash, std::to_string(query.triples_read)});
   }
   return table(rows);
 }
