@@ -19,6 +19,7 @@ from chaos_parts.story import Story, Violation
 
 START_S = 90            # a node must be up again by then
 DETECT_S = 60           # damage must be noticed by then
+FULL_MAX_S = 600        # and a full disk by then, however little is written
 
 
 class Fault:
@@ -200,7 +201,7 @@ class FullDisk(Fault):
         process.expected = False
         self.ballast = os.path.join(process.data, "ballast")
         self.fill()
-        status = process.wait_end(DETECT_S)
+        status = self.end_of_room()
         self.down_at = self.story.now()
         if status is None:
             raise Violation(f"{self.victim.name} goes on with a full disk")
@@ -210,6 +211,16 @@ class FullDisk(Fault):
         process.start(expected=False)
         if process.wait_end(START_S) == 0:
             raise Violation(f"{self.victim.name} ended with status 0 on a full disk")
+
+    def end_of_room(self) -> int | None:
+        """The store reserves the space of its log ahead: the node goes on as long as it finds room there, and under a light load that lasts."""
+        height, status = -1, None
+        for _ in range(FULL_MAX_S // DETECT_S):
+            status = self.victim.process.wait_end(DETECT_S)
+            if status is not None or self.victim.height() <= height:
+                break
+            height = self.victim.height()
+        return status
 
     def fill(self) -> None:
         """Until not a byte more fits."""
