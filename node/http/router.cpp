@@ -76,7 +76,7 @@ struct Router::Impl {
     *route_out = route;
     if (!route) {
       if (request.method == "OPTIONS" && request.target == "*") {
-        answer = HttpResponse{204, "", "", {{"Allow", "GET, HEAD, POST, PUT, OPTIONS"}}};
+        answer = HttpResponse{204, "", "", {{"Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS"}}};
       } else {
         answer = problem(Status::not_found, "There is nothing at this path; /openapi.json lists every call.");
       }
