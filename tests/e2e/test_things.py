@@ -107,7 +107,7 @@ def test_a_device_is_a_valid_thing_description_without_a_secret(cluster):
 
 def test_from_device_to_thing_description_to_device(cluster):
     first = cluster.new_device(name="Twin", sensors=[
-        {"name": "air temp", "observedProperty": "AirTemperature", "unit": "Cel", "range": {"min": -40.5, "max": 1e15}, "accuracy": 0.25, "samplingSeconds": 60},
+        {"name": "air temp", "observedProperty": "AirTemperature", "unit": "Cel", "range": {"min": -40.5, "max": 10**14}, "accuracy": 0.25, "samplingSeconds": 60},
         {"name": "q\"uay/~", "observedProperty": "http://example.org/v#Spray", "unit": "%", "range": {"min": 0, "max": 100}}],
         cost={"currency": "EUR", "perDay": "1.25", "perMegabyte": "0.02"})
     body = json.dumps(to_send(cluster, thing_at(cluster.nodes[1], first))).encode()

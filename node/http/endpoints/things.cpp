@@ -1,4 +1,5 @@
 // The directory of Things: W3C WoT Discovery's Things API over the devices of the ledger, and the directory's own Thing Description.
+#include <algorithm>
 #include <mutex>
 
 #include "node/http/directory_thing.h"
