@@ -81,7 +81,7 @@ void bind_chain(Router& router, const Core& core);
 void bind_governance(Router& router, const Core& core);
 void bind_events(Router& router, const Core& core);
 void bind_operations(Router& router, const Core& core);
-void bind_things(Router& router, const Core& core);
+void bind_things(Router& router, const Core& core);   // after /sparql, which it answers too
 void bind_thing_events(Router& router, const Core& core);
 
 }  // namespace agiddi::node

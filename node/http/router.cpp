@@ -157,6 +157,16 @@ void Router::add(std::string method, std::string pattern, Handler handler, Route
   route->bindings.push_back({std::move(method), std::move(handler), std::move(options)});
 }
 
+Handler Router::bound(std::string_view method, std::string_view pattern) const {
+  for (const Route& route : impl_->routes) {
+    if (route.pattern != pattern) continue;
+    for (const Binding& binding : route.bindings) {
+      if (binding.method == method) return binding.handler;
+    }
+  }
+  AGIDDI_CHECK(false, "what another path shall answer too was bound before");
+}
+
 std::optional<HttpResponse> Router::refuse_early(const HttpRequest& head, std::string* route) const {
   const Route* found = nullptr;
   std::optional<HttpResponse> answer;

@@ -133,18 +133,6 @@ void bind_discovery(Router& router, const Core& core) {
   router.add("GET", "/sparql", handler);
   router.add("POST", "/sparql", handler,
              {{}, {"application/sparql-query", "application/x-www-form-urlencoded", "application/sparql-update"}, true});
-  // The same for clients of a Thing Description Directory, which expect JSON when they do not say what they want.
-  const auto search_handler = [handler](HttpRequest request, Responder responder) {
-    const std::string accept = request.header_list("accept");
-    if (accept.empty() || accept == "*/*") {
-      std::erase_if(request.headers, [](const NameValue& header) { return header.first == "accept"; });
-      request.headers.emplace_back("accept", "application/ld+json, application/json;q=0.9");
-    }
-    handler(std::move(request), std::move(responder));
-  };
-  router.add("GET", "/search/sparql", search_handler);
-  router.add("POST", "/search/sparql", search_handler,
-             {{}, {"application/sparql-query", "application/x-www-form-urlencoded", "application/sparql-update"}, true});
 }
 
 }  // namespace agiddi::node

@@ -271,6 +271,18 @@ Handler thing_write(const Core& core, WriteCall call, bool creates, bool is_thin
   };
 }
 
+// SPARQL for clients of a Thing Description Directory, which expect JSON when they do not say what they want.
+Handler search_handler(Handler sparql) {
+  return [sparql = std::move(sparql)](HttpRequest request, Responder responder) {
+    const std::string accept = request.header_list("accept");
+    if (accept.empty() || accept == "*/*") {
+      std::erase_if(request.headers, [](const NameValue& header) { return header.first == "accept"; });
+      request.headers.emplace_back("accept", "application/ld+json, application/json;q=0.9");
+    }
+    sparql(std::move(request), std::move(responder));
+  };
+}
+
 }  // namespace
 
 void bind_things(Router& router, const Core& core) {
@@ -284,6 +296,9 @@ void bind_things(Router& router, const Core& core) {
   router.add("GET", "/things/{id}", [core](HttpRequest request, Responder responder) { get_thing(core, request, std::move(responder)); }, with_query({}, {}));
   router.add("PUT", "/things/{id}", thing_write(core, {"device.update", "id"}, false, true), {{}, kThingBodies, false});
   router.add("DELETE", "/things/{id}", thing_write(core, {"device.retire", "id"}, false, false), {{}, {"application/json"}, false});
+  router.add("GET", "/search/sparql", search_handler(router.bound("GET", "/sparql")));
+  router.add("POST", "/search/sparql", search_handler(router.bound("POST", "/sparql")),
+             {{}, {"application/sparql-query", "application/x-www-form-urlencoded", "application/sparql-update"}, true});
   router.add("GET", "/.well-known/wot", [core](HttpRequest request, Responder responder) {
     const auto type = negotiate(request.header_list("accept"), kThingTypes);
     if (!type) return responder.send(problem(Status::not_acceptable, "A Thing is written in application/td+json, application/ld+json and application/json."));
