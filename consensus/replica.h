@@ -82,7 +82,7 @@ class Replica {
   void end_at(Height last);
   // Up to this height empty batches need no pause between them: something that is decided waits for it. It may be known already.
   void hurry_to(Height last) { hurry_to_ = last; }
-  void handed_by_sync(const CertifiedHeader& certified, Now now);  // the block handed() + 1 went to execution from block sync
+  void handed_by_sync(const CertifiedHeader& certified, Now now);  // the block handed() + 1 went to execution from block sync; with its certificate, if there is one
   void start_view_change(View view, Now now);                // view > this->view()
 
   // What a peer's status shows to be missing there: votes and PrePrepares that are older than min_age_ms, NewView or ViewChange.
@@ -106,6 +106,7 @@ class Replica {
   Height executed_height() const { return executed_; }
   Height next_proposal() const { return next_proposal_; }     // where propose() would put a batch
   Height complete() const { return complete_; }              // every height up to it is handed and certified
+  Height uncertified_to(Height end) const;                   // the heights above complete() that lack a certificate, up to the first that has one, or `end`
   bool window_full() const;                                  // everything up to the high watermark is committed
   std::size_t uncommitted_proposals() const;                 // batches of this view above handed()
   std::optional<std::int64_t> oldest_in_flight_ms() const;   // when the first uncommitted batch of this view came
