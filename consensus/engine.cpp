@@ -274,11 +274,14 @@ void Engine::sync(Now now) {
   Height limit = replica_.executed_height() + kSyncBacklogMax;
   if (next_) limit = std::min(limit, next_->from_height - 1);
   if (replica_.executed_height() < resume_sync_at_) limit = std::min(limit, resume_sync_at_);
-  // Blocks first; certificates that are missing below them when all are here.
-  Height target = std::max(replica_.stable(), noticed()), base = replica_.handed();
+  // Blocks that are proven to be there; then certificates that others have of blocks that are here; then what somebody says he has.
+  Height target = replica_.stable(), base = replica_.handed();
   if (base >= target) {
-    base = replica_.complete();
-    target = replica_.uncertified_to(target);
+    target = std::max(replica_.stable(), noticed());
+    if (const Height here = std::min(base, target); replica_.complete() < here) {
+      base = replica_.complete();
+      target = replica_.uncertified_to(here);
+    }
   }
   for (const auto& [peer, request] : block_sync_.next(base, target, limit, connected_, now.monotonic_ms)) {
     send(peer, {request});

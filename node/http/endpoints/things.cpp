@@ -274,6 +274,9 @@ Handler thing_write(const Core& core, WriteCall call, bool creates, bool is_thin
 // SPARQL for clients of a Thing Description Directory, which expect JSON when they do not say what they want.
 Handler search_handler(Handler sparql) {
   return [sparql = std::move(sparql)](HttpRequest request, Responder responder) {
+    if (request.method == "GET" && request.query_count("query") == 0) {
+      return responder.send(problem(Status::bad_request, "The parameter query is missing: GET /search/sparql?query=…"));
+    }
     const std::string accept = request.header_list("accept");
     if (accept.empty() || accept == "*/*") {
       std::erase_if(request.headers, [](const NameValue& header) { return header.first == "accept"; });
