@@ -131,6 +131,7 @@ Result<Genesis> parse_genesis(BytesView file) {
   read_accounts(reader, errors, genesis);
   read_issuers(reader, errors, genesis);
   read_as(reader, "unitsDigest", 64, genesis.units_digest, [](std::string_view text) { return Hash::from_hex(text); });
+  if (const auto rules = reader.optional_integer("rulesVersion", 2, 1'000'000)) genesis.rules_version = static_cast<std::uint32_t>(*rules);
   reader.finish();
   if (!errors.empty()) return tl::unexpected(invalid_fields(std::move(errors)));
   genesis.digest = blake2b(file);
@@ -150,13 +151,14 @@ std::string write_genesis(const Genesis& genesis) {
     accounts.push(Json::object({{"did", account.did}, {"currency", account.currency}, {"amount", money_text(account.amount)}}));
   }
   for (const std::string& issuer : genesis.issuers) issuers.push(issuer);
-  return Json::object({{"name", genesis.name},
-                       {"created", time_text(genesis.created)},
-                       {"members", std::move(members)},
-                       {"accounts", std::move(accounts)},
-                       {"issuers", std::move(issuers)},
-                       {"unitsDigest", genesis.units_digest.hex()}})
-      .pretty();
+  Json file = Json::object({{"name", genesis.name},
+                            {"created", time_text(genesis.created)},
+                            {"members", std::move(members)},
+                            {"accounts", std::move(accounts)},
+                            {"issuers", std::move(issuers)},
+                            {"unitsDigest", genesis.units_digest.hex()}});
+  if (genesis.rules_version > 1) file.set("rulesVersion", genesis.rules_version);
+  return file.pretty();
 }
 
 }  // namespace agiddi

@@ -8,6 +8,9 @@
 
 namespace agiddi {
 
+// The newest rules that this program knows. A block under later rules stops the node: it must be updated first.
+inline constexpr std::uint32_t kRulesVersionMax = 3;
+
 struct GenesisAccount { std::string did; std::string currency; MicroUnits amount = 0; };
 
 struct Genesis {
@@ -16,6 +19,7 @@ struct Genesis {
   std::vector<Member> members;
   std::vector<GenesisAccount> accounts;
   std::vector<std::string> issuers;       // DIDs that may mint credit
+  std::uint32_t rules_version = 1;        // from which the network starts; not in the file = 1
   Hash units_digest;                      // BLAKE2b-256 of the unit table that prices nothing but converts everything
   std::string network;                    // derived
   Hash digest;                            // derived: BLAKE2b-256 of the file's bytes

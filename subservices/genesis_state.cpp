@@ -5,18 +5,17 @@
 #include "subservices/state_keys.h"
 
 namespace agiddi::subservices {
-namespace {
-
-constexpr std::uint32_t kRulesVersion = 1;
-
-}  // namespace
 
 Result<ledger::GenesisState> genesis_state(const Genesis& genesis) {
+  if (genesis.rules_version > kRulesVersionMax) {
+    return fail(Status::invalid, "the genesis file starts with rules version " + std::to_string(genesis.rules_version) +
+                                     ", which this program does not know: update agiddi-node");
+  }
   ledger::StateOverlay state(ledger::empty_reader());
   records::Network network;
   network.set_network(genesis.network);
   network.set_genesis_digest(Bytes(genesis.digest.view()));
-  network.set_rules_version(kRulesVersion);
+  network.set_rules_version(genesis.rules_version);
   network.set_created_ms(genesis.created);
   store(state, keys::network(), network);
 

@@ -17,6 +17,8 @@ Router make_api_router(ApiContext context, boost::asio::io_context& io) {
   bind_governance(router, core);
   bind_events(router, core);
   bind_operations(router, core);
+  bind_things(router, core);
+  bind_thing_events(router, core);
   return router;
 }
 

@@ -31,6 +31,7 @@ class ApiCore : public std::enable_shared_from_this<ApiCore> {
   const std::string& public_url() const { return context_.public_url; }
   Lane& workers() { return context_.workers; }   // door checks and reads
   Lane& queries() { return queries_; }           // discovery, apart, so that a long query delays no write
+  std::string base_url() const { return context_.public_url.ends_with('/') ? context_.public_url : context_.public_url + "/"; }
   std::chrono::milliseconds catch_up() const { return context_.catch_up; }
   const subservices::Executor& executor() const { return executor_; }
   ontology::sparql::CancelToken& stopping() { return stopping_; }
@@ -82,5 +83,7 @@ void bind_chain(Router& router, const Core& core);
 void bind_governance(Router& router, const Core& core);
 void bind_events(Router& router, const Core& core);
 void bind_operations(Router& router, const Core& core);
+void bind_things(Router& router, const Core& core);   // after /sparql, which it answers too
+void bind_thing_events(Router& router, const Core& core);
 
 }  // namespace agiddi::node

@@ -325,7 +325,7 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
   }
 
   static std::string known_method(const std::string& method) {
-    for (const char* known : {"GET", "HEAD", "POST", "PUT", "OPTIONS"}) {
+    for (const char* known : {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}) {
       if (method == known) return known;
     }
     return "other";

@@ -76,7 +76,7 @@ struct Router::Impl {
     *route_out = route;
     if (!route) {
       if (request.method == "OPTIONS" && request.target == "*") {
-        answer = HttpResponse{204, "", "", {{"Allow", "GET, HEAD, POST, PUT, OPTIONS"}}};
+        answer = HttpResponse{204, "", "", {{"Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS"}}};
       } else {
         answer = problem(Status::not_found, "There is nothing at this path; /openapi.json lists every call.");
       }
@@ -155,6 +155,16 @@ void Router::add(std::string method, std::string pattern, Handler handler, Route
   }
   for (const Binding& binding : route->bindings) AGIDDI_CHECK(binding.method != method, "a route is bound once");
   route->bindings.push_back({std::move(method), std::move(handler), std::move(options)});
+}
+
+Handler Router::bound(std::string_view method, std::string_view pattern) const {
+  for (const Route& route : impl_->routes) {
+    if (route.pattern != pattern) continue;
+    for (const Binding& binding : route.bindings) {
+      if (binding.method == method) return binding.handler;
+    }
+  }
+  AGIDDI_CHECK(false, "what another path shall answer too was bound before");
 }
 
 std::optional<HttpResponse> Router::refuse_early(const HttpRequest& head, std::string* route) const {

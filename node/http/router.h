@@ -24,6 +24,9 @@ class Router {
 
   void add(std::string method, std::string pattern, Handler handler, RouteOptions options = {});
 
+  // What was bound before, so that another path can answer the same.
+  Handler bound(std::string_view method, std::string_view pattern) const;
+
   // What the connection asks when it has read the header and not yet the body: the answer that refuses it, if any. Sets `route` to the
   // pattern for metrics ("" when unknown).
   std::optional<HttpResponse> refuse_early(const HttpRequest& head, std::string* route = nullptr) const;

@@ -23,7 +23,7 @@ std::string common_head(unsigned status, const std::vector<NameValue>& headers, 
   if (!cache_control) out += "Cache-Control: no-store\r\n";
   out += "X-Content-Type-Options: nosniff\r\n";
   if (frame.cross_origin) {
-    out += "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: Location, Preference-Applied, Retry-After, WWW-Authenticate\r\n";
+    out += "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: Agiddi-Height, Agiddi-Transaction, Link, Location, Preference-Applied, Retry-After, WWW-Authenticate\r\n";
   }
   return out;
 }

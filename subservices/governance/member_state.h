@@ -7,13 +7,11 @@
 #include <optional>
 #include <vector>
 
+#include "protocol/genesis.h"
 #include "protocol/membership.h"
 #include "subservices/records.h"
 
 namespace agiddi::subservices {
-
-// The newest rules that this program knows. A block under later rules stops the node: it must be updated first.
-inline constexpr std::uint32_t kRulesVersionMax = 2;
 
 std::uint64_t latest_epoch(const StateView& state);                                    // decided, perhaps not yet in force
 MemberEpoch epoch_record(const StateView& state, std::uint64_t epoch);                 // one that exists

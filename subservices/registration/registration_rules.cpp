@@ -3,6 +3,7 @@
 #include "protocol/field_reader.h"
 #include "protocol/limits.h"
 #include "subservices/registration/device_records.h"
+#include "subservices/registration/thing_documents.h"
 #include "subservices/state_keys.h"
 
 namespace agiddi::subservices {
@@ -117,7 +118,9 @@ Result<records::DeviceHead> head_to_change(const StateView& state, const Hash& d
 
 }  // namespace
 
-Result<RuleOutcome> device_register(RuleContext& context, const Transaction& transaction, const Json& body) {
+namespace {
+
+Result<RuleOutcome> register_devices(RuleContext& context, const Transaction& transaction, const Json& body) {
   const auto devices = parse_for_members(context, transaction, body, ontology::parse_registration);
   if (!devices) return tl::unexpected(devices.error());
 
@@ -138,7 +141,7 @@ Result<RuleOutcome> device_register(RuleContext& context, const Transaction& tra
   return RuleOutcome{Status::created, Json::object({{"devices", std::move(entries)}})};
 }
 
-Result<RuleOutcome> device_update(RuleContext& context, const Transaction& transaction, const Json& body) {
+Result<RuleOutcome> update_device(RuleContext& context, const Transaction& transaction, const Json& body) {
   const auto description = parse_for_members(context, transaction, body, ontology::parse_update);
   if (!description) return tl::unexpected(description.error());
   std::vector<FieldError> errors;
@@ -156,6 +159,33 @@ Result<RuleOutcome> device_update(RuleContext& context, const Transaction& trans
   record_version(context, *device, transaction, *description, body, version, former.registered_ms());
   emit(context, *device, transaction, "updated", version);
   return RuleOutcome{Status::created, Json::object({{"devices", Json::array({device_entry(*device, version)})}})};
+}
+
+using DeviceRule = Result<RuleOutcome> (*)(RuleContext&, const Transaction&, const Json&);
+
+// The document as the rule wants it: a Thing Description is taken for the device that it describes.
+Result<RuleOutcome> with_device_document(RuleContext& context, const Transaction& transaction, const Json& body, bool update, DeviceRule rule) {
+  if (!ontology::is_thing_description(body)) return rule(context, transaction, body);
+  if (context.rules_version < kRulesWithThings) {
+    if (!context.only_checks) return rule(context, transaction, body);   // a receipt of those rules names "@context" as an unknown member
+    return fail(Status::invalid, "Thing Descriptions are registered from rules version " + std::to_string(kRulesWithThings) + " on; this network runs version " +
+                                     std::to_string(context.rules_version) + ". Send the device to POST /v1/devices.");
+  }
+  const auto document = device_document(body, update, transaction.header.kid);
+  if (!document) return tl::unexpected(document.error());
+  auto outcome = rule(context, transaction, document->body);
+  if (!outcome) return tl::unexpected(document->at_thing(std::move(outcome.error())));
+  return outcome;
+}
+
+}  // namespace
+
+Result<RuleOutcome> device_register(RuleContext& context, const Transaction& transaction, const Json& body) {
+  return with_device_document(context, transaction, body, false, register_devices);
+}
+
+Result<RuleOutcome> device_update(RuleContext& context, const Transaction& transaction, const Json& body) {
+  return with_device_document(context, transaction, body, true, update_device);
 }
 
 Result<RuleOutcome> device_retire(RuleContext& context, const Transaction& transaction, const Json& body) {

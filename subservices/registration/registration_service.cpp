@@ -2,6 +2,7 @@
 
 #include "protocol/limits.h"
 #include "subservices/registration/device_records.h"
+#include "subservices/registration/thing_documents.h"
 #include "subservices/state_keys.h"
 
 namespace agiddi::subservices {
@@ -57,8 +58,13 @@ Result<Json> RegistrationService::versions(std::string_view urn) const {
 }
 
 Result<Json> preview_registration(const MemberSet& members, const Transaction& transaction) {
-  const auto body = parse_json(transaction.body);
+  auto body = parse_json(transaction.body);
   if (!body) return tl::unexpected(body.error());
+  if (ontology::is_thing_description(*body)) {
+    auto document = device_document(*body, false, transaction.header.kid);
+    if (!document) return tl::unexpected(document.error());
+    *body = std::move(document->body);
+  }
   ontology::DeviceContext context;
   context.signer = transaction.header.kid;
   for (const Member& member : members.all()) context.members.push_back(member.id);

@@ -16,10 +16,10 @@ READINGS = os.path.join(ROOT, "tests/data/readings/seattle-weather-hourly-normal
 
 
 class Cluster:
-    def __init__(self, nodes: int):
+    def __init__(self, nodes: int, *options: str):
         self.dir = tempfile.mkdtemp(prefix="agiddi-test-")
         self.devices: list[subprocess.Popen] = []
-        self.info = self.tool("cluster", "up", "--nodes", str(nodes), "--dir", self.dir, "--json")
+        self.info = self.tool("cluster", "up", "--nodes", str(nodes), "--dir", self.dir, "--json", *options)
         self.network = self.info["network"]
         self.broker = self.info["broker"]
         self.nodes = [Node(n["url"], self.network) for n in self.info["nodes"]]
@@ -119,6 +119,14 @@ class Cluster:
 def cluster():
     """Four nodes shared by the tests that break nothing."""
     made = Cluster(4)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def old_rules_cluster():
+    """Four nodes that start with the first rules."""
+    made = Cluster(4, "--rules", "1")
     yield made
     made.close()
 

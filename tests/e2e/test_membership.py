@@ -236,7 +236,7 @@ def test_one_member_is_down_while_another_rotates_its_keys(own_cluster, tmp_path
 
 def test_the_tool_lists_and_refuses(cluster):
     listed = cluster.tool("member", "list", "--node", cluster.nodes[0].url, "--json")
-    assert listed["epoch"] == 0 and len(listed["validators"]) == 4 and listed["rulesVersion"] == 1
+    assert listed["epoch"] == 0 and len(listed["validators"]) == 4 and listed["rulesVersion"] == 3
     proposal = member(cluster, "address", "node-1", "127.0.0.1:65000", "--expires-minutes", "5")
     shown = cluster.tool("member", "proposals", proposal["proposal"], "--node", cluster.nodes[2].url, "--json")
     assert shown["yes"] == ["node-1"] and shown["needed"] == 3 and shown["state"] == "open"
@@ -251,8 +251,8 @@ def test_the_tool_lists_and_refuses(cluster):
     assert done.returncode == 2
 
 
-def test_an_account_keeps_devices_and_money_when_its_key_is_rotated(own_cluster, tmp_path):
-    cluster = own_cluster
+def test_an_account_keeps_devices_and_money_when_its_key_is_rotated(old_rules_cluster, tmp_path):
+    cluster = old_rules_cluster
     node, key = cluster.nodes[0].url, os.path.join(cluster.dir, "accounts", "application-1.jwk")
     fresh = str(tmp_path / "fresh.jwk")
     cluster.tool("keygen", fresh, "--json")

@@ -53,7 +53,7 @@ struct ApiAnswer : HttpResponse {
 
 class Api {
  public:
-  Api() {
+  explicit Api(std::uint32_t rules_version = 1) : chain(rules_version) {
     delivery_.start();
     threads_.emplace_back([this] { io_.run(); });
   }

@@ -16,6 +16,8 @@ class WorldChain final : public Chain {
  public:
   enum class Mode { commit, hold, refuse, lose_quorum };
 
+  explicit WorldChain(std::uint32_t rules_version = 1) : world(rules_version) {}
+
   subservices::test::World world;
 
   void set_mode(Mode mode) {

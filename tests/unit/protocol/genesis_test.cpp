@@ -38,6 +38,11 @@ TEST_CASE("a genesis file is written and read back") {
   CHECK(back.issuers == genesis.issuers);
   CHECK(back.units_digest == blake2b("units"));
   CHECK(back.created == 1'769'846'400'000);
+  CHECK(back.rules_version == 1);
+  CHECK(file.find("rulesVersion") == std::string::npos);   // so that a file of the first version keeps its bytes
+  Genesis later = genesis;
+  later.rules_version = 3;
+  CHECK(parse_genesis(write_genesis(later)).value().rules_version == 3);
   CHECK(parse_genesis(file + " ").value().network != back.network);   // other bytes, another network
 }
 
@@ -68,6 +73,8 @@ TEST_CASE("every wrong field of a genesis file is named") {
   CHECK(refusal("\"issuers\": [", "\"issuers\": [\"" + first + "\",") == "/issuers/1");
   CHECK(refusal("\"unitsDigest\": \"", "\"unitsDigest\": \"0") == "/unitsDigest");
   CHECK(refusal("\"members\"", "\"Members\"") == "/members");
+  CHECK(refusal("\"unitsDigest\"", "\"rulesVersion\": 1, \"unitsDigest\"") == "/rulesVersion");
+  CHECK(refusal("\"unitsDigest\"", "\"rulesVersion\": \"3\", \"unitsDigest\"") == "/rulesVersion");
   CHECK(refusal("{", "[") == "not JSON");
 }
 

@@ -8,8 +8,9 @@ namespace {
 
 const bool kCryptoReady = (crypto_init(), true);
 
-Genesis make_genesis(const World& world) {
+Genesis make_genesis(const World& world, std::uint32_t rules_version) {
   Genesis genesis;
+  genesis.rules_version = rules_version;
   genesis.name = "rules";
   genesis.created = kStart;
   for (std::size_t i = 0; i < world.members.size(); ++i) {
@@ -38,9 +39,9 @@ Json parse(const std::string& text) {
 
 Person::Person(int seed) : key(*KeyPair::from_seed(Bytes(32, static_cast<char>(seed)))), did(did_from_key(key.public_key())) {}
 
-World::World() : store(ledger::make_memory_store()) {
+World::World(std::uint32_t rules_version) : store(ledger::make_memory_store()) {
   for (int i = 0; i < 4; ++i) members.emplace_back(100 + i);
-  const Genesis genesis = make_genesis(*this);
+  const Genesis genesis = make_genesis(*this, rules_version);
   executor = std::make_unique<Executor>(genesis);
   const auto initial = genesis_state(genesis);
   REQUIRE(initial.has_value());

@@ -39,7 +39,7 @@ struct Answer {
 
 class World {
  public:
-  World();
+  explicit World(std::uint32_t rules_version = 1);
 
   // What a block at `now` does; `now` moves on by a millisecond for each block, so that times are above the former's.
   std::vector<Answer> block(std::vector<Transaction> transactions);

@@ -302,10 +302,10 @@ Outcome<Json> start_cluster(const ClusterPlan& plan) {
   return cluster_json(plan);
 }
 
-Outcome<Json> make_and_start(ClusterPlan& plan) {
+Outcome<Json> make_and_start(ClusterPlan& plan, std::int64_t rules) {
   auto plugin = find_broker_plugin();
   if (!plugin) return tl::unexpected(plugin.error());
-  if (auto made = make_files(plan, *plugin); !made) return tl::unexpected(made.error());
+  if (auto made = make_files(plan, *plugin, rules != 0 ? static_cast<std::uint32_t>(rules) : kRulesVersionMax); !made) return tl::unexpected(made.error());
   return start_cluster(plan);
 }
 
@@ -352,7 +352,7 @@ Outcome<Json> cluster_up(const ClusterUp& options) {
   }
   if (auto fits = check_folder(folder); !fits) return tl::unexpected(fits.error());   // again, now that nobody else is at work
   auto plan = new_plan(options, folder);
-  auto up = plan ? make_and_start(*plan) : Outcome<Json>(tl::unexpected(plan.error()));
+  auto up = plan ? make_and_start(*plan, options.rules) : Outcome<Json>(tl::unexpected(plan.error()));
   if (!up) remove_made(plan ? *plan : plan_cluster(folder, 0, 0), missing);
   return up;
 }

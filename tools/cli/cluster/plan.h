@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/genesis.h"
 #include "tools/cli/outcome.h"
 
 namespace agiddi::tools {
@@ -52,6 +53,6 @@ Outcome<ClusterPlan> parse_plan(const std::string& folder, std::string_view text
 bool has_plan(const std::string& folder);
 Outcome<ClusterPlan> read_plan(const std::string& folder);
 // Makes keys, genesis, configurations; cluster.json last, so that it stands only when all the rest does. Fills in network and accounts.
-Outcome<void> make_files(ClusterPlan& plan, const std::string& broker_plugin);
+Outcome<void> make_files(ClusterPlan& plan, const std::string& broker_plugin, std::uint32_t rules_version = kRulesVersionMax);
 
 }  // namespace agiddi::tools

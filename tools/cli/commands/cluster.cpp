@@ -56,15 +56,16 @@ void declare_cluster(Command& program) {
       "  agiddi cluster stop-node 1 --kill --dir demo\n"
       "  agiddi cluster start-node 1 --dir demo\n"
       "  agiddi cluster down --dir demo");
-  struct Options { std::string folder, node; std::int64_t nodes = 0, base_port = 0; bool kill = false; };
+  struct Options { std::string folder, node; std::int64_t nodes = 0, base_port = 0, rules = 0; bool kill = false; };
   const auto o = std::make_shared<Options>();
   {
     Command command = cluster.sub("up", "Make and start a cluster, or start an existing one again with its data; returns when all nodes are ready");
     command.option("--dir", o->folder, "Folder of the cluster", true);
     command.integer("--nodes", o->nodes, 1, static_cast<std::int64_t>(limits::kMembersMax), "Number of nodes, 1 to 16 (4)");
     command.integer("--base-port", o->base_port, 1024, 65'000, "P: broker at P, HTTP of node I at P+I, its peers' port P+100+I (default: free ports)");
+    command.integer("--rules", o->rules, 1, kRulesVersionMax, "Rules version that a new cluster starts with (the newest)");
     command.examples("  agiddi cluster up --nodes 4 --dir demo --json");
-    command.action([o] { return with_text(cluster_up({o->folder, o->nodes, o->base_port}), cluster_text); });
+    command.action([o] { return with_text(cluster_up({o->folder, o->nodes, o->base_port, o->rules}), cluster_text); });
   }
   {
     Command command = cluster.sub("down", "Stop all nodes and the broker; keys and data stay");
