@@ -12,6 +12,7 @@ constexpr Height kSyncBacklogMax = 4 * kSyncBlocksMax;          // blocks that a
 constexpr std::size_t kForwardMax = 256;                        // overdue transactions handed to the primary again at a time
 constexpr std::size_t kRipeBatch_bytes = 512 * 1024;
 constexpr std::int64_t kOffersInterval_ms = 10'000;
+constexpr TimeMs kExpiredSlack_ms = 30'000;
 // A member says where it stands at least every status interval. Who was silent for longer than this is not in reach: before a silent cut makes us
 // doubt a primary (so less than the request timeout, and one status may be lost or late), and before clients are sent elsewhere (a busy machine may be slow).
 constexpr std::int64_t kQuietForDoubt_half_statuses = 5;
@@ -68,6 +69,7 @@ Engine::Engine(EngineConfig config, Identify identify, Restored restored, Now no
     output_.persist.push_back(log_view({0, true, std::nullopt, epoch()}));
   }
   if (const MemberEpoch* next = known_epoch(epoch() + 1)) decided(MemberEpoch(*next));
+  mempool_.share_among(context_.members.faults() + 1);
   mempool_.commit(restored.recent_transactions);
   for (Peer& peer : peers_) peer.help_after_ms = config_.stuck_help_ms;
   const Height low = std::min(replica_.stable(), replica_.executed_height());
@@ -99,6 +101,7 @@ void Engine::peer_connected(MemberIndex peer, Now now) {
   AGIDDI_CHECK(peer < connected_.size() && peer != config_.self, "connections are to other members");
   connected_[peer] = true;
   peers_[peer].heard_ms = now.monotonic_ms;
+  if (is_member() && peer == replica_.primary()) mempool_.forget_forwarding();
   send_offers(peer);  // before the status, which shows how far ahead we are: so a joiner does not begin with blocks
   send_status(peer);
   if (!is_member() || peer >= context_.members.size()) send_notice(peer, now);
@@ -167,7 +170,7 @@ void Engine::collect(Now now) {
   for (const Message& message : ready.messages) send(message.to, message.frame);
   for (Batch& batch : ready.committed) {
     mempool_.commit(batch.transactions);
-    suspicion_.progress(now.monotonic_ms);
+    suspicion_.progress(now.monotonic_ms, batch.transactions.size());
     last_block_ms_ = now.monotonic_ms;
     ++counters_.batches_committed;
     counters_.transactions_committed += batch.transactions.size();
@@ -293,7 +296,9 @@ void Engine::periodic(Now now) {
     send_offers(std::nullopt);
   }
   if (const ViewChange* pending = replica_.pending_view_change()) send(std::nullopt, {*pending});
-  if (replica_.active() && !replica_.is_primary()) {
+  // Half a minute longer than anybody would order it: clocks differ.
+  for (const Hash& id : mempool_.drop_expired(now.wall_ms - kExpiredSlack_ms)) output_.expired.push_back(id);
+  if (replica_.active() && !replica_.is_primary() && connected_[replica_.primary()]) {
     send_transactions(replica_.primary(), mempool_.take_overdue(now.monotonic_ms - config_.request_timeout_ms / 3, kForwardMax));
   }
 }

@@ -92,8 +92,8 @@ struct Send {
 struct CommittedBatch {
   Batch batch;
   std::vector<Transaction> transactions;            // in batch order
-  // From block sync: the certified header that execution must reproduce (executed() turns a mismatch into `fatal`).
-  std::optional<CertifiedHeader> expected;
+  // From block sync: the proven header that execution must reproduce.
+  std::optional<BlockHeader> expected;
 };
 
 // A certificate to store beside its block, which is applied already. In no particular order, at most once a height and run.
@@ -102,7 +102,7 @@ struct CertifiedBlock {
   CertifiedHeader certified;
 };
 
-// A peer asks for blocks from the store: read what is there from `from` on, at most `to` and kSyncBlocksMax, only blocks with a certificate,
+// A peer asks for blocks from the store: read what is there from `from` on, at most `to` and kSyncBlocksMax, of those that a certificate proves,
 // and answer with blocks_read() (an empty answer is fine).
 struct ReadRequest {
   MemberIndex peer = 0;
@@ -128,6 +128,7 @@ struct ProvenEpoch {
 };
 
 struct Output {
+  std::vector<Hash> expired;                        // transactions that were held, and that nobody may order any more
   std::optional<std::string> fatal;
   bool epoch_begun = false;                         // announce the connections again, with peer_connected()
   std::vector<ProvenEpoch> proven;                  // in order
@@ -198,7 +199,7 @@ class Engine {
   void executed(const BlockHeader& header, Now now, const std::optional<MemberEpoch>& next = std::nullopt);
   // What is decided after block `known_at` (later rules, say) comes into force above `last`: empty batches take the chain there, as to the end of an epoch.
   void hurry_to(Height last, Height known_at, Now now);
-  void blocks_read(MemberIndex peer, Height from, std::vector<SyncBlock> blocks, Now now);
+  void blocks_read(MemberIndex peer, Height from, std::vector<SyncBlock> blocks, HeaderChain chain, Now now);
   void heartbeat_wanted(bool wanted, Now now);
   // What this member can serve: its latest snapshots, the highest first (at most kSnapshotOffersMax are of use), and its first block.
   void snapshots_here(std::vector<std::pair<Height, Hash>> snapshots, Height first_block, Now now);

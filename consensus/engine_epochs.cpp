@@ -91,6 +91,7 @@ void Engine::enter_epoch(const MemberEpoch& next, const CertifiedHeader& last, R
                              config_.heartbeat_interval_ms, config_.test_faults};
   replica_ = Replica(config, authenticator_, std::move(start), now);
   replica_.hurry_to(hurry_to_);
+  mempool_.share_among(context_.members.faults() + 1);
   suspicion_ = Suspicion(config_.request_timeout_ms, config_.view_change_timeout_ms, config_.timeout_cap_ms);
   suspicion_.view_entered(now.monotonic_ms);
   block_sync_ = BlockSync(peer_slots(), config_.self, config_.sync_patience_ms, config_.sync_timeout_ms);

@@ -74,13 +74,14 @@ Result<void> Engine::receive(MemberIndex peer, PeerFrame frame, Now now, bool ve
   return outcome;
 }
 
-Result<void> Engine::on(MemberIndex, const Transactions& message, Now now) {
+Result<void> Engine::on(MemberIndex peer, const Transactions& message, Now now) {
+  const Mempool::Arrival arrival{now.monotonic_ms, suspicion_.patience_ms(now.monotonic_ms)};
   for (const TransactionPtr& transaction : message.items) {
     const bool wanted = is_wanted(transaction->id);
     if (message.answer && !wanted) continue;
     // What was asked for serves its batch and is not held beyond it: nobody has looked whether it is on the ledger already, which a member that lacks old
     // blocks cannot tell by its mempool. It would propose it for ever, and the others refuse it.
-    const bool held = !message.answer && mempool_.add(transaction, {now.monotonic_ms, suspicion_.patience_ms(now.monotonic_ms)}) != Admission::full && mempool_.find(transaction->id) != nullptr;
+    const bool held = !message.answer && mempool_.add(transaction, arrival, peer) != Admission::full && mempool_.find(transaction->id) != nullptr;
     if (!wanted) continue;
     if (!held) spare_bodies_[transaction->id] = transaction;
     body_arrived(transaction);
@@ -171,22 +172,36 @@ void Engine::help_stuck(const MemberStatus& message, Now now) {
 Result<void> Engine::on(MemberIndex peer, const SyncRequest& message, Now now) {
   if (!within_budget(peer, kSyncReserved_bytes, now)) return refuse("a peer asks for more than it may in a second");
   if (message.from > replica_.executed_height() || message.from < own_offers_.first_block) {
-    send(peer, {SyncResponse{message.from, {}, own_offers_.first_block}});   // it cannot know what was pruned here
+    send(peer, {SyncResponse{message.from, {}, {}, own_offers_.first_block}});   // it cannot know what was pruned here
     return {};
   }
   output_.reads.push_back({peer, message.from, std::min(message.to, message.from + kSyncBlocksMax - 1)});
   return {};
 }
 
-void Engine::blocks_read(MemberIndex peer, Height from, std::vector<SyncBlock> blocks, Now now) {
-  SyncResponse answer{from, {}, own_offers_.first_block};
-  std::size_t bytes = 0;
-  for (SyncBlock& block : blocks) {
+void Engine::blocks_read(MemberIndex peer, Height from, std::vector<SyncBlock> blocks, HeaderChain chain, Now now) {
+  SyncResponse answer{from, {}, {}, own_offers_.first_block};
+  std::size_t bytes = 0, count = 0;
+  for (const SyncBlock& block : blocks) {
     for (const Transaction& transaction : block.transactions) bytes += weight(transaction);
     bytes += 1024 + block.batch.transactions.size() * sizeof(Hash);
-    if (!answer.blocks.empty() && (bytes > kSyncAnswerMax_bytes || answer.blocks.size() >= kSyncBlocksMax)) break;
-    answer.blocks.push_back(std::move(block));
+    if (count > 0 && (bytes > kSyncAnswerMax_bytes || count >= kSyncBlocksMax)) break;
+    ++count;
   }
+  // What is too much proves the rest with its headers, if need be.
+  if (count > 0 && blocks[count - 1].certificate.signatures.empty()) {
+    for (std::size_t i = count; i < blocks.size(); ++i) {
+      answer.chain.headers.push_back(std::move(blocks[i].header));
+      answer.chain.certificate = std::move(blocks[i].certificate);
+      if (!answer.chain.certificate.signatures.empty()) break;
+    }
+    if (answer.chain.certificate.signatures.empty()) {
+      answer.chain.certificate = std::move(chain.certificate);
+      std::move(chain.headers.begin(), chain.headers.end(), std::back_inserter(answer.chain.headers));
+    }
+  }
+  blocks.resize(count);
+  answer.blocks = std::move(blocks);
   std::size_t& served = peers_[peer].served_bytes;
   served -= std::min(served, kSyncReserved_bytes - std::min(kSyncReserved_bytes, bytes));
   send(peer, {std::move(answer)});
@@ -222,7 +237,7 @@ void Engine::hand_over(SyncResponse& message, Now now) {
     const Height height = block.header.height;
     CertifiedHeader certified{std::move(block.header), std::move(block.certificate)};
     if (height <= replica_.handed()) {
-      replica_.learn(certified, now);
+      if (!certified.certificate.signatures.empty()) replica_.learn(certified, now);
       collect(now);
       continue;
     }
@@ -236,7 +251,7 @@ void Engine::hand_over(SyncResponse& message, Now now) {
     mempool_.commit(block.batch.transactions);
     last_block_ms_ = now.monotonic_ms;
     ++counters_.blocks_synced;
-    output_.execute.push_back({std::move(block.batch), std::move(block.transactions), certified});
+    output_.execute.push_back({std::move(block.batch), std::move(block.transactions), certified.header});
     replica_.handed_by_sync(certified, now);
     collect(now);
   }

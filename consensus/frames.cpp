@@ -106,10 +106,13 @@ struct Encoder {
     for (const SyncBlock& block : m.blocks) {
       auto& one = *record.add_blocks();
       one.set_header(encode_header(block.header));
-      one.set_certificate(encode_certificate(block.certificate));
+      if (!block.certificate.signatures.empty()) one.set_certificate(encode_certificate(block.certificate));
       one.set_batch(encode_batch(block.batch));
       for (const Transaction& transaction : block.transactions) one.add_transactions(encode_transaction(transaction));
     }
+    if (m.chain.headers.empty()) return;
+    for (const BlockHeader& header : m.chain.headers) record.add_chain(encode_header(header));
+    record.set_chain_certificate(encode_certificate(m.chain.certificate));
   }
   void operator()(const SnapshotOffers& m) const {
     auto& record = *out.mutable_snapshot_offers();
@@ -288,9 +291,11 @@ struct Decoder {
     out.first_block = in.first_block();
     for (const auto& one : in.blocks()) {
       SyncBlock& block = out.blocks.emplace_back();
-      auto certificate = decode_certificate(one.certificate());
-      if (!certificate) return refuse("a certificate that cannot be read");
-      block.certificate = std::move(*certificate);
+      if (!one.certificate().empty()) {
+        auto certificate = decode_certificate(one.certificate());
+        if (!certificate) return refuse("a certificate that cannot be read");
+        block.certificate = std::move(*certificate);
+      }
       if (!header(one.header(), block.header) || !batch(one.batch(), block.batch)) return false;
       if (static_cast<std::size_t>(one.transactions_size()) != block.batch.transactions.size()) {
         return refuse("a block whose transactions are not its batch's");
@@ -299,6 +304,14 @@ struct Decoder {
         if (!transaction(raw, block.transactions.emplace_back())) return false;
       }
     }
+    if (static_cast<std::size_t>(in.chain_size()) > kSyncChainMax) return refuse("too many headers in a frame");
+    for (const auto& raw : in.chain()) {
+      if (!header(raw, out.chain.headers.emplace_back())) return false;
+    }
+    if (out.chain.headers.empty()) return true;
+    auto certificate = decode_certificate(in.chain_certificate());
+    if (!certificate) return refuse("a certificate that cannot be read");
+    out.chain.certificate = std::move(*certificate);
     return true;
   }
   bool offers(const records::PeerSnapshotOffers& in, SnapshotOffers& out) {

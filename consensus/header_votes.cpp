@@ -123,7 +123,7 @@ void Replica::handed_by_sync(const CertifiedHeader& certified, Now now) {
   handed_ = height;
   final_timestamps_[height] = certified.header.timestamp;
   if (const auto slot = slots_.find(height); slot != slots_.end()) slot->second.final_digest = certified.header.batch_digest;
-  adopt(certified, now);
+  if (!certified.certificate.signatures.empty()) adopt(certified, now);
   publish_certificates();
   advance(now);
 }

@@ -21,7 +21,15 @@ std::size_t weight(const Transaction& transaction) { return transaction.body.siz
 
 Mempool::Mempool(MempoolLimits limits) : limits_(limits) {}
 
-Admission Mempool::add(TransactionPtr transaction, Arrival now) {
+void Mempool::share_among(std::size_t peers_share) {
+  peers_share_ = std::max<std::size_t>(peers_share, 1);
+  brought_.clear();
+  for (Entries* entries : {&waiting_, &in_flight_}) {
+    for (auto& [number, entry] : *entries) entry.from.reset();
+  }
+}
+
+Admission Mempool::add(TransactionPtr transaction, Arrival now, std::optional<MemberIndex> from) {
   AGIDDI_CHECK(transaction != nullptr, "a transaction must be there to be held");
   const Hash id = transaction->id;
   if (by_id_.contains(id)) return Admission::duplicate;
@@ -30,11 +38,20 @@ Admission Mempool::add(TransactionPtr transaction, Arrival now) {
   if (by_id_.size() >= limits_.transactions || bytes_ + size > limits_.bytes) return Admission::full;
   std::size_t& of_signer = held_by_signer_[transaction->signer];
   if (of_signer >= std::max<std::size_t>(limits_.transactions / 2, 1)) return Admission::full;
+  if (from) {
+    Brought& brought = brought_[*from];
+    if (brought.transactions >= limits_.transactions / peers_share_ || brought.bytes + size > limits_.bytes / peers_share_) {
+      if (of_signer == 0) held_by_signer_.erase(transaction->signer);
+      return Admission::full;
+    }
+    ++brought.transactions;
+    brought.bytes += size;
+  }
   ++of_signer;
   bytes_ += size;
   waiting_bytes_ += size;
   by_id_.emplace(id, Place{next_number_, false});
-  waiting_.emplace_hint(waiting_.end(), next_number_++, Entry{std::move(transaction), now, size, false});
+  waiting_.emplace_hint(waiting_.end(), next_number_++, Entry{std::move(transaction), now, size, false, from});
   return Admission::accepted;
 }
 
@@ -78,19 +95,35 @@ void Mempool::forget_forwarding() {
   for (auto& [number, entry] : waiting_) entry.forwarded = false;
 }
 
+void Mempool::forget(std::unordered_map<Hash, Place, HashHasher>::iterator found) {
+  Entries& entries = found->second.in_flight ? in_flight_ : waiting_;
+  const auto held = entries.find(found->second.number);
+  const Entry& entry = held->second;
+  bytes_ -= entry.size_bytes;
+  if (!found->second.in_flight) waiting_bytes_ -= entry.size_bytes;
+  const auto signer = held_by_signer_.find(entry.transaction->signer);
+  if (--signer->second == 0) held_by_signer_.erase(signer);
+  if (entry.from) {
+    Brought& brought = brought_[*entry.from];
+    --brought.transactions;
+    brought.bytes -= entry.size_bytes;
+  }
+  entries.erase(held);
+  by_id_.erase(found);
+}
+
+std::vector<Hash> Mempool::drop_expired(TimeMs now) {
+  std::vector<Hash> ids;
+  for (const auto& [number, entry] : waiting_) {
+    if (entry.transaction->header.issued_at_s * 1000 + kWindowAfter_ms < now) ids.push_back(entry.transaction->id);
+  }
+  for (const Hash& id : ids) forget(by_id_.find(id));
+  return ids;
+}
+
 void Mempool::commit(const std::vector<Hash>& ids) {
   for (const Hash& id : ids) {
-    if (const auto found = by_id_.find(id); found != by_id_.end()) {
-      Entries& entries = found->second.in_flight ? in_flight_ : waiting_;
-      const auto held = entries.find(found->second.number);
-      const Entry& entry = held->second;
-      bytes_ -= entry.size_bytes;
-      if (!found->second.in_flight) waiting_bytes_ -= entry.size_bytes;
-      const auto signer = held_by_signer_.find(entry.transaction->signer);
-      if (--signer->second == 0) held_by_signer_.erase(signer);
-      entries.erase(held);
-      by_id_.erase(found);
-    }
+    if (const auto found = by_id_.find(id); found != by_id_.end()) forget(found);
     if (remembered_.insert(id).second) remembered_order_.push_back(id);
   }
   while (remembered_order_.size() > limits_.remembered) {

@@ -36,8 +36,10 @@ class Mempool {
 
   explicit Mempool(MempoolLimits limits = {});
 
-  // One signer holds at most half of the room.
-  Admission add(TransactionPtr transaction, Arrival now);
+  // One signer holds at most half of the room, and what one peer brought at most `1 / peers_share`.
+  Admission add(TransactionPtr transaction, Arrival now, std::optional<MemberIndex> from = {});
+  // So that f members who lie cannot fill it: f + 1. What is here counts for nobody any more (peers may have other numbers now).
+  void share_among(std::size_t peers_share);
 
   TransactionPtr find(const Hash& id) const;                  // waiting or in flight; nullptr otherwise
   bool recently_committed(const Hash& id) const { return remembered_.contains(id); }
@@ -57,6 +59,8 @@ class Mempool {
   // Transactions that arrived before `before_ms` and have not been handed to the primary again; marks them. At most max_count.
   std::vector<TransactionPtr> take_overdue(std::int64_t before_ms, std::size_t max_count);
   void forget_forwarding();                                   // what was handed over may be lost
+  // Drops those that wait and whose time window ended before then: nobody will order them any more.
+  std::vector<Hash> drop_expired(TimeMs now);
 
  private:
   struct Entry {
@@ -64,6 +68,7 @@ class Mempool {
     Arrival arrival;
     std::size_t size_bytes = 0;
     bool forwarded = false;
+    std::optional<MemberIndex> from{};
   };
   using Entries = std::map<std::uint64_t, Entry>;             // by arrival: a running number
   struct Place {
@@ -71,11 +76,18 @@ class Mempool {
     bool in_flight = false;
   };
 
+  void forget(std::unordered_map<Hash, Place, HashHasher>::iterator found);
+
   MempoolLimits limits_;
   Entries waiting_, in_flight_;
   std::unordered_map<Hash, Place, HashHasher> by_id_;
   std::uint64_t next_number_ = 0;
   std::map<PublicKey, std::size_t> held_by_signer_;
+  struct Brought {
+    std::size_t transactions = 0, bytes = 0;
+  };
+  std::map<MemberIndex, Brought> brought_;
+  std::size_t peers_share_ = 1;
   std::size_t bytes_ = 0, waiting_bytes_ = 0;
   std::unordered_set<Hash, HashHasher> remembered_;
   std::deque<Hash> remembered_order_;

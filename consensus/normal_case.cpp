@@ -69,7 +69,10 @@ bool Replica::follows_predecessor(const Batch& batch) const {
   const TimeMs least = previous + (batch.transactions.empty() ? heartbeat_gap_ms(batch.height) : 1);
   if (batch.timestamp < least && !config_.test_faults.timestamps_unchecked) return false;
   if (config_.test_faults.repeats_accepted) return true;
-  return std::none_of(batch.transactions.begin(), batch.transactions.end(), [&](const Hash& id) { return view_transactions_.contains(id); });
+  // It may have waited while blocks below it were committed, and those are not of this view any more.
+  const bool handed = batch.height <= handed_;
+  return std::none_of(batch.transactions.begin(), batch.transactions.end(),
+                      [&](const Hash& id) { return view_transactions_.contains(id) || (!handed && config_.is_committed(id)); });
 }
 
 void Replica::accept(Height height, Slot& slot) {

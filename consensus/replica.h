@@ -82,7 +82,7 @@ class Replica {
   void end_at(Height last);
   // Up to this height empty batches need no pause between them: something that is decided waits for it. It may be known already.
   void hurry_to(Height last) { hurry_to_ = last; }
-  void handed_by_sync(const CertifiedHeader& certified, Now now);  // the block handed() + 1 went to execution from block sync
+  void handed_by_sync(const CertifiedHeader& certified, Now now);  // the block handed() + 1 went to execution from block sync; with its certificate, if there is one
   void start_view_change(View view, Now now);                // view > this->view()
 
   // What a peer's status shows to be missing there: votes and PrePrepares that are older than min_age_ms, NewView or ViewChange.

@@ -6,9 +6,10 @@
 // grow to twice the plain ones at most (where single links stay broken, views must still come to rest).
 //
 // A primary is suspected when there is work and nothing commits for a timeout, or when one held transaction waits longer than the timeout plus an
-// allowance for those held before it (censorship). Never while the fault may be ours: no quorum in reach (the timers begin anew then), or we are
-// behind: blocks to catch up with, the apply lane, the window full. A primary can make us be behind again and again, so that time does not count
-// against it, but what a transaction had waited before does: the patience clock, by which they wait, only stands still meanwhile.
+// allowance for those held before it (censorship): so long as transactions took lately, each. Never while no quorum is in reach: then the timers
+// begin anew. While we are behind (blocks to catch up with, the apply lane, the window full) the first timer begins anew too; but a primary can make
+// us be behind, so the patience clock by which a transaction waits only stands still meanwhile, and each batch that this primary commits moves it:
+// there was room for the transaction in it.
 // A lone waiting member changes nothing: the NewView timer runs only once a quorum asks for a view.
 //
 // Core lane only.
@@ -39,16 +40,19 @@ class Suspicion {
 
   // The patience clock: does not run while we are behind (as of the last evaluate()). A transaction that comes now has waited since then.
   std::int64_t patience_ms(std::int64_t now_ms) const { return (behind_since_ms_ < 0 ? now_ms : std::min(now_ms, behind_since_ms_)) - behind_ms_; }
-  void progress(std::int64_t now_ms);                   // a batch was committed
+  void progress(std::int64_t now_ms, std::size_t transactions);  // a batch was committed in this view
   void view_entered(std::int64_t now_ms);
   void view_change_started(std::int64_t now_ms);
   // True when the next view must be asked for.
   bool evaluate(const SuspicionInput& input, std::int64_t now_ms);
   std::int64_t wake_at_ms() const { return wake_at_ms_; }  // of the last evaluate(); 0: no timer runs
 
+  static constexpr std::int64_t kPaceMin_us = 500, kPaceMax_us = 10'000;
+
  private:
   std::int64_t scaled(std::int64_t timeout_ms, bool primary_reachable) const;
   std::int64_t doubled(std::int64_t timeout_ms, unsigned failures) const;
+  void measure_pace(const SuspicionInput& input, std::int64_t now_ms);
 
   std::int64_t request_timeout_ms_, view_change_timeout_ms_, cap_ms_;
   unsigned failures_ = 0;                               // views asked for in a row; falls again with commits
@@ -60,6 +64,10 @@ class Suspicion {
   std::int64_t patience_base_ms_ = 0;                   // by the patience clock, and not moved by progress
   std::int64_t behind_ms_ = 0;                          // how long we were behind, in all
   std::int64_t behind_since_ms_ = -1;                   // -1: we are not
+  std::int64_t credit_ms_ = 0;                          // by which committed batches may move the patience clock while we are
+  std::int64_t pace_us_ = kPaceMin_us;                  // of a transaction, while some were held
+  std::int64_t pace_since_ms_ = -1;
+  std::size_t pace_transactions_ = 0;
   std::int64_t quorum_since_ms_ = -1;
   std::int64_t wake_at_ms_ = 0;
 };

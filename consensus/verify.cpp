@@ -180,14 +180,35 @@ struct Verifier {
     Height expected = message.from;
     for (const SyncBlock& block : message.blocks) {
       if (block.header.height != expected++ || block.batch.height != block.header.height) return malformed("synced blocks that are not in order");
-      if (!context.test_faults.sync_unverified) {
-        if (auto ok = certified({block.header, block.certificate}); !ok) return ok;
-      }
       if (block.batch.digest() != block.header.batch_digest) return malformed("a synced block with another batch");
       if (block.transactions.size() != block.batch.transactions.size()) return malformed("a synced block with other transactions");
       for (std::size_t i = 0; i < block.transactions.size(); ++i) {
         if (block.transactions[i].id != block.batch.transactions[i]) return malformed("a synced block with other transactions");
       }
+    }
+    return context.test_faults.sync_unverified ? Result<void>{} : proven(message);
+  }
+
+  // From the last header downwards: each has a certificate, or its hash stands in the one above it.
+  Result<void> proven(const SyncResponse& message) const {
+    std::optional<Hash> bound;
+    const auto& chain = message.chain.headers;
+    if (!chain.empty()) {
+      if (message.blocks.empty() || !message.blocks.back().certificate.signatures.empty()) return malformed("headers that prove nothing");
+      if (chain.front().height != message.blocks.back().header.height + 1) return malformed("headers that do not follow the blocks");
+      if (auto ok = certified({chain.back(), message.chain.certificate}); !ok) return ok;
+      for (std::size_t i = chain.size() - 1; i > 0; --i) {
+        if (chain[i - 1].height + 1 != chain[i].height || chain[i - 1].hash() != chain[i].previous_hash) return malformed("headers that do not follow each other");
+      }
+      bound = chain.front().previous_hash;
+    }
+    for (auto block = message.blocks.rbegin(); block != message.blocks.rend(); ++block) {
+      if (!block->certificate.signatures.empty()) {
+        if (auto ok = certified({block->header, block->certificate}); !ok) return ok;
+      } else if (!bound || block->header.hash() != *bound) {
+        return malformed("a synced block that nothing proves");
+      }
+      bound = block->header.previous_hash;
     }
     return {};
   }
@@ -207,12 +228,17 @@ Result<void> verify_prepared(const PreparedCertificate& certificate, const Signi
 
 void drop_unknown_epochs(SyncResponse& message, const SigningContext& context) {
   if (!context.epochs) return;
-  const auto unknown = std::find_if(message.blocks.begin(), message.blocks.end(), [&](const SyncBlock& block) {
-    const EpochKeys* epoch = epoch_at(context, block.header.height);
-    return epoch == nullptr || block.header.members_digest != epoch->members.digest();
-  });
-  if (unknown == message.blocks.end()) return;
-  message.blocks.erase(unknown, message.blocks.end());
+  const auto unknown = [&](const BlockHeader& header) {
+    const EpochKeys* epoch = epoch_at(context, header.height);
+    return epoch == nullptr || header.members_digest != epoch->members.digest();
+  };
+  auto& blocks = message.blocks;
+  const auto first = std::find_if(blocks.begin(), blocks.end(), [&](const SyncBlock& block) { return unknown(block.header); });
+  if (first == blocks.end() && (message.chain.headers.empty() || !unknown(message.chain.headers.back()))) return;
+  blocks.erase(first, blocks.end());
+  // What proved the last ones is cut off.
+  while (!blocks.empty() && blocks.back().certificate.signatures.empty()) blocks.pop_back();
+  message.chain = {};
   message.cut = true;
 }
 

@@ -292,6 +292,9 @@ std::shared_ptr<void> ChainDriver::charge_frame(const PublicKey& peer, std::size
     if (!entry) entry = std::make_shared<std::atomic<std::size_t>>(0);
     under_way = entry;
   }
+  // A small frame takes a place in the queue all the same, and all peers together leave a quarter of it to clients.
+  const std::size_t places = kVerifyQueue * 3 / 4 / std::max<std::size_t>(published_.load()->epoch->context.members.size(), 1);
+  bytes = std::max(bytes, kFramesOfMemberMax_bytes / std::max<std::size_t>(places, 1));
   if (under_way->load() + bytes > kFramesOfMemberMax_bytes) return nullptr;
   *under_way += bytes;
   return {under_way.get(), [under_way, bytes](std::atomic<std::size_t>*) { *under_way -= bytes; }};
@@ -373,6 +376,13 @@ void ChainDriver::take_output() {
     refresh_epoch_view();   // to dial them, and so that the verify lane knows their keys
   }
   std::for_each(begun, output.sends.end(), [&](const consensus::Send& one) { send(one); });
+  for (const Hash& id : output.expired) {
+    const auto waiting = waiters_.extract(id);
+    if (waiting.empty()) continue;
+    for (const Done& done : waiting.mapped()) {
+      done(fail(Status::conflict, "No block took the document within its time window (iat - 60 s to iat + 600 s); sign it anew with the present time."));
+    }
+  }
   for (consensus::CommittedBatch& batch : output.execute) {
     apply_.post_always([this, batch = std::move(batch)]() mutable { apply(std::move(batch)); });
   }
@@ -381,9 +391,9 @@ void ChainDriver::take_output() {
     const auto asker = key_at(request.peer, engine_->epoch());
     if (!asker) continue;
     verify_.post([this, request, asker = *asker] {
-      auto blocks = read_blocks(*snapshot(), request);
-      core_.post_always([this, request, asker, blocks = std::move(blocks)]() mutable {
-        if (const auto peer = index_of(asker)) engine_->blocks_read(*peer, request.from, std::move(blocks), clocks());
+      ReadBlocks read = read_blocks(*snapshot(), request);
+      core_.post_always([this, request, asker, read = std::move(read)]() mutable {
+        if (const auto peer = index_of(asker)) engine_->blocks_read(*peer, request.from, std::move(read.blocks), std::move(read.chain), clocks());
       });
     });
   }
@@ -572,14 +582,14 @@ void ChainDriver::refresh_snapshot() {
   }
 }
 
-// A block that the others have certified already promises nothing of this node's: it is shown at once, and many of them share one sync.
+// A block that is proven by what the others certified promises nothing of this node's: it is shown at once, and many of them share one sync.
 void ChainDriver::apply(consensus::CommittedBatch batch) {
-  const bool is_certified = batch.expected.has_value();
+  const bool is_proven = batch.expected.has_value();
   auto outcome = execute_committed(executor_, std::move(batch), *snapshot());
   if (!outcome) die(outcome.error().detail);
   const subservices::ExecutedBlock& executed = *outcome;
   const BlockHeader header = executed.apply.block.header;
-  ledger_.apply(executed.apply, is_certified ? ledger::Ledger::Sync::later : ledger::Ledger::Sync::now);
+  ledger_.apply(executed.apply, is_proven ? ledger::Ledger::Sync::later : ledger::Ledger::Sync::now);
   refresh_snapshot();
   snapshots_.applied(snapshot());
 
@@ -588,8 +598,8 @@ void ChainDriver::apply(consensus::CommittedBatch batch) {
   const bool heartbeat = subservices::heartbeat_wanted(*snapshot());
   const auto& transactions = executed.apply.block.transactions;
   const bool governance = std::any_of(transactions.begin(), transactions.end(), [](const Transaction& t) { return t.header.action.starts_with("governance."); });
-  applied_.push_back({header, std::move(outcomes), heartbeat, executed.next_members, governance, !is_certified});
-  if (!is_certified) settle_applied();
+  applied_.push_back({header, std::move(outcomes), heartbeat, executed.next_members, governance, !is_proven});
+  if (!is_proven) settle_applied();
   publish(executed, header);
 }
 

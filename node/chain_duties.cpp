@@ -48,19 +48,29 @@ Result<void> skip_certificates(ledger::Ledger& ledger, const ledger::LedgerSnaps
   return {};
 }
 
-std::vector<consensus::SyncBlock> read_blocks(const ledger::LedgerSnapshot& view, const consensus::ReadRequest& request) {
-  std::vector<consensus::SyncBlock> blocks;
+ReadBlocks read_blocks(const ledger::LedgerSnapshot& view, const consensus::ReadRequest& request) {
+  ReadBlocks out;
+  auto& blocks = out.blocks;
   const std::uint64_t last = std::min<std::uint64_t>({request.to, request.from + consensus::kSyncBlocksMax - 1, view.height()});
   std::size_t bytes = 0;
   for (std::uint64_t height = request.from; height <= last && bytes < consensus::kSyncAnswerMax_bytes; ++height) {
-    auto certificate = view.certificate(height);
-    if (!certificate) break;
     auto block = view.block(height);
     if (!block) break;   // pruned meanwhile
     for (const Transaction& transaction : block->transactions) bytes += transaction.body.size();
-    blocks.push_back({std::move(block->header), std::move(*certificate), std::move(block->batch), std::move(block->transactions)});
+    blocks.push_back({std::move(block->header), view.certificate(height).value_or(QuorumCertificate{}), std::move(block->batch), std::move(block->transactions)});
   }
-  return blocks;
+  if (blocks.empty() || !blocks.back().certificate.signatures.empty()) return out;
+  std::vector<BlockHeader> headers;
+  for (std::uint64_t height = blocks.back().header.height + 1; height <= view.height() && headers.size() < consensus::kSyncChainMax; ++height) {
+    headers.push_back(*view.header(height));
+    if (auto certificate = view.certificate(height)) {
+      out.chain = {std::move(headers), *std::move(certificate)};
+      return out;
+    }
+  }
+  // Nothing proves the last ones yet.
+  while (!blocks.empty() && blocks.back().certificate.signatures.empty()) blocks.pop_back();
+  return out;
 }
 
 std::vector<MemberEpoch> proven_epochs(const ledger::KvReader& reader, const Genesis& genesis) {
@@ -139,8 +149,8 @@ Result<subservices::ExecutedBlock> execute_committed(const subservices::Executor
                                                      const ledger::LedgerSnapshot& parent) {
   subservices::ExecutedBlock executed = executor.execute(batch.batch, std::move(batch.transactions), parent);
   const BlockHeader& header = executed.apply.block.header;
-  if (batch.expected && batch.expected->header.hash() != header.hash()) {
-    return fail(Status::internal, "block " + std::to_string(header.height) + " does not reproduce its certified header");
+  if (batch.expected && batch.expected->hash() != header.hash()) {
+    return fail(Status::internal, "block " + std::to_string(header.height) + " does not reproduce the header that others certified");
   }
   return executed;
 }

@@ -20,8 +20,12 @@ void write_log(ledger::Ledger& ledger, std::vector<consensus::LogWrite> records)
 // Output::skipped. The error says that the others' block is another one than this ledger's: the process must stop.
 Result<void> skip_certificates(ledger::Ledger& ledger, const ledger::LedgerSnapshot& view, const consensus::CertifiedHeader& certified);
 
-// The answer to Output::reads.
-std::vector<consensus::SyncBlock> read_blocks(const ledger::LedgerSnapshot& view, const consensus::ReadRequest& request);
+// The answer to Output::reads: blocks, and what proves the last one when it has no certificate of its own.
+struct ReadBlocks {
+  std::vector<consensus::SyncBlock> blocks;
+  consensus::HeaderChain chain;
+};
+ReadBlocks read_blocks(const ledger::LedgerSnapshot& view, const consensus::ReadRequest& request);
 
 // EngineConfig::epochs: of every block that may lack its certificate here, the decided one, and those that were learned from others.
 std::vector<MemberEpoch> known_epochs(const ledger::LedgerSnapshot& view, const Genesis& genesis);

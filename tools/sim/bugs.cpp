@@ -8,7 +8,7 @@ const std::vector<PlantedBug>& bug_table() {
   using O = SimOptions;
   static const std::vector<PlantedBug> table{
       {"quorum-too-small", "one vote less than a quorum is enough", "without a quorum", 50, "all", 0, [](O& o) { o.test_faults.quorum_too_small = true; }},
-      {"forget-prepared", "ViewChanges carry no prepared certificates", "", 200, "all", 0, [](O& o) { o.test_faults.forget_prepared = true; }},
+      {"forget-prepared", "ViewChanges carry no prepared certificates", "committed twice", 200, "all", 0, [](O& o) { o.test_faults.forget_prepared = true; }},
       {"send-before-persist", "votes leave before their records are on disk", "on its disk", 50, "all", 0, [](O& o) { o.driver_faults.send_before_persist = true; }},
       {"log-unsynced", "records are written and not synced before votes leave", "on its disk", 50, "all", 0, [](O& o) { o.driver_faults.log_unsynced = true; }},
       {"bodies-not-logged", "a vote promises bodies that no disk holds", "on its disk", 50, "all", 0, [](O& o) { o.test_faults.bodies_not_logged = true; }},

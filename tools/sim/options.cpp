@@ -183,8 +183,8 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
 SimOptions resolved(SimOptions options) {
   Random random(options.seed ^ 0x5e6d'0f5e'ed5e'ed00ULL);
   // Mostly small clusters: their stories are as good and cost less.
-  static constexpr std::size_t kSizes[] = {4, 4, 4, 4, 5, 4, 6, 7, 7, 4, 5, 7, 1, 2, 3, 4, 8, 10, 13, 16};
-  const std::size_t size = kSizes[random.between(0, std::size(kSizes) - 1)];
+  static constexpr std::size_t kSizes[] = {4, 4, 4, 4, 5, 4, 6, 7, 7, 4, 5, 7, 1, 2, 3, 4, 8};
+  const std::size_t size = random.chance(125) ? static_cast<std::size_t>(random.between(9, 16)) : kSizes[random.between(0, std::size(kSizes) - 1)];
   const auto transactions = static_cast<std::size_t>(random.between(5, 40));
   if (options.nodes == 0) options.nodes = size;
   if (options.transactions == 0) options.transactions = transactions;

@@ -387,7 +387,10 @@ void SimNode::release(Pending& pending) {
   }
   for (std::size_t i = 0; i < pending.output.reads.size(); ++i) {
     later(cluster_.random().between(100, 1000), [this, read = pending.output.reads[i], asker = pending.block_readers[i]] {
-      input([&](Engine& engine, Now at) { engine.blocks_read(index_of(asker), read.from, node::read_blocks(*snapshot_, read), at); });
+      input([&](Engine& engine, Now at) {
+        auto [blocks, chain] = node::read_blocks(*snapshot_, read);
+        engine.blocks_read(index_of(asker), read.from, std::move(blocks), std::move(chain), at);
+      });
     });
   }
   for (std::size_t i = 0; i < pending.output.snapshot_reads.size(); ++i) {

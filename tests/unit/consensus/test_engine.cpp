@@ -134,7 +134,7 @@ class EngineNet {
       for (const ReadRequest& read : output.reads) {
         auto blocks = node.machine.read(read.from, read.to);
         tamper(blocks);
-        node.engine->blocks_read(read.peer, read.from, std::move(blocks), now());
+        node.engine->blocks_read(read.peer, read.from, std::move(blocks), {}, now());
         more = true;
       }
       for (const SnapshotRead& read : output.snapshot_reads) {

@@ -105,7 +105,7 @@ struct Disk {
     }
     header.receipt_root = receipt_root(receipts);
     blocks.push_back({{header, {}, batch.batch, batch.transactions}, false, std::move(receipts)});
-    if (batch.expected) CHECK(batch.expected->header.hash() == header.hash());
+    if (batch.expected) CHECK(batch.expected->hash() == header.hash());
     return header;
   }
 };
@@ -359,7 +359,7 @@ class EpochNet {
         for (Height at = read.from; at >= host.disk.first && at <= read.to && at <= host.disk.blocks.size() && host.disk.blocks[at - 1].certified; ++at) {
           blocks.push_back(host.disk.blocks[at - 1].block);
         }
-        host.engine->blocks_read(read.peer, read.from, std::move(blocks), now());
+        host.engine->blocks_read(read.peer, read.from, std::move(blocks), {}, now());
         more = true;
       }
       if (output.epoch_begun) {

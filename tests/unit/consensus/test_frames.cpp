@@ -51,6 +51,13 @@ std::vector<PeerFrame> examples(const SigningContext& context) {
   for (auto& one : block.certificate.signatures) {
     one.signature = tools::CheapAuthenticator(static_cast<MemberIndex>(context.members.index_of(one.validator))).sign(header_vote_bytes(block.header, one.validator));
   }
+  // The same without a certificate, and a certified header above it.
+  const CertifiedHeader below = block;
+  CertifiedHeader above = make_certified(context, 3, 0, kGenesis_ms, false);
+  above.header.previous_hash = below.header.hash();
+  for (auto& one : above.certificate.signatures) {
+    one.signature = tools::CheapAuthenticator(static_cast<MemberIndex>(context.members.index_of(one.validator))).sign(header_vote_bytes(above.header, one.validator));
+  }
   return {
       {Transactions{{std::make_shared<const Transaction>(transaction)}}},
       {FetchTransactions{{tx("a"), tx("b")}}},
@@ -62,6 +69,7 @@ std::vector<PeerFrame> examples(const SigningContext& context) {
       {status},
       {SyncRequest{4, 9}},
       {SyncResponse{2, {{block.header, block.certificate, block_batch, {transaction}}}}},
+      {SyncResponse{2, {{below.header, {}, block_batch, {transaction}}}, {{above.header}, above.certificate}}},
       {SnapshotOffers{7, {attestation(context, 20, "twenty", 2), attestation(context, 10, "ten", 2)}}},
       {SnapshotRequest{tx("twenty"), 3}},
       {SnapshotPart{SnapshotManifest{1, stable.header, 2, {tx("chunk")}}.id(), 0, encode_manifest({1, stable.header, 2, {tx("chunk")}}), false, stable.certificate}},

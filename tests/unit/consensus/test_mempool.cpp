@@ -106,3 +106,31 @@ TEST_CASE("overdue transactions are handed to the primary once in a view", "[mem
   pool.release_in_flight();
   CHECK(pool.take_overdue(200, 10).size() == 2);
 }
+
+TEST_CASE("what one peer brings takes its share of the room and no more", "[mempool]") {
+  Mempool pool({8, 1 << 20, 100});
+  pool.share_among(2);
+  for (const char* name : {"a", "b", "c", "d"}) CHECK(pool.add(transaction(name, 1), {1}, MemberIndex{3}) == Admission::accepted);
+  CHECK(pool.add(transaction("e", 2), {1}, MemberIndex{3}) == Admission::full);
+  CHECK(pool.add(transaction("e", 2), {1}, MemberIndex{1}) == Admission::accepted);
+  CHECK(pool.add(transaction("f", 2), {1}) == Admission::accepted);   // of a client
+  pool.commit({transaction("a", 1).get()->id});
+  CHECK(pool.add(transaction("g", 2), {1}, MemberIndex{3}) == Admission::accepted);
+  pool.share_among(3);                                                 // another epoch: what is here is nobody's
+  CHECK(pool.add(transaction("h", 2), {1}, MemberIndex{3}) == Admission::accepted);
+}
+
+TEST_CASE("what nobody may order any more is dropped", "[mempool]") {
+  Mempool pool;
+  const auto one = transaction("a");
+  pool.add(one, {1});
+  const TimeMs end = one->header.issued_at_s * 1000 + kWindowAfter_ms;
+  CHECK(pool.drop_expired(end).empty());
+  pool.mark_in_flight({one->id});
+  CHECK(pool.drop_expired(end + 1).empty());                           // it stands in a batch
+  pool.release_in_flight();
+  CHECK(pool.drop_expired(end + 1) == std::vector<Hash>{one->id});
+  CHECK(pool.size() == 0);
+  CHECK(pool.bytes() == 0);
+  CHECK(pool.add(one, {2}) == Admission::accepted);
+}

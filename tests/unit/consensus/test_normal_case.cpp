@@ -250,6 +250,28 @@ TEST_CASE("a batch waits for the one below it", "[replica]") {
   CHECK(net.queued() == 6);   // Prepares for both, to three members
 }
 
+TEST_CASE("a batch that waits is looked at again before it gets a vote", "[replica]") {
+  const SigningContext context = make_context(4);
+  std::set<Hash> committed;
+  ReplicaConfig config;
+  config.context = context;
+  config.self = 1;
+  config.genesis_timestamp = kGenesis_ms - 10;
+  config.is_committed = [&](const Hash& id) { return committed.contains(id); };
+  Replica replica(config, std::make_shared<const tools::CheapAuthenticator>(1), ReplicaStart{}, {10, kGenesis_ms + 10});
+  const auto offer = [&](const Batch& batch) {
+    replica.receive(PrePrepare{batch, make_vote(context, Phase::prepare, 0, batch.height, batch.digest(), 0)}, {10, kGenesis_ms + 10});
+    for (const Batch& wanted : replica.take_ready().need_bodies) replica.bodies_held(wanted.height, wanted.digest(), {10, kGenesis_ms + 10});
+    std::size_t votes = 0;
+    for (const Message& message : replica.take_ready().messages) votes += std::holds_alternative<Vote>(message.frame.content);
+    return votes;
+  };
+  const TimeMs now = kGenesis_ms + 10;
+  CHECK(offer(make_batch(2, 0, now + 1, {"a"})) == 0);
+  committed.insert(tx("a"));                                  // by a block that came from elsewhere
+  CHECK(offer(make_batch(1, 0, now, {"b"})) == 1);            // of height 1 alone
+}
+
 TEST_CASE("a primary that proposes two batches for one height gets one at most committed", "[replica]") {
   const SigningContext context = make_context(4);
   ReplicaNet net(4);

@@ -33,7 +33,7 @@ struct SlowWorld {
       } while (doubts(now_ms, view_change_ms, false));
       suspicion.view_entered(now_ms);
     }
-    suspicion.progress(now_ms);
+    suspicion.progress(now_ms, 1);
   }
   std::int64_t timeout_ms() {
     Suspicion copy = suspicion;
@@ -106,32 +106,38 @@ TEST_CASE("a primary that is gone is replaced as fast the tenth time as the firs
     input.view_change_quorum = true;
     CHECK_FALSE(suspicion.evaluate(input, now_ms + 760));
     CHECK(suspicion.wake_at_ms() == now_ms + 760 + 500);
-    suspicion.progress(now_ms + 800);
+    suspicion.progress(now_ms + 800, 1);
   }
 }
 
 namespace {
 
-// The views that are asked for in 20 s while one held transaction waits and everything else commits, if for behind_ms of every 200 we are behind.
-unsigned doubts_of_censored(std::int64_t behind_ms, std::int64_t arrival_ms) {
+struct Censored {
+  std::int64_t behind_ms = 0;       // of every 200
+  std::int64_t commit_every_ms = 10;
+  std::size_t held = 1;             // transactions, all the time, and so many of them a batch
+  std::size_t batch = 1;
+};
+
+// The views that are asked for in 20 s while one held transaction never comes into a batch.
+unsigned doubts_of(const Censored& story) {
   Suspicion suspicion(1500, 1000, 30'000);
-  std::int64_t now_ms = 1'000'000;
-  suspicion.view_entered(now_ms);
-  const std::int64_t start_ms = now_ms;
-  std::optional<std::int64_t> patience_ms;
+  const std::int64_t start_ms = 1'000'000;
+  suspicion.view_entered(start_ms);
+  const std::int64_t patience_ms = suspicion.patience_ms(start_ms);
   unsigned doubts = 0;
-  for (; now_ms < start_ms + 20'000; now_ms += 10) {
+  for (std::int64_t now_ms = start_ms; now_ms < start_ms + 20'000; now_ms += 10) {
     SuspicionInput input;
-    input.behind = now_ms % 200 < behind_ms;
-    if (!patience_ms && now_ms - start_ms >= arrival_ms) patience_ms = suspicion.patience_ms(now_ms);
-    if (patience_ms) input.oldest_held_ms = start_ms + arrival_ms;
+    input.behind = now_ms % 200 < story.behind_ms;
+    input.held = story.held;
+    input.oldest_held_ms = start_ms;
     input.oldest_held_patience_ms = patience_ms;
     if (suspicion.evaluate(input, now_ms)) {
       ++doubts;
       suspicion.view_change_started(now_ms);
       suspicion.view_entered(now_ms);
     }
-    suspicion.progress(now_ms);
+    if (story.commit_every_ms > 0 && now_ms % story.commit_every_ms == 0) suspicion.progress(now_ms, story.batch);
   }
   return doubts;
 }
@@ -139,10 +145,46 @@ unsigned doubts_of_censored(std::int64_t behind_ms, std::int64_t arrival_ms) {
 }  // namespace
 
 TEST_CASE("a primary that makes us be behind again and again censors nothing", "[suspicion]") {
-  CHECK(doubts_of_censored(0, 0) >= 3);
-  CHECK(doubts_of_censored(50, 0) >= 3);
-  CHECK(doubts_of_censored(150, 0) >= 1);
-  CHECK(doubts_of_censored(200, 0) == 0);     // behind all the time: the fault is ours
+  CHECK(doubts_of({}) >= 3);
+  CHECK(doubts_of({.behind_ms = 50}) >= 3);
+  CHECK(doubts_of({.behind_ms = 150}) >= 3);
+  CHECK(doubts_of({.behind_ms = 200}) >= 3);                             // its batches went on, and had room
+  CHECK(doubts_of({.behind_ms = 200, .commit_every_ms = 400}) == 0);     // few batches: rather our fault
+  CHECK(doubts_of({.behind_ms = 200, .commit_every_ms = 0}) == 0);
+}
+
+TEST_CASE("where transactions take long, those held before one explain a longer wait", "[suspicion]") {
+  // The oldest of 1,024 waits two seconds where 500 a second are committed, and that is no censorship.
+  for (const std::size_t batch : {2, 5, 20}) {
+    const auto per_second = static_cast<std::int64_t>(batch) * 100;
+    Suspicion suspicion(1500, 1000, 30'000);
+    const std::int64_t start_ms = 1'000'000, wait_ms = 1024 * 1000 / per_second;
+    suspicion.view_entered(start_ms);
+    unsigned doubts = 0;
+    for (std::int64_t now_ms = start_ms; now_ms < start_ms + 60'000; now_ms += 10) {
+      SuspicionInput input;
+      input.held = 1024;
+      input.oldest_held_ms = std::max(start_ms, now_ms - wait_ms);
+      input.oldest_held_patience_ms = std::max(start_ms, now_ms - wait_ms);
+      doubts += suspicion.evaluate(input, now_ms);
+      suspicion.progress(now_ms, batch);
+    }
+    INFO(per_second << " transactions a second, the oldest waits " << wait_ms << " ms");
+    CHECK(doubts == 0);
+  }
+  CHECK(doubts_of({.held = 1024}) >= 1);   // the longest allowance is bounded
+}
+
+TEST_CASE("a link that breaks for a moment does not make a transaction's wait too long", "[suspicion]") {
+  Suspicion suspicion(1500, 1000, 30'000);
+  suspicion.view_entered(0);
+  SuspicionInput input;
+  input.held = 1;
+  input.oldest_held_ms = input.oldest_held_patience_ms = 0;
+  CHECK_FALSE(suspicion.evaluate(input, 1'000));
+  suspicion.progress(1'000, 1);
+  input.primary_reachable = false;
+  CHECK_FALSE(suspicion.evaluate(input, 1'000));
 }
 
 TEST_CASE("the time that we are behind does not count against the primary", "[suspicion]") {
@@ -156,7 +198,7 @@ TEST_CASE("the time that we are behind does not count against the primary", "[su
   for (std::int64_t now_ms = 2'000; now_ms < 10'000; now_ms += 100) CHECK_FALSE(suspicion.evaluate(input, now_ms));
   input.behind = false;
   CHECK_FALSE(suspicion.evaluate(input, 10'000));
-  suspicion.progress(11'000);
+  suspicion.progress(11'000, 1);
   CHECK_FALSE(suspicion.evaluate(input, 11'400));
   CHECK(suspicion.wake_at_ms() == 11'500);
   CHECK(suspicion.evaluate(input, 11'500));

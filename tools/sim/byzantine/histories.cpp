@@ -13,7 +13,7 @@ class LyingSync final : public Behaviour {
       const auto* answer = as<SyncResponse>(one);
       if (answer == nullptr) return false;
       ++liar.lies;
-      const auto kind = liar.random.between(0, 6);
+      const auto kind = liar.random.between(0, 8);
       if (kind == 0) return true;   // never answered
       one.frame = changed(*answer, [&](SyncResponse& copy) { spoil(copy, kind, liar); });
       return false;
@@ -37,6 +37,14 @@ class LyingSync final : public Behaviour {
         break;
       case 5:
         if (!block.transactions.empty()) block.transactions.front().signature[0] ^= 1;
+        break;
+      case 6: block.certificate = {}; break;   // true, and proven all the same unless it was the last one
+      case 7:  // another content that only the header above could prove
+        block.batch.transactions.clear();
+        block.transactions.clear();
+        block.header.batch_digest = block.batch.digest();
+        block.certificate = {};
+        answer.chain = {};
         break;
       default: answer.blocks.erase(answer.blocks.begin()); break;
     }
