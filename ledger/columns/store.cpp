@@ -22,10 +22,13 @@ bool wants_sorting(const Pairs& column) {
 
 Store::Store(const KvReader& reader, std::uint64_t height) {
   const Bytes prefix(1, layout::kTermOfId);
-  reader.scan(ledger::Column::terms, prefix, prefix_end(prefix), [&](BytesView, BytesView encoded) {
-    terms_.append(encoded);
+  std::uint64_t count = 0;
+  reader.scan(ledger::Column::terms, prefix, prefix_end(prefix), [&](BytesView key, BytesView encoded) {
+    terms_.put(payload_of(read_u64_be(key.substr(1))), encoded);
+    ++count;
     return true;
   });
+  terms_.filled(count);
   State state;
   state.height = height;
   state.terms = terms_.size();

@@ -1,12 +1,11 @@
 #include "ledger/columns/term_table.h"
 
-#include <sodium.h>
-
 #include <cstring>
 #include <mutex>
 
 #include "ledger/dictionary.h"
 #include "protocol/check.h"
+#include "protocol/crypto/crypto.h"
 
 namespace agiddi::ledger::columns {
 namespace {
@@ -19,19 +18,10 @@ std::uint32_t hash_in(std::uint64_t slot) { return static_cast<std::uint32_t>(sl
 
 }  // namespace
 
-TermTable::TermTable() : segments_(kSegments), slots_(kFirstSlots) {
-  static_assert(sizeof key_ == crypto_shorthash_KEYBYTES);
-  randombytes_buf(key_.data(), key_.size());
-}
+TermTable::TermTable() : segments_(kSegments), slots_(kFirstSlots) {}
 
 TermTable::~TermTable() {
   for (auto& segment : segments_) delete segment.load(std::memory_order_relaxed);
-}
-
-std::uint32_t TermTable::hash(BytesView encoded) const {
-  std::uint64_t out = 0;
-  crypto_shorthash(reinterpret_cast<unsigned char*>(&out), reinterpret_cast<const unsigned char*>(encoded.data()), encoded.size(), key_.data());
-  return static_cast<std::uint32_t>(out);
 }
 
 const char* TermTable::store(BytesView encoded) {
@@ -59,6 +49,7 @@ void TermTable::place(std::uint32_t hash, std::uint32_t number) {
 }
 
 void TermTable::grow() {
+  memory_.fetch_add(slots_.size() * sizeof(std::uint64_t), std::memory_order_relaxed);
   std::vector<std::uint64_t> former(slots_.size() * 2);
   former.swap(slots_);
   for (const std::uint64_t slot : former) {
@@ -66,26 +57,30 @@ void TermTable::grow() {
   }
 }
 
-std::uint64_t TermTable::append(BytesView encoded) {
-  const std::uint64_t index = size_.load(std::memory_order_relaxed);
-  AGIDDI_CHECK(index + 1 < kSegments * kSegment, "a dictionary has fewer than 2^31 terms");
-  auto& segment = segments_[(index + 1) / kSegment];
+void TermTable::put(std::uint64_t number, BytesView encoded) {
+  AGIDDI_CHECK(number >= 1 && number < kSegments * kSegment, "a dictionary has fewer than 2^31 terms");
+  auto& segment = segments_[number / kSegment];
   if (segment.load(std::memory_order_relaxed) == nullptr) {
     segment.store(new Segment{}, std::memory_order_release);
     memory_.fetch_add(sizeof(Segment), std::memory_order_relaxed);
   }
-  (*segment.load(std::memory_order_relaxed))[(index + 1) % kSegment] = store(encoded);
-  const std::uint32_t hashed = hash(encoded);
-  {
-    std::unique_lock guard(lock_);
-    if ((index + 1) * 2 > slots_.size()) {
-      memory_.fetch_add(slots_.size() * sizeof(std::uint64_t), std::memory_order_relaxed);
-      grow();
-    }
-    place(hashed, static_cast<std::uint32_t>(index + 1));
-  }
-  size_.store(index + 1, std::memory_order_release);
-  return index + 1;
+  (*segment.load(std::memory_order_relaxed))[number % kSegment] = store(encoded);
+  const auto hash = static_cast<std::uint32_t>(table_hash(encoded));
+  std::unique_lock guard(lock_);
+  if (++placed_ * 2 > slots_.size()) grow();
+  place(hash, static_cast<std::uint32_t>(number));
+}
+
+void TermTable::filled(std::uint64_t count) {
+  AGIDDI_CHECK(placed_ == count, "each number of the dictionary has a term");
+  size_.store(count, std::memory_order_release);
+}
+
+std::uint64_t TermTable::append(BytesView encoded) {
+  const std::uint64_t number = size_.load(std::memory_order_relaxed) + 1;
+  put(number, encoded);
+  size_.store(number, std::memory_order_release);
+  return number;
 }
 
 BytesView TermTable::encoded(std::uint64_t number) const {
@@ -100,7 +95,7 @@ BytesView TermTable::encoded(std::uint64_t number) const {
 TermId TermTable::id_of(std::uint64_t number) const { return make_id(tag_of_encoded(encoded(number)), number); }
 
 TermId TermTable::find(BytesView encoded) const {
-  const std::uint32_t hashed = hash(encoded);
+  const std::uint32_t hashed = static_cast<std::uint32_t>(table_hash(encoded));
   std::shared_lock guard(lock_);
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t at = hashed & mask; slots_[at] != 0; at = (at + 1) & mask) {

@@ -24,6 +24,9 @@ class TermTable {
 
   // Encoded as in the store (ledger/dictionary.h). The first one gets number 1.
   std::uint64_t append(BytesView encoded);
+  // To fill it at first: any order, then the number of terms; each number from 1 to that was put.
+  void put(std::uint64_t number, BytesView encoded);
+  void filled(std::uint64_t count);
   std::uint64_t size() const { return size_.load(std::memory_order_acquire); }
   BytesView encoded(std::uint64_t number) const;                 // 1 to size()
   TermId id_of(std::uint64_t number) const;
@@ -36,7 +39,6 @@ class TermTable {
   using Segment = std::array<const char*, kSegment>;             // each: length (4), then the bytes
 
   const char* store(BytesView encoded);
-  std::uint32_t hash(BytesView encoded) const;
   void place(std::uint32_t hash, std::uint32_t number);
   void grow();
 
@@ -47,10 +49,10 @@ class TermTable {
   std::size_t text_free_ = 0;
   char* text_at_ = nullptr;
 
-  // Open addressing: a hash and a number, 0 = free. The key is this process's own, so nobody can choose terms that collide.
-  std::array<unsigned char, 16> key_;
+  // Open addressing: a hash and a number, 0 = free.
   mutable std::shared_mutex lock_;
   std::vector<std::uint64_t> slots_;
+  std::uint64_t placed_ = 0;
 };
 
 }  // namespace agiddi::ledger::columns
