@@ -19,7 +19,7 @@ class BlockSync {
   void peer_first(MemberIndex peer, Height height);       // it says that it has no blocks below this one
   void peer_gone(MemberIndex peer);
 
-  // complete: all heights up to it are handed to execution and certified. target: the highest certified height known. limit: not above this now.
+  // complete: all heights up to it are here (blocks, or certificates too when those are asked for). target: the highest certified height known. limit: not above this now.
   // Gives the requests to send now.
   std::vector<std::pair<MemberIndex, SyncRequest>> next(Height complete, Height target, Height limit, const std::vector<bool>& connected, std::int64_t now_ms);
   // Was this asked for? (An unexpected answer is refused.)

@@ -240,7 +240,7 @@ void Engine::suspect(Now now) {
   input.active = replica_.active();
   input.view_change_quorum = replica_.view_change_quorum();
   input.cut_off = !reaches_quorum;
-  input.behind = snapshot_sync_.active() || (block_sync_.waiting() && replica_.stable() > replica_.complete()) || replica_.stable() >= replica_.handed() + kBacklogExcused ||
+  input.behind = snapshot_sync_.active() || (block_sync_.waiting() && replica_.stable() > replica_.handed()) || replica_.stable() >= replica_.handed() + kBacklogExcused ||
                  replica_.handed() >= replica_.executed_height() + kBacklogExcused || replica_.window_full();
   input.primary_reachable = connected_[replica_.primary()];
   input.held = mempool_.size();
@@ -274,7 +274,16 @@ void Engine::sync(Now now) {
   Height limit = replica_.executed_height() + kSyncBacklogMax;
   if (next_) limit = std::min(limit, next_->from_height - 1);
   if (replica_.executed_height() < resume_sync_at_) limit = std::min(limit, resume_sync_at_);
-  for (const auto& [peer, request] : block_sync_.next(replica_.complete(), std::max(replica_.stable(), noticed()), limit, connected_, now.monotonic_ms)) {
+  // Blocks that are proven to be there; then certificates that others have of blocks that are here; then what somebody says he has.
+  Height target = replica_.stable(), base = replica_.handed();
+  if (base >= target) {
+    target = std::max(replica_.stable(), noticed());
+    if (const Height here = std::min(base, target); replica_.complete() < here) {
+      base = replica_.complete();
+      target = replica_.uncertified_to(here);
+    }
+  }
+  for (const auto& [peer, request] : block_sync_.next(base, target, limit, connected_, now.monotonic_ms)) {
     send(peer, {request});
   }
 }

@@ -215,7 +215,9 @@ Result<void> Engine::on(MemberIndex peer, SyncResponse& message, Now now) {
   // Only our own execution tells who the members of the blocks above were.
   const bool early = message.cut && replica_.executed_height() < last;
   if (early) resume_sync_at_ = resume_sync_at_ > replica_.executed_height() ? std::min(resume_sync_at_, last) : last;
-  if (message.blocks.empty()) {
+  // It was asked for a certificate, and does not have it either.
+  const bool useless = !message.blocks.empty() && last <= replica_.handed() && message.blocks.front().certificate.signatures.empty();
+  if (message.blocks.empty() || useless) {
     block_sync_.nothing(peer, from, !early, now.monotonic_ms);
   } else {
     block_sync_.arrived(peer, from, last, now.monotonic_ms);

@@ -103,6 +103,11 @@ void Replica::publish_certificates() {
   header_votes_.erase(header_votes_.begin(), header_votes_.upper_bound(complete_));
 }
 
+Height Replica::uncertified_to(Height end) const {
+  const auto next = certificates_.upper_bound(complete_);
+  return next == certificates_.end() ? end : next->first - 1;
+}
+
 std::optional<CertifiedHeader> Replica::skip_certificates(Now now) {
   if (stable() <= complete_ || stable() > executed_) return std::nullopt;
   complete_ = stable();

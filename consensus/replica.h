@@ -106,6 +106,7 @@ class Replica {
   Height executed_height() const { return executed_; }
   Height next_proposal() const { return next_proposal_; }     // where propose() would put a batch
   Height complete() const { return complete_; }              // every height up to it is handed and certified
+  Height uncertified_to(Height end) const;                   // the heights above complete() that lack a certificate, up to the first that has one, or `end`
   bool window_full() const;                                  // everything up to the high watermark is committed
   std::size_t uncommitted_proposals() const;                 // batches of this view above handed()
   std::optional<std::int64_t> oldest_in_flight_ms() const;   // when the first uncommitted batch of this view came

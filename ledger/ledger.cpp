@@ -129,6 +129,12 @@ bool LedgerSnapshot::has_transaction(const Hash& id) const {
 
 std::optional<MemberChange> LedgerSnapshot::member_change(std::uint64_t epoch) const { return read_member_change(*reader_, epoch); }
 
+std::vector<MemberChange> LedgerSnapshot::member_changes() const {
+  std::vector<MemberChange> changes;
+  while (auto change = changes.size() < kMemberChangesMax ? member_change(changes.size() + 1) : std::nullopt) changes.push_back(std::move(*change));
+  return changes;
+}
+
 std::optional<MemberChange> read_member_change(const KvReader& reader, std::uint64_t epoch) {
   const auto raw = reader.get(Column::blocks, layout::key(layout::kMemberChange, epoch));
   if (!raw) return std::nullopt;

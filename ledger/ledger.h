@@ -64,6 +64,7 @@ class LedgerSnapshot {
   std::optional<TransactionRecord> transaction(const Hash& id) const;
   bool has_transaction(const Hash& id) const;                       // cheaper
   std::optional<MemberChange> member_change(std::uint64_t epoch) const;  // what decided the members of an epoch above 0
+  std::vector<MemberChange> member_changes() const;                 // of epochs 1, 2, ... as far as they are here
 
   const KvReader& state() const { return *reader_; }                // read Column::state
   const TripleSource& triples() const { return *triples_; }

@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kManifest = "manifest";
 constexpr const char* kCertificate = "certificate";
+constexpr const char* kMemberChange = "member-change-";   // then the epoch
 constexpr const char* kMaking = "making";
 constexpr const char* kIncoming = "incoming";
 constexpr std::size_t kIdDigits = 16;  // of the id in a folder's name
@@ -84,6 +85,15 @@ Result<void> write_head(const std::string& folder, const SnapshotManifest& manif
   return write_file(folder + "/" + kManifest, encode_manifest(manifest), true);
 }
 
+std::string member_change_path(const std::string& folder, std::uint64_t epoch) { return folder + "/" + kMemberChange + std::to_string(epoch); }
+
+Result<void> write_member_changes(const std::string& folder, const std::vector<MemberChange>& changes) {
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    if (auto done = write_file(member_change_path(folder, i + 1), encode_member_change(changes[i]), true); !done) return done;
+  }
+  return {};
+}
+
 Result<void> make_folder(const std::string& path) {
   std::error_code failure;
   fs::create_directories(path, failure);
@@ -122,6 +132,20 @@ ChunkSource chunks_of(const StoredSnapshot& snapshot) {
   return [&snapshot](const Hash& hash) { return read_stored_chunk(snapshot, hash); };
 }
 
+Result<std::vector<MemberChange>> read_stored_member_changes(const StoredSnapshot& snapshot) {
+  std::vector<MemberChange> changes;
+  while (changes.size() < kMemberChangesMax) {
+    const std::string path = member_change_path(snapshot.path, changes.size() + 1);
+    if (!fs::exists(path)) break;
+    const auto bytes = read_file(path, kMemberChangeMax_bytes);
+    if (!bytes) return tl::unexpected(bytes.error());
+    auto change = decode_member_change(*bytes);
+    if (!change) return fail(change.error().status, path + ": " + change.error().detail);
+    changes.push_back(std::move(*change));
+  }
+  return changes;
+}
+
 SnapshotFolder::SnapshotFolder(std::string path, std::size_t chunk_bytes) : path_(std::move(path)), chunk_bytes_(chunk_bytes) {}
 
 std::vector<StoredSnapshot> SnapshotFolder::list() const {
@@ -137,7 +161,8 @@ std::vector<StoredSnapshot> SnapshotFolder::list() const {
   return found;
 }
 
-Result<StoredSnapshot> SnapshotFolder::make(const LedgerSnapshot& at, const QuorumCertificate& certificate, const std::atomic<bool>& stop) {
+Result<StoredSnapshot> SnapshotFolder::make(const LedgerSnapshot& at, const QuorumCertificate& certificate,
+                                            const std::vector<MemberChange>& member_changes, const std::atomic<bool>& stop) {
   const std::string making = path_ + "/" + kMaking;
   remove_folder(making);
   if (auto done = make_folder(making); !done) return tl::unexpected(done.error());
@@ -145,7 +170,8 @@ Result<StoredSnapshot> SnapshotFolder::make(const LedgerSnapshot& at, const Quor
     if (stop) return fail(Status::unavailable, "the node is stopping");
     return write_file(chunk_path(making, hash), chunk, true);
   }, chunk_bytes_);
-  Result<void> done = manifest ? write_head(making, *manifest, certificate) : tl::unexpected(manifest.error());
+  Result<void> done = manifest ? write_member_changes(making, member_changes) : tl::unexpected(manifest.error());
+  if (done) done = write_head(making, *manifest, certificate);
   if (done) done = sync_folder(making);
   if (!done) {
     remove_folder(making);
@@ -218,13 +244,14 @@ Result<void> SnapshotFolder::put(const Hash& hash, BytesView chunk) {
   return write_file(chunk_path(path_ + "/" + kIncoming, hash), chunk, false);
 }
 
-Result<StoredSnapshot> SnapshotFolder::finish() {
+Result<StoredSnapshot> SnapshotFolder::finish(const std::vector<MemberChange>& member_changes) {
   const std::string folder = path_ + "/" + kIncoming;
   auto snapshot = read_stored_snapshot(folder);
   if (!snapshot) return snapshot;
   for (const Hash& hash : snapshot->manifest.chunks) {
     if (!fs::exists(chunk_path(folder, hash))) return fail(Status::conflict, "the download of the snapshot is not complete");
   }
+  if (auto done = write_member_changes(folder, member_changes); !done) return tl::unexpected(done.error());
   const std::string path = path_ + "/" + name_of(snapshot->manifest, snapshot->id);
   remove_folder(path);
   if (auto done = sync_folder(folder); !done) return tl::unexpected(done.error());

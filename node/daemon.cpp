@@ -211,7 +211,7 @@ int export_node_snapshot(const NodeConfig& config, const std::string& folder) {
     return complain("the latest block has no certificate here yet: start the node until it is connected to a quorum, stop it, and try again");
   }
   const std::atomic<bool> go_on{false};
-  const auto made = ledger::SnapshotFolder(folder).make(*snapshot, *certificate, go_on);
+  const auto made = ledger::SnapshotFolder(folder).make(*snapshot, *certificate, snapshot->member_changes(), go_on);
   if (!made) return complain(made.error().detail);
   std::printf("height %llu, %llu bytes in %zu chunks: %s\n", static_cast<unsigned long long>(made->manifest.height()),
               static_cast<unsigned long long>(made->manifest.total_bytes), made->manifest.chunks.size(), made->path.c_str());
@@ -224,13 +224,19 @@ int restore_node_snapshot(const NodeConfig& config, const std::string& folder) {
   if (!keys) return complain(keys.error().detail);
   const auto snapshot = ledger::read_stored_snapshot(folder);
   if (!snapshot) return complain(snapshot.error().detail);
-  const auto verified = check_stored((*keys)->genesis(), *snapshot, {{0, (*keys)->genesis().member_set()}});
+  const auto changes = ledger::read_stored_member_changes(*snapshot);
+  if (!changes) return complain(changes.error().detail);
+  const auto epochs = check_member_changes((*keys)->genesis(), *changes, folder);
+  if (!epochs) return complain(epochs.error().detail);
+  const auto verified = check_stored((*keys)->genesis(), *snapshot, *epochs);
   if (!verified) return complain(verified.error().detail);
   auto opened = open_node_store(config);
   if (!opened) return complain(opened.error().detail);
   if (opened->ledger->height() > 0) {
     return complain(config.data_folder + ": holds a ledger of height " + std::to_string(opened->ledger->height()) + ": a backup is restored into an empty data folder");
   }
+  // With them this node proves old blocks to others, and itself knows who certified them. Synced with the state.
+  for (std::size_t i = 0; i < changes->size(); ++i) opened->ledger->store_member_change(i + 1, (*changes)[i]);
   opened->ledger.reset();
   const auto done = install_checked(*opened->store, *verified, *snapshot);
   if (!done) return complain(done.error().detail);

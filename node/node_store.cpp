@@ -9,6 +9,7 @@
 #include "node/snapshots.h"
 #include "ontology/units.h"
 #include "subservices/genesis_state.h"
+#include "subservices/governance/member_state.h"
 
 namespace agiddi::node {
 namespace {
@@ -21,9 +22,22 @@ Result<std::unique_ptr<ledger::Ledger>> open_ledger(const NodeConfig& config, le
   return opened;
 }
 
-Result<Installed> install_stored(ledger::KvStore& store, const Genesis& genesis, const ledger::StoredSnapshot& snapshot) {
+// Those that the state names count beside the proven ones: it is this node's own, verified block by block or as a snapshot.
+std::vector<MemberEpoch> known_here(const ledger::KvStore& store, const Genesis& genesis) {
+  std::vector<MemberEpoch> epochs = proven_epochs(store, genesis);
+  if (ledger::unfinished_install(store) || ledger::applied_height(store) == 0) return epochs;
+  const subservices::StateView state(store);
+  for (std::uint64_t epoch = epochs.back().members.epoch() + 1; epoch <= subservices::latest_epoch(state); ++epoch) {
+    epochs.push_back(subservices::epoch_record(state, epoch));
+  }
+  return epochs;
+}
+
+// again: this store holds the mark of an installation of just this snapshot. Its certificate was checked before the mark was written, perhaps with
+// members that only the state named, which is gone.
+Result<Installed> install_stored(ledger::KvStore& store, const Genesis& genesis, const ledger::StoredSnapshot& snapshot, bool again) {
   const auto began = std::chrono::steady_clock::now();
-  const auto verified = check_stored(genesis, snapshot, proven_epochs(store, genesis));
+  const auto verified = again ? ledger::verify_snapshot(snapshot.manifest, ledger::chunks_of(snapshot)) : check_stored(genesis, snapshot, known_here(store, genesis));
   if (!verified) return tl::unexpected(verified.error());
   auto done = install_checked(store, *verified, snapshot);
   if (done) done->install_ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began).count();
@@ -43,7 +57,7 @@ Result<std::optional<Installed>> install_pending(const NodeConfig& config, ledge
   if (!unfinished && found != list.end() && found->manifest.height() <= ledger::applied_height(store)) {
     done = fail(Status::conflict, "the ledger has reached its height meanwhile");
   } else if (found != list.end()) {
-    done = install_stored(store, genesis, *found);
+    done = install_stored(store, genesis, *found, unfinished.has_value());
   }
   if (!done) {
     log_error("a snapshot could not be installed", {{"id", id.hex()}, {"reason", done.error().detail}});
@@ -67,15 +81,36 @@ Result<std::optional<Installed>> install_pending(const NodeConfig& config, ledge
 
 }  // namespace
 
+Result<std::vector<MemberEpoch>> check_member_changes(const Genesis& genesis, const std::vector<MemberChange>& changes, const std::string& where) {
+  std::vector<MemberEpoch> epochs{{0, genesis.member_set()}};
+  for (const MemberChange& change : changes) {
+    auto next = verify_member_change(change, epochs.back(), genesis.network);
+    if (!next) {
+      return fail(Status::unauthorized, where + "/member-change-" + std::to_string(epochs.size()) + ": does not prove the members of epoch " + std::to_string(epochs.size()) +
+                                            ": " + next.error().detail);
+    }
+    epochs.push_back(std::move(*next));
+  }
+  return epochs;
+}
+
 Result<ledger::VerifiedSnapshot> check_stored(const Genesis& genesis, const ledger::StoredSnapshot& snapshot, const std::vector<MemberEpoch>& epochs) {
   const SnapshotManifest& manifest = snapshot.manifest;
   if (manifest.header.network != genesis.network) {
     return fail(Status::conflict, snapshot.path + ": is a snapshot of network " + manifest.header.network + ", and genesis is of network " + genesis.network);
   }
-  const auto members = std::find_if(epochs.rbegin(), epochs.rend(), [&](const MemberEpoch& epoch) { return epoch.members.digest() == manifest.header.members_digest; });
-  if (members == epochs.rend()) {
-    log_warn("members changed since genesis, and what decided it is not here to check the snapshot's certificate with", {{"height", manifest.height()}});
-  } else if (auto certified = verify_certificate(manifest.header, snapshot.certificate, members->members); !certified) {
+  const auto members = std::find_if(epochs.begin(), epochs.end(), [&](const MemberEpoch& epoch) { return epoch.members.digest() == manifest.header.members_digest; });
+  if (members == epochs.end()) {
+    return fail(Status::unauthorized, snapshot.path + ": members changed since genesis, and nothing here proves who certified this snapshot (proven are the members up to epoch " +
+                                          std::to_string(epochs.back().members.epoch()) + "): member-change-" + std::to_string(epochs.back().members.epoch() + 1) +
+                                          " must stand beside its manifest. Copy the whole folder again, or take a later snapshot, of this node or of another");
+  }
+  const auto next = std::next(members);
+  if (manifest.height() < members->from_height || (next != epochs.end() && manifest.height() >= next->from_height)) {
+    return fail(Status::unauthorized, snapshot.path + ": height " + std::to_string(manifest.height()) + " is certified by the members of epoch " +
+                                          std::to_string(members->members.epoch()) + ", who are not in force there");
+  }
+  if (auto certified = verify_certificate(manifest.header, snapshot.certificate, members->members); !certified) {
     return fail(Status::unauthorized, snapshot.path + ": " + certified.error().detail);
   }
   return ledger::verify_snapshot(manifest, ledger::chunks_of(snapshot));

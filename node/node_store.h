@@ -24,8 +24,11 @@ struct NodeStore {
 // Opens the data folder, finishes an installation that was asked for or interrupted, opens the ledger. The error is one sentence for the operator.
 Result<NodeStore> open_node_store(const NodeConfig& config);
 
-// Checks a stored snapshot against genesis, itself and the member sets that are proven here; writes nothing. Of another set nobody can vouch for the
-// certificate: that was done when the snapshot was fetched, and a backup is its operator's own.
+// Genesis's members and each set after them, every one proven by the set before it (certificate, paths, receipt, heights). The error names the one
+// that does not hold; where: the folder, for the error.
+Result<std::vector<MemberEpoch>> check_member_changes(const Genesis& genesis, const std::vector<MemberChange>& changes, const std::string& where);
+
+// Checks a stored snapshot against genesis, itself and these member sets, ascending from genesis: one of them must have certified it. Writes nothing.
 Result<ledger::VerifiedSnapshot> check_stored(const Genesis& genesis, const ledger::StoredSnapshot& snapshot, const std::vector<MemberEpoch>& epochs);
 // The store was begun with the same genesis.
 Result<Installed> install_checked(ledger::KvStore& store, const ledger::VerifiedSnapshot& verified, const ledger::StoredSnapshot& snapshot);

@@ -82,10 +82,11 @@ void Snapshots::certified(std::uint64_t height, std::uint64_t attested) {
 }
 
 void Snapshots::make(const std::shared_ptr<const ledger::LedgerSnapshot>& at) {
-  const auto certificate = ledger_.snapshot()->certificate(at->height());
+  const auto now = ledger_.snapshot();
+  const auto certificate = now->certificate(at->height());
   if (!certificate) return;  // pruned meanwhile: this lane was far behind
   const std::int64_t began = steady_ms();
-  const auto made = folder_.make(*at, *certificate, stopping_);
+  const auto made = folder_.make(*at, *certificate, now->member_changes(), stopping_);
   if (!made) {
     if (!stopping_) log_error("a snapshot could not be written", {{"height", at->height()}, {"reason", made.error().detail}});
     return;
@@ -213,7 +214,7 @@ void Snapshots::store(const consensus::SnapshotStore& step) {
 void Snapshots::finish(const consensus::SnapshotFinish& step) {
   const auto list = folder_.list();
   const auto stored = std::find_if(list.begin(), list.end(), [&](const auto& one) { return one.id == step.id; });
-  const auto whole = stored != list.end() ? Result<ledger::StoredSnapshot>(*stored) : folder_.finish();
+  const auto whole = stored != list.end() ? Result<ledger::StoredSnapshot>(*stored) : folder_.finish(ledger_.snapshot()->member_changes());
   if (!whole) disk_failed(whole.error());
   if (auto verified = ledger::verify_snapshot(whole->manifest, ledger::chunks_of(*whole)); !verified) {
     log_error("a snapshot that was fetched does not hold, and another one is taken", {{"id", step.id.hex()}, {"reason", verified.error().detail}});

@@ -1,4 +1,4 @@
-// RDF serialisations: Turtle and N-Triples (RDF 1.1), read with bounds and written; JSON-LD 1.1 written.
+// RDF serialisations: Turtle and N-Triples (RDF 1.1), read with bounds and written; JSON-LD 1.1 and RDF/XML written.
 //
 // Threads: pure functions of values. Errors: Status::bad_request with the line for text that is not Turtle / N-Triples,
 // Status::too_large past a bound. Serd stays inside rdf_io's .cpp files.
@@ -27,6 +27,9 @@ Result<std::vector<ledger::Triple>> parse_ntriples(std::string_view text, const 
 std::string write_turtle(const std::vector<ledger::Triple>& triples);
 // One triple a line, in the given order.
 std::string write_ntriples(const std::vector<ledger::Triple>& triples);
+
+// RDF 1.1 XML, for clients that read nothing else. Status::not_acceptable when a predicate's IRI does not end in an XML name, which this syntax cannot say.
+Result<std::string> write_rdfxml(const std::vector<ledger::Triple>& triples);
 
 // One compact JSON-LD document with an inline context made of our terms. With a root, nodes that are reached from it are nested under
 // it (once each) and the root is the document; the rest, or without a root everything, stands in "@graph".

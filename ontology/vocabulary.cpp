@@ -75,7 +75,8 @@ const std::vector<Prefix>& prefixes() {
   static const std::vector<Prefix> kPrefixes = {
       {"agiddi", ns::kAgiddi}, {"geo", ns::kGeo},       {"owl", ns::kOwl},   {"prov", ns::kProv},
       {"quantitykind", ns::kQuantityKind}, {"qudt", ns::kQudt}, {"rdf", ns::kRdf},   {"rdfs", ns::kRdfs},
-      {"schema", ns::kSchema}, {"sosa", ns::kSosa},     {"ssn-system", ns::kSsnSystem}, {"unit", ns::kUnit}, {"xsd", ns::kXsd}};
+      {"schema", ns::kSchema}, {"sd", ns::kSd}, {"sosa", ns::kSosa},     {"ssn-system", ns::kSsnSystem}, {"unit", ns::kUnit}, {"void", ns::kVoid},
+      {"xsd", ns::kXsd}};
   return kPrefixes;
 }
 

@@ -25,6 +25,8 @@ inline constexpr std::string_view kQuantityKind = "http://qudt.org/vocab/quantit
 inline constexpr std::string_view kGeo = "http://www.w3.org/2003/01/geo/wgs84_pos#";
 inline constexpr std::string_view kProv = "http://www.w3.org/ns/prov#";
 inline constexpr std::string_view kSchema = "https://schema.org/";
+inline constexpr std::string_view kSd = "http://www.w3.org/ns/sparql-service-description#";
+inline constexpr std::string_view kVoid = "http://rdfs.org/ns/void#";
 }  // namespace ns
 
 struct Prefix { std::string_view name, iri; };

@@ -1,5 +1,5 @@
 // Snapshots: the whole state of the ledger at one height, cut into chunks. Every correct member makes the same chunks for a height, so the id
-// of a manifest names them all, and f + 1 members that sign the same id (an attestation) include a correct one. docs/FORMATS.md, section 9.
+// of a manifest names them all, and f + 1 members that sign the same id (an attestation) include a correct one. docs/FORMATS.md, section 10.
 #pragma once
 
 #include <vector>

@@ -10,6 +10,7 @@ Router make_api_router(ApiContext context, boost::asio::io_context& io) {
   router.at_stop([core] { core->stop(); });
   bind_devices(router, core);
   bind_discovery(router, core);
+  bind_sparql(router, core);
   bind_payments(router, core);
   bind_integrations(router, core);
   bind_chain(router, core);

@@ -28,6 +28,7 @@ class ApiCore : public std::enable_shared_from_this<ApiCore> {
   Chain& chain() { return context_.chain; }
   DeliveryService& delivery() { return context_.delivery; }
   Metrics& metrics() { return context_.metrics; }
+  const std::string& public_url() const { return context_.public_url; }
   Lane& workers() { return context_.workers; }   // door checks and reads
   Lane& queries() { return queries_; }           // discovery, apart, so that a long query delays no write
   std::chrono::milliseconds catch_up() const { return context_.catch_up; }
@@ -74,6 +75,7 @@ std::optional<std::uint64_t> parse_count(std::string_view digits);
 
 void bind_devices(Router& router, const Core& core);
 void bind_discovery(Router& router, const Core& core);
+void bind_sparql(Router& router, const Core& core);
 void bind_payments(Router& router, const Core& core);
 void bind_integrations(Router& router, const Core& core);
 void bind_chain(Router& router, const Core& core);

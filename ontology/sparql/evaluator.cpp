@@ -142,25 +142,29 @@ class Runner {
 
 }  // namespace
 
+Result<void> choose_graphs(const QueryBody& body, const Dataset& dataset, UnionSource& merged, Execution& execution) {
+  if (body.from.empty() && body.from_named.empty()) return {};
+  const auto& named = dataset.named_graphs();
+  execution.named.clear();
+  for (const std::string& iri : body.from) {
+    const auto found = named.find(iri);
+    if (found == named.end()) return fail(Status::invalid, "FROM names a graph that is not in this store: <" + iri + ">");
+    merged.add(*found->second);
+  }
+  for (const std::string& iri : body.from_named) {
+    const auto found = named.find(iri);
+    if (found == named.end()) return fail(Status::invalid, "FROM NAMED names a graph that is not in this store: <" + iri + ">");
+    execution.named.insert(*found);
+  }
+  execution.graph = &merged;
+  return {};
+}
+
 Result<QueryResult> evaluate(const Query& query, const Dataset& dataset, const Limits& limits, CancelToken* cancel, TimeMs now) {
   const QueryBody& body = query.body();
   Execution execution(dataset, limits, cancel, now, body.slot_names.size());
   UnionSource merged(dataset.default_graph());
-  if (!body.from.empty() || !body.from_named.empty()) {
-    const auto& named = dataset.named_graphs();
-    execution.named.clear();
-    for (const std::string& iri : body.from) {
-      const auto found = named.find(iri);
-      if (found == named.end()) return fail(Status::invalid, "FROM names a graph that is not in this store: <" + iri + ">");
-      merged.add(*found->second);
-    }
-    for (const std::string& iri : body.from_named) {
-      const auto found = named.find(iri);
-      if (found == named.end()) return fail(Status::invalid, "FROM NAMED names a graph that is not in this store: <" + iri + ">");
-      execution.named.insert(*found);
-    }
-    execution.graph = &merged;
-  }
+  if (auto chosen = choose_graphs(body, dataset, merged, execution); !chosen) return tl::unexpected(chosen.error());
   return Runner(query, execution).run();
 }
 

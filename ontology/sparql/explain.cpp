@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "ontology/sparql/planner.h"
+#include "ontology/sparql/union_source.h"
 
 namespace agiddi::ontology::sparql {
 
@@ -96,6 +97,8 @@ void print(const Operator& op, std::size_t depth, std::string& out) {
 
 Result<std::string> explain(const Query& query, const Dataset& dataset) {
   Execution execution(dataset, Limits{}, nullptr, 0, query.body().slot_names.size());
+  UnionSource merged(dataset.default_graph());
+  if (auto chosen = choose_graphs(query.body(), dataset, merged, execution); !chosen) return tl::unexpected(chosen.error());
   const Plan plan = Planner(query.body(), execution).make();
   std::string out;
   print(*plan.root, 0, out);

@@ -1,7 +1,6 @@
 #include "ontology/sparql/results.h"
 
-#include <map>
-
+#include "ontology/sparql/xml.h"
 #include "protocol/check.h"
 #include "protocol/json.h"
 
@@ -48,28 +47,6 @@ std::string json(const QueryResult& result) {
   return out;
 }
 
-void xml_text(std::string& out, std::string_view text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\r': out += "&#13;"; break;  // a parser would turn it into a line feed
-      case '\n': out += "&#10;"; break;
-      case '\t': out += "&#9;"; break;
-      default:
-        // XML 1.0 has no other control characters: U+FFFD stands for them.
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += "\xEF\xBF\xBD";
-        } else {
-          out += c;
-        }
-    }
-  }
-}
-
 std::string xml(const QueryResult& result) {
   std::string out = "<?xml version=\"1.0\"?>\n<sparql xmlns=\"http://www.w3.org/2005/sparql-results#\">\n";
   if (result.form == QueryForm::ask) return out + "<head/>\n<boolean>" + (result.boolean ? "true" : "false") + "</boolean>\n</sparql>\n";
@@ -86,19 +63,19 @@ std::string xml(const QueryResult& result) {
         out += "<literal";
         if (!term.language.empty()) {
           out += " xml:lang=\"";
-          xml_text(out, term.language);
+          append_xml(out, term.language);
           out += '"';
         } else if (!term.datatype.empty()) {
           out += " datatype=\"";
-          xml_text(out, term.datatype);
+          append_xml(out, term.datatype);
           out += '"';
         }
         out += '>';
-        xml_text(out, term.value);
+        append_xml(out, term.value);
         out += "</literal>";
       } else {
         out += term.kind == TermKind::iri ? "<uri>" : "<bnode>";
-        xml_text(out, term.value);
+        append_xml(out, term.value);
         out += term.kind == TermKind::iri ? "</uri>" : "</bnode>";
       }
       out += "</binding>";

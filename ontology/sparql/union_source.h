@@ -6,7 +6,8 @@
 #include <tuple>
 #include <vector>
 
-#include "ledger/triple_source.h"
+#include "ontology/sparql/algebra.h"
+#include "ontology/sparql/execution.h"
 
 namespace agiddi::ontology::sparql {
 
@@ -64,5 +65,8 @@ class UnionSource final : public ledger::TripleSource {
   const ledger::TripleSource& dictionary_;
   std::vector<const ledger::TripleSource*> parts_;
 };
+
+// What FROM and FROM NAMED choose: the active graph (`merged`, which must outlive the run) and those that GRAPH may name.
+Result<void> choose_graphs(const QueryBody& body, const Dataset& dataset, UnionSource& merged, Execution& execution);
 
 }  // namespace agiddi::ontology::sparql

@@ -130,6 +130,15 @@ def test_an_empty_node_joins_across_epochs_whose_blocks_are_dropped(tmp_path):
         joiner.stop()
         checked = subprocess.run([binary("agiddi-node"), "--config", config, "--check-store"], capture_output=True, text=True, timeout=60)
         assert checked.returncode == 0 and "0 findings" in checked.stdout, checked.stdout + checked.stderr
+        # A copy of the newest snapshot in its folder is a backup, though it was fetched: genesis alone tells who certified it.
+        data = os.path.join(joiner.dir, "data")
+        newest = max(name for name in os.listdir(os.path.join(data, "snapshots")) if "-" in name)
+        backup = shutil.copytree(os.path.join(data, "snapshots", newest), tmp_path / "backup")
+        assert {f"member-change-{epoch}" for epoch in range(1, 6)} <= set(os.listdir(backup))
+        shutil.rmtree(data)
+        for arguments in (["--restore", str(backup)], ["--check-store"]):
+            done = subprocess.run([binary("agiddi-node"), "--config", config, *arguments], capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0, done.stdout + done.stderr
         cluster.stop_node(1)
         cluster.check_store(1)
     finally:

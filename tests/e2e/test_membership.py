@@ -23,12 +23,16 @@ def free_port() -> int:
 class Joiner:
     """A daemon with an empty folder, whose key is no member's yet."""
 
-    def __init__(self, cluster, name: str, tail: str = ""):
+    def __init__(self, cluster, name: str, tail: str = "", files: dict[str, str] | None = None):
         self.name, self.dir = name, os.path.join(cluster.dir, "joiner-" + name)
         os.mkdir(self.dir)
         shutil.copy(cluster.info["genesis"], os.path.join(self.dir, "genesis.json"))
         for arguments in (["keygen", "node.jwk"], ["keygen", "--sealing", "sealing.jwk"]):
             subprocess.run([binary("agiddi"), *arguments], cwd=self.dir, check=True, capture_output=True, timeout=30)
+        for file_name, content in (files or {}).items():
+            with open(os.path.join(self.dir, file_name), "w", encoding="utf-8") as file:
+                file.write(content)
+            os.chmod(file.name, 0o600)
         self.http, self.peer = free_port(), free_port()
         with open(os.path.join(self.dir, "node.toml"), "w", encoding="utf-8") as file:
             file.write(f'genesis = "genesis.json"\ndata = "data"\nkey = "node.jwk"\nsealing_key = "sealing.jwk"\nid = "{name}"\n'

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "tools/cli/outcome.h"
 
@@ -24,5 +26,15 @@ struct OverloadOptions {
   std::int64_t nodes = 4, seconds = 10, clients = 256, factor = 10;
 };
 Outcome<Answer> bench_overload(const OverloadOptions& options);
+
+struct DiscoveryOptions {
+  std::int64_t devices = 100'000, seed = 1, repetitions = 200;
+  std::vector<std::string> peers;                   // none named: all
+  bool no_peers = false, explain = false;
+  std::string own = "bulk";                         // how our own form of the devices is loaded: bulk, http, none
+  std::string figures;                              // a file for the figures as JSON, beside the table; empty: none
+};
+// Discovery over generated devices: loading, the query set q1 to q9, our own conditions, and the same queries on other stores.
+Outcome<Answer> bench_discovery(const DiscoveryOptions& options);
 
 }  // namespace agiddi::tools

@@ -1,4 +1,4 @@
-// agiddi-bench: benchmarks over real clusters on this machine. See docs/TESTING.md.
+// agiddi-bench: benchmarks on this machine. See docs/TESTING.md and docs/PERFORMANCE.md.
 #include "tools/benchmark/benchmarks.h"
 #include "tools/cli/command.h"
 
@@ -29,5 +29,17 @@ int main(int argc, char** argv) {
     flood.integer("--factor", overload->factor, 2, 100, "The flood's rate, in multiples of the best rate (10)");
     flood.integer("--seconds", overload->seconds, 2, 600, "Length of each of the three phases (10)");
     flood.action([overload] { return bench_overload(*overload); });
+
+    const auto discovery = std::make_shared<DiscoveryOptions>();
+    Command search = program.sub("discovery", "Queries over generated devices, and the same on Virtuoso, Jena and Oxigraph where they are installed");
+    search.integer("--devices", discovery->devices, 1, 10'000'000, "How many (100000)");
+    search.integer("--seed", discovery->seed, 0, 1'000'000'000, "Of the devices (1)");
+    search.integer("--repetitions", discovery->repetitions, 3, 100'000, "Of each query, within 4 s (200); q8 and q9 take five times as many");
+    search.options("--peer", discovery->peers, "virtuoso, jena or oxigraph; may be repeated (all)");
+    search.flag("--no-peers", discovery->no_peers, "Only our own engine");
+    search.choice("--own", discovery->own, {"bulk", "http", "none"}, "Our own form of the devices: through the executor (default), HTTP and four daemons, or not at all");
+    search.option("--figures", discovery->figures, "Write the figures to this file as JSON, beside the table");
+    search.flag("--explain", discovery->explain, "Print our plans too");
+    search.action([discovery] { return bench_discovery(*discovery); });
   });
 }

@@ -30,7 +30,7 @@ const std::vector<PlantedBug>& bug_table() {
       {"sync-unverified", "certificates of synced blocks are not verified", "not valid", 200, "benign,lying-sync", 4, [](O& o) { o.test_faults.sync_unverified = true; }},
       {"chunks-unchecked", "parts of a snapshot are believed without their hashes", "it does not hold", 200, "members,snapshots,crash,partition,corrupt,power,lying-snapshots", 4,
        [](O& o) { o.driver_faults.chunks_unchecked = true; }},
-      {"one-attestation", "a snapshot is believed when a single member attests it", "no convergence", 200, "benign,lying-snapshots", 4,
+      {"one-attestation", "a snapshot is believed when a single member attests it", "that no correct member made", 200, "benign,lying-snapshots", 4,
        [](O& o) { o.driver_faults.attested_by_one = true; }},
       {"members-unproven", "what a peer says about later members is believed without the certificate of its block", "that nobody decided", 600,
        "members,snapshots,crash,partition,corrupt,power,lying-snapshots", 4, [](O& o) { o.test_faults.members_unproven = true; }},

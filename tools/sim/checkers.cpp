@@ -1,5 +1,7 @@
 #include "tools/sim/checkers.h"
 
+#include <algorithm>
+
 #include "consensus/engine.h"
 #include "consensus/frames.h"
 #include "consensus/log_records.h"
@@ -197,6 +199,12 @@ void Checkers::started(Seat seat, const ledger::LedgerSnapshot& ledger, std::siz
   if (snapshot == snapshots_.end()) return;
   const auto manifest = ledger::export_snapshot(ledger, [](const Hash&, const Bytes&) -> Result<void> { return {}; }, chunk_bytes);
   if (manifest->id() != snapshot->second) fail(where + " with another state than the snapshot of that height");
+}
+
+void Checkers::asks_for_snapshot(Seat seat, const Hash& id) {
+  if (std::none_of(snapshots_.begin(), snapshots_.end(), [&](const auto& made) { return made.second == id; })) {
+    fail(node(seat) + " fetches a snapshot that no correct member made");
+  }
 }
 
 void Checkers::memory(Seat member, std::size_t bytes, std::size_t late_body_bytes) {

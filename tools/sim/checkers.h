@@ -40,6 +40,8 @@ class Checkers {
   void learned(Seat seat, const MemberEpoch& epoch);
   // A correct member made a snapshot of its state: everybody's of that height is the same.
   void snapshot_made(Seat seat, consensus::Height height, const Hash& id);
+  // A correct member fetches this one: f + 1 members attest it, so a correct one made it.
+  void asks_for_snapshot(Seat seat, const Hash& id);
   // A correct member began with this ledger, which it may have got as a snapshot. chunk_bytes: of snapshots here.
   void started(Seat seat, const ledger::LedgerSnapshot& ledger, std::size_t chunk_bytes);
   void memory(Seat seat, std::size_t bytes, std::size_t late_body_bytes);

@@ -120,7 +120,7 @@ int main(int argc, char** argv) {
     ledger->store_certificate(height, certificate);
     if (height % kSnapshotEvery == 0) {
       const auto before = std::chrono::steady_clock::now();
-      const auto made = must(snapshots.make(*ledger->snapshot(), certificate, go_on));
+      const auto made = must(snapshots.make(*ledger->snapshot(), certificate, {}, go_on));
       snapshots.keep_latest(2);
       const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - before).count();
       std::printf("height %llu: snapshot of %llu bytes in %zu chunks, %lld ms\n", static_cast<unsigned long long>(height),

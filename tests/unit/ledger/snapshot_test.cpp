@@ -242,10 +242,10 @@ TEST_CASE("the snapshot folder: made, listed, read, thrown away; damage is seen"
   for (const std::uint64_t height : {10, 20, 30}) {
     grow(*source, height, 100);
     const auto at = source->snapshot();
-    const auto made = snapshots.make(*at, certificate_of(at->header()), stop);
+    const auto made = snapshots.make(*at, certificate_of(at->header()), {}, stop);
     REQUIRE(made);
     CHECK(made->manifest.height() == height);
-    CHECK(snapshots.make(*at, certificate_of(at->header()), stop)->id == made->id);
+    CHECK(snapshots.make(*at, certificate_of(at->header()), {}, stop)->id == made->id);
   }
   CHECK(snapshots.list().size() == 3);
   const auto bytes = snapshots.bytes();
@@ -258,6 +258,7 @@ TEST_CASE("the snapshot folder: made, listed, read, thrown away; damage is seen"
   const Hash chunk = list[0].manifest.chunks[0];
   CHECK(blake2b(*read_stored_chunk(list[0], chunk)) == chunk);
   CHECK(verify_snapshot(list[0].manifest, chunks_of(list[0])));
+  CHECK(read_stored_member_changes(list[0])->empty());
 
   std::fstream(list[0].path + "/" + chunk.hex(), std::ios::in | std::ios::out | std::ios::binary).put('\0');
   CHECK_THAT(read_stored_chunk(list[0], chunk).error().detail, Catch::Contains("damaged"));
@@ -267,8 +268,44 @@ TEST_CASE("the snapshot folder: made, listed, read, thrown away; damage is seen"
 
   stop = true;
   grow(*source, 31);
-  CHECK(!snapshots.make(*source->snapshot(), certificate_of(source->snapshot()->header()), stop));
+  CHECK(!snapshots.make(*source->snapshot(), certificate_of(source->snapshot()->header()), {}, stop));
   CHECK(snapshots.list().size() == 1);
+}
+
+TEST_CASE("what decided the members stands beside a snapshot, made or fetched, up to the first one that is missing") {
+  TempFolder folder;
+  SnapshotFolder made_here(folder.path() + "/made"), fetched(folder.path() + "/fetched");
+  auto origin = make_memory_store();
+  const auto source = open_ledger(*origin);
+  grow(*source, 3);
+  const auto change_at = [&](std::uint64_t height) {
+    return make_member_change(*source->snapshot()->block(height), *source->snapshot()->certificate(height), 0);
+  };
+  CHECK(source->snapshot()->member_changes().empty());
+  for (const std::uint64_t epoch : {1, 2}) source->store_member_change(epoch, change_at(epoch));
+  const auto at = source->snapshot();
+  const auto changes = at->member_changes();
+  REQUIRE(changes.size() == 2);
+  const std::atomic<bool> go_on{false};
+  const auto made = made_here.make(*at, certificate_of(at->header()), changes, go_on);
+  REQUIRE(made);
+  REQUIRE(fetched.begin(made->manifest, made->certificate));
+  for (const Hash& hash : made->manifest.chunks) REQUIRE(fetched.put(hash, *read_stored_chunk(*made, hash)));
+  const auto whole = fetched.finish(changes);
+  REQUIRE(whole);
+  for (const StoredSnapshot& one : {*made, *whole}) {
+    const auto read = read_stored_member_changes(one);
+    REQUIRE(read);
+    REQUIRE(read->size() == 2);
+    for (std::size_t i = 0; i < 2; ++i) CHECK(encode_member_change((*read)[i]) == encode_member_change(changes[i]));
+  }
+  CHECK(made_here.list().size() == 1);
+  std::ofstream(made->path + "/member-change-2", std::ios::binary | std::ios::app) << "x";
+  CHECK_THAT(read_stored_member_changes(*made).error().detail, Catch::Contains("member-change-2: "));
+  std::filesystem::remove(made->path + "/member-change-2");
+  CHECK(read_stored_member_changes(*made)->size() == 1);
+  std::filesystem::remove(whole->path + "/member-change-1");
+  CHECK(read_stored_member_changes(*whole)->empty());
 }
 
 TEST_CASE("a download goes on where it was, keeps what a newer snapshot has in common, and becomes a snapshot when it is whole") {
@@ -287,7 +324,7 @@ TEST_CASE("a download goes on where it was, keeps what a newer snapshot has in c
     REQUIRE(begun);
     CHECK(begun->chunks.empty());
     REQUIRE(snapshots.put(chunks[1], first.chunks.at(chunks[1])));
-    CHECK(!snapshots.finish());
+    CHECK(!snapshots.finish({}));
   }
   {
     SnapshotFolder snapshots(path);   // after a restart
@@ -308,7 +345,7 @@ TEST_CASE("a download goes on where it was, keeps what a newer snapshot has in c
   REQUIRE(switched);
   CHECK(switched->chunks.size() == std::set<Hash>(chunks.begin(), chunks.end()).size());
   REQUIRE(snapshots.begin(first.manifest, certificate_of(first.manifest.header)));
-  const auto whole = snapshots.finish();
+  const auto whole = snapshots.finish({});
   REQUIRE(whole);
   CHECK(!snapshots.resume());
   CHECK(snapshots.list().size() == 1);

@@ -5,6 +5,7 @@
 #include "node/delivery/delivery_ledger.h"
 #include "node/delivery/sealed_access.h"
 #include "node/http/openapi.h"
+#include "ontology/rdf_io.h"
 #include "protocol/limits.h"
 #include "protocol/proof.h"
 #include "tests/unit/node/api_client.h"
@@ -327,10 +328,103 @@ TEST_CASE("search and SPARQL, in every result format") {
   CHECK(api.post("/sparql", "SELECT nonsense", "application/sparql-query").status == 400);
   CHECK(api.post("/sparql", "ASK {}", "text/plain").status == 415);
   CHECK(api.call("POST", "/sparql", "ASK {}").status == 415);
-  CHECK(api.get("/sparql").status == 400);
+  CHECK(accepting("application/rdf+xml").body.starts_with("<?xml"));
+  CHECK(accepting("application/rdf+xml").content_type == "application/rdf+xml");
+  CHECK(api.get(ask, "application/sparql-results+json;q=0.1, text/csv;q=0.5, text/*;q=0.3").content_type.starts_with("text/csv"));
+  CHECK(api.get(ask, "application/*;q=0, text/tab-separated-values").content_type.starts_with("text/tab-separated-values"));
+  CHECK(api.get(ask, "text/html, application/xhtml+xml, application/xml;q=0.9, */*;q=0.8").content_type == "application/xml");
+  CHECK(api.get(ask).header("Vary") == "Accept");
+}
+
+TEST_CASE("the SPARQL protocol: what is malformed is told, what is not the protocol's is passed over") {
+  Api api;
   CHECK(api.get("/sparql?query=ASK+%7B%7D&query=ASK+%7B%7D").status == 400);
-  CHECK(api.get("/sparql?query=ASK+%7B%7D&default-graph-uri=http://x").status == 400);
+  CHECK(api.get("/sparql?query=").status == 400);
+  CHECK(api.get("/sparql?format=json").status == 400);
+  CHECK(api.get("/sparql?default-graph-uri=urn:agiddi:graph:current").status == 400);
+  CHECK(api.get("/sparql?update=CLEAR+ALL").status == 400);
+  CHECK(api.get("/sparql?query=ASK+%7B%7D&timeout=5&output=xml").status == 200);
+  CHECK(api.get("/sparql?query=SELECT+*+%7B+%3Fs+%3Fp").text("detail").find("line 1") != std::string::npos);
+  CHECK(api.post("/sparql", "", "application/sparql-query").status == 400);
+  CHECK(api.post("/sparql", "query=%zz", "application/x-www-form-urlencoded").status == 400);
+  CHECK(api.post("/sparql", "query=ASK%7B%7D&query=ASK%7B%7D", "application/x-www-form-urlencoded").status == 400);
+  CHECK(api.post("/sparql?query=ASK%7B%7D", "ASK {}", "application/sparql-query").status == 400);
+  CHECK(api.post("/sparql", "ASK {}", "application/sparql-query; charset=UTF-8").status == 200);
+  CHECK(api.post("/sparql", "ASK {}", "application/sparql-query; charset=\"utf-16\"").status == 415);
+  CHECK(api.post("/sparql", "ASK { <a:\xff> ?p ?o }", "application/sparql-query").status == 400);
+  CHECK(api.post("/sparql", "ASK { SERVICE <http://127.0.0.1:1/> { ?s ?p ?o } }", "application/sparql-query").status == 400);
   CHECK(api.call("DELETE", "/sparql").status == 405);
+  CHECK(api.call("PUT", "/sparql").header("Allow") == "GET, HEAD, POST, OPTIONS");
+  CHECK(api.call("OPTIONS", "/sparql").header("Allow") == "GET, HEAD, POST, OPTIONS");
+  const ApiAnswer head = api.call("HEAD", "/sparql?query=ASK%7B%7D");
+  CHECK(head.status == 200);
+  CHECK(head.content_type == "application/sparql-results+json");
+}
+
+TEST_CASE("the protocol's dataset parameters choose among the transactions' graphs and win over FROM") {
+  Api api;
+  const std::string urn = registered(api);
+  const std::string transaction = "urn:agiddi:transaction:" + api.get("/v1/devices/" + urn + "/versions").json().find("versions")->items()[0].find("transaction")->as_string();
+  const std::string current = "urn:agiddi:graph:current";
+  const auto ask = [&](const std::string& query, const std::string& parameters) {
+    const ApiAnswer answer = api.post("/sparql?" + parameters, query, "application/sparql-query");
+    return answer.status == 200 ? answer.text("boolean") : std::to_string(answer.status);
+  };
+  const std::string device = "<" + urn + ">", signer = "<" + transaction + "> <http://www.w3.org/ns/prov#wasAssociatedWith> ?who";
+  CHECK(ask("ASK { " + signer + " }", "") == "false");
+  CHECK(ask("ASK { GRAPH <" + transaction + "> { " + signer + " . " + device + " ?p ?o } }", "") == "true");
+  CHECK(ask("ASK { GRAPH ?g { " + signer + " } FILTER(?g = <" + transaction + ">) }", "") == "true");
+  CHECK(ask("ASK { " + signer + " }", "default-graph-uri=" + transaction) == "true");
+  CHECK(ask("ASK FROM <" + current + "> { " + signer + " }", "default-graph-uri=" + transaction) == "true");
+  CHECK(ask("ASK FROM <" + transaction + "> { " + signer + " }", "default-graph-uri=" + current) == "false");
+  CHECK(ask("ASK { " + signer + " . " + device + " ?p ?o }", "default-graph-uri=" + current + "&default-graph-uri=" + transaction) == "true");
+  CHECK(ask("ASK { ?s ?p ?o }", "named-graph-uri=" + transaction) == "false");
+  CHECK(ask("ASK { GRAPH ?g { ?s ?p ?o } }", "default-graph-uri=" + current) == "false");
+  CHECK(ask("ASK { GRAPH ?g { " + signer + " } }", "named-graph-uri=" + transaction) == "true");
+  CHECK(ask("ASK {}", "default-graph-uri=urn:agiddi:transaction:" + std::string(64, '0')) == "422");
+  CHECK(ask("ASK {}", "named-graph-uri=file:///etc/passwd") == "422");
+  CHECK(ask("ASK FROM NAMED <http://x> {}", "") == "422");
+  std::string many = "query=ASK%7B%7D";
+  for (int i = 0; i < 257; ++i) many += "&named-graph-uri=" + transaction;
+  CHECK(api.post("/sparql", many, "application/x-www-form-urlencoded").status == 400);
+  CHECK(api.post("/sparql", "query=ASK%7B%7D&default-graph-uri=" + std::string(3000, 'x'), "application/x-www-form-urlencoded").status == 400);
+  CHECK(api.post("/sparql", "query=ASK%7B+GRAPH+%3Fg+%7B%7D+%7D&named-graph-uri=" + transaction, "application/x-www-form-urlencoded").text("boolean") == "true");
+}
+
+TEST_CASE("the plan of a query is told instead of its answer") {
+  Api api;
+  registered(api);
+  const ApiAnswer plan = api.post("/sparql?explain=true", "SELECT * { ?d a ?type . ?d <https://schema.org/name> ?name }", "application/sparql-query");
+  CHECK(plan.status == 200);
+  CHECK(plan.content_type == "text/plain; charset=utf-8");
+  CHECK(plan.body.find("scan") != std::string::npos);
+  CHECK(api.post("/sparql?explain=true", "SELECT", "application/sparql-query").status == 400);
+  CHECK(api.post("/sparql?explain=true", "SELECT * FROM <a:b> {}", "application/sparql-query").status == 422);
+  CHECK(api.post("/sparql?explain=false", "ASK {}", "application/sparql-query").text("boolean") == "true");
+}
+
+TEST_CASE("without a query /sparql describes itself") {
+  Api api;
+  registered(api);
+  for (const std::string type : {"text/turtle", "application/n-triples", "application/ld+json", "application/rdf+xml"}) {
+    const ApiAnswer description = api.get("/sparql", type);
+    INFO(description.body);
+    CHECK(description.status == 200);
+    CHECK(description.content_type.starts_with(type));
+    CHECK(description.body.find("http://127.0.0.1:1/sparql") != std::string::npos);
+  }
+  CHECK(api.get("/sparql").content_type.starts_with("text/turtle"));
+  CHECK(api.get("/sparql", "text/csv").status == 406);
+  const auto triples = ontology::parse_turtle(api.get("/sparql").body);
+  REQUIRE(triples);
+  const auto says = [&](const std::string& predicate, const std::string& object) {
+    return std::any_of(triples->begin(), triples->end(), [&](const ledger::Triple& t) { return t.predicate.value.ends_with(predicate) && t.object.value.ends_with(object); });
+  };
+  CHECK(says("#type", "sparql-service-description#Service"));
+  CHECK(says("#supportedLanguage", "#SPARQL11Query"));
+  for (const char* format : {"SPARQL_Results_JSON", "SPARQL_Results_XML", "SPARQL_Results_CSV", "SPARQL_Results_TSV", "Turtle", "N-Triples", "JSON-LD", "RDF_XML"}) CHECK(says("#resultFormat", format));
+  CHECK(says("void#property", "#costPerMinute"));
+  CHECK(says("#name", "urn:agiddi:graph:current"));
 }
 
 TEST_CASE("blocks, status and validators show what the contract names") {

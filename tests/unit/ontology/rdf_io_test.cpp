@@ -132,3 +132,24 @@ TEST_CASE("the ontology itself survives a round trip") {
   CHECK(once->size() > 500);
   CHECK(sorted(parse_turtle(write_turtle(*once)).value()) == sorted(*once));
 }
+
+TEST_CASE("RDF/XML holds every kind of term, and refuses a predicate that is no XML name") {
+  const auto text = write_rdfxml({triple(Term::iri("http://example.org/o?a=1&b=<2>")), triple(Term::literal("a < b & \"c\"\n\x01")), triple(Term::tagged("h\xC3\xA9", "fr")),
+                                  triple(Term::typed("5", ledger::xsd::integer)), triple(Term::blank("b1")),
+                                  {Term::blank("b1"), Term::iri("https://w3id.org/agiddi/ontology#place"), Term::literal("x")}});
+  REQUIRE(text);
+  CHECK(text->starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<rdf:RDF"));
+  for (const char* part : {"xmlns:agiddi=\"https://w3id.org/agiddi/ontology#\"", "xmlns:ns1=\"http://example.org/\"", "<rdf:Description rdf:about=\"http://example.org/s\">",
+                           "<ns1:p rdf:resource=\"http://example.org/o?a=1&amp;b=&lt;2&gt;\"/>", "<ns1:p>a &lt; b &amp; &quot;c&quot;&#10;\xEF\xBF\xBD</ns1:p>",
+                           "<ns1:p xml:lang=\"fr\">h\xC3\xA9</ns1:p>", "<ns1:p rdf:datatype=\"http://www.w3.org/2001/XMLSchema#integer\">5</ns1:p>", "<ns1:p rdf:nodeID=\"b1\"/>",
+                           "<rdf:Description rdf:nodeID=\"b1\">", "<agiddi:place>x</agiddi:place>"}) {
+    INFO(part << "\n" << *text);
+    CHECK(text->find(part) != std::string::npos);
+  }
+  CHECK(write_rdfxml({})->find("rdf:RDF") != std::string::npos);
+  for (const char* predicate : {"http://example.org/1", "http://example.org/", "http://example.org/p%20", "urn:x:\xC3\xA9"}) {
+    const auto refused = write_rdfxml({{Term::iri("http://a/s"), Term::iri(predicate), Term::iri("http://a/o")}});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().status == Status::not_acceptable);
+  }
+}

@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "protocol/encoding.h"
-#include "tests/unit/protocol/chain_fixture.h"
+#include "tests/unit/protocol/changed_chain.h"
 
 using namespace agiddi;
 using agiddi::test::SmallChain;
@@ -156,52 +156,7 @@ TEST_CASE("a proof of another network, or certified by too few, is refused") {
 
 namespace {
 
-// A chain whose members changed twice: node-5 joined (epoch 1, from height 100), node-1 left (epoch 2, from height 200).
-struct ChangedChain {
-  SmallChain chain{5};
-  Genesis genesis;
-  std::vector<MemberEpoch> epochs;
-  std::vector<MemberChange> changes;
-  Block block;
-
-  ChangedChain() {
-    Genesis draft = chain.genesis;
-    draft.members.pop_back();
-    genesis = parse_genesis(write_genesis(draft)).value();
-    const std::vector<Member>& all = chain.genesis.members;
-    epochs = {{0, genesis.member_set()},
-              {100, MemberSet(all, 1)},
-              {200, MemberSet({all[1], all[2], all[3], all[4]}, 2)}};
-    changes = {change(0, 50, epochs[1]), change(1, 150, epochs[2])};
-    block = at(2, 250, "governance.vote", Json::object({{"state", "open"}}));
-  }
-
-  // A block of one transaction, with the members of an epoch.
-  Block at(std::size_t epoch, std::uint64_t height, const std::string& action, const Json& result, Status status = Status::created) const {
-    Block out = chain.block(0);
-    out.transactions = {make_transaction(chain.keys[0], genesis.network, action, 1'769'846'400, "{}")};
-    out.batch.transactions = {out.transactions[0].id};
-    out.receipts = {{out.transactions[0].id, status, result.dump()}};
-    out.header.network = genesis.network;
-    out.header.height = height;
-    out.header.members_digest = epochs[epoch].members.digest();
-    out.header.transaction_root = transaction_root(out.batch.transactions);
-    out.header.receipt_root = receipt_root(out.receipts);
-    return out;
-  }
-  QuorumCertificate certified(const Block& what, std::size_t epoch) const {
-    QuorumCertificate out;
-    const MemberSet& members = epochs[epoch].members;
-    for (std::size_t i = 0; i < members.quorum(); ++i) {
-      const auto key = static_cast<std::size_t>(members[i].id.back() - '1');
-      out.signatures.push_back({members[i].id, chain.keys[key].sign(header_vote_bytes(what.header, members[i].id))});
-    }
-    return out;
-  }
-  MemberChange change(std::size_t epoch, std::uint64_t height, const MemberEpoch& next, const std::string& action = "governance.vote", Status status = Status::ok) const {
-    const Block decided = at(epoch, height, action, Json::object({{"decided", member_epoch_json(next)}}), status);
-    return make_member_change(decided, certified(decided, epoch), 0);
-  }
+struct ProvenChain : agiddi::test::ChangedChain {
   std::string refusal(const std::vector<MemberChange>& with) const { return refusal_of(make_proof(block, certified(block, 2), 0, with)); }
   std::string refusal_of(const Json& proof) const {
     const auto summary = verify_proof(genesis, proof);
@@ -215,7 +170,7 @@ struct ChangedChain {
 }  // namespace
 
 TEST_CASE("a proof across two changes of members is checked from genesis alone") {
-  const ChangedChain c;
+  const ProvenChain c;
   const auto summary = verify_proof(c.genesis, parse_json(make_proof(c.block, c.certified(c.block, 2), 0, c.changes).dump()).value());
   REQUIRE(summary);
   CHECK(summary->members.epoch() == 2);
@@ -226,7 +181,7 @@ TEST_CASE("a proof across two changes of members is checked from genesis alone")
 }
 
 TEST_CASE("changes of members that are missing, out of order, forged or not in force are refused, each for its reason") {
-  const ChangedChain c;
+  const ProvenChain c;
   CHECK(c.refusal({}) == "/header/membersDigest");
   CHECK(c.refusal({c.changes[0]}) == "/header/membersDigest");
   CHECK(c.refusal({c.changes[1]}) == "/memberChanges/0/header/membersDigest");
@@ -263,7 +218,7 @@ TEST_CASE("changes of members that are missing, out of order, forged or not in f
 }
 
 TEST_CASE("every changed byte of a member change is refused") {
-  const ChangedChain c;
+  const ProvenChain c;
   const std::string text = make_proof(c.block, c.certified(c.block, 2), 0, c.changes).dump();
   const std::size_t begin = text.find("\"memberChanges\"");
   REQUIRE(begin != std::string::npos);
@@ -280,7 +235,7 @@ TEST_CASE("every changed byte of a member change is refused") {
 }
 
 TEST_CASE("a change of members survives its record, and no other bytes are one") {
-  const ChangedChain c;
+  const ProvenChain c;
   for (const MemberChange& change : c.changes) {
     const Bytes record = encode_member_change(change);
     const auto again = decode_member_change(record);
@@ -299,7 +254,7 @@ TEST_CASE("a change of members survives its record, and no other bytes are one")
 }
 
 TEST_CASE("a chain of changes leads from genesis to the present members; a forged link is refused with its reason") {
-  const ChangedChain c;
+  const ProvenChain c;
   const std::string& network = c.genesis.network;
   const auto one = verify_member_change(c.changes[0], c.epochs[0], network);
   REQUIRE(one);
