@@ -34,6 +34,11 @@ Bytes encode_term(const Term& term) {
   return raw;
 }
 
+TermTag tag_of_encoded(BytesView raw) {
+  AGIDDI_CHECK(!raw.empty(), "a dictionary term is not empty");
+  return raw.front() == kIri ? TermTag::iri : raw.front() == kBlank ? TermTag::blank : TermTag::literal;
+}
+
 Term decode_term(BytesView raw) {
   AGIDDI_CHECK(!raw.empty(), "a dictionary term is not empty");
   const char kind = raw.front();

@@ -12,6 +12,7 @@
 namespace agiddi::ledger {
 
 Bytes encode_term(const Term& term);
+TermTag tag_of_encoded(BytesView raw);
 Term decode_term(BytesView raw);  // raw is ours; aborts when it is damaged
 Bytes term_key(BytesView encoded);
 

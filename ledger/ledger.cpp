@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "ledger/columns/store.h"
 #include "ledger/layout.h"
 #include "protocol/check.h"
 
@@ -53,9 +54,9 @@ BlockHeader genesis_header(const Genesis& genesis, const Hash& state_digest) {
   return header;
 }
 
-LedgerSnapshot::LedgerSnapshot(std::shared_ptr<const KvReader> reader, std::shared_ptr<TermCache> cache)
+LedgerSnapshot::LedgerSnapshot(std::shared_ptr<const KvReader> reader, std::unique_ptr<const TripleSource> triples)
     : reader_(std::move(reader)),
-      triples_(make_triple_source(*reader_, std::move(cache))),
+      triples_(std::move(triples)),
       height_(layout::meta_number(*reader_, layout::kHeight)),
       certified_(layout::meta_number(*reader_, layout::kCertified)),
       first_(layout::first_block(*reader_)),
@@ -146,14 +147,16 @@ StateDigest LedgerSnapshot::state_digest() const {
   return must(StateDigest::decode(*raw), "the state accumulator decodes");
 }
 
-Ledger::Ledger(KvStore& store, std::string network, std::size_t cached_terms)
-    : store_(store), cache_(make_term_cache(cached_terms)), triples_(store, cache_), network_(std::move(network)) {}
+Ledger::Ledger(KvStore& store, std::string network, const LedgerOptions& options)
+    : store_(store), cache_(make_term_cache(options.cached_terms)), triples_(store, cache_), network_(std::move(network)) {}
 
-Result<std::unique_ptr<Ledger>> Ledger::open(KvStore& store, const Genesis& genesis, const GenesisState& initial, std::size_t cached_terms) {
+Ledger::~Ledger() = default;
+
+Result<std::unique_ptr<Ledger>> Ledger::open(KvStore& store, const Genesis& genesis, const GenesisState& initial, const LedgerOptions& options) {
   StateDigest digest;
   digest.apply(initial.changes);
   const BlockHeader first = genesis_header(genesis, digest.digest());
-  std::unique_ptr<Ledger> ledger(new Ledger(store, genesis.network, cached_terms));
+  std::unique_ptr<Ledger> ledger(new Ledger(store, genesis.network, options));
 
   const auto format = store.get(Column::meta, layout::kFormat);
   if (!format) {
@@ -167,6 +170,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(KvStore& store, const Genesis& gene
     block.digest = digest;
     block.triples = initial.triples;
     ledger->write(block, Sync::now);
+    if (options.columns) ledger->columns_ = std::make_shared<columns::Store>(store, 0);
     return ledger;
   }
 
@@ -183,7 +187,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(KvStore& store, const Genesis& gene
   if (store.get(Column::meta, layout::kInstalling)) {
     return fail(Status::internal, "the installation of a snapshot into the data folder was interrupted: it must be finished or the folder emptied");
   }
-  const LedgerSnapshot snapshot(store.snapshot(), ledger->cache_);
+  const LedgerSnapshot snapshot(store.snapshot(), nullptr);
   const auto stored_first = snapshot.header(0);
   if (!stored_first || stored_first->hash() != first.hash()) {
     return fail(Status::conflict, "the data folder was begun with another genesis state (" +
@@ -196,10 +200,22 @@ Result<std::unique_ptr<Ledger>> Ledger::open(KvStore& store, const Genesis& gene
   }
   ledger->last_hash_ = snapshot.header_hash();
   ledger->height_.store(snapshot.height(), std::memory_order_release);
+  if (options.columns) ledger->columns_ = std::make_shared<columns::Store>(snapshot.state(), snapshot.height());
   return ledger;
 }
 
-std::shared_ptr<const LedgerSnapshot> Ledger::snapshot() const { return std::make_shared<const LedgerSnapshot>(store_.snapshot(), cache_); }
+std::unique_ptr<const TripleSource> Ledger::triples_at(const std::shared_ptr<const KvReader>& reader) const {
+  if (!columns_) return make_triple_source(*reader, cache_);
+  auto state = columns_->at(layout::meta_number(*reader, layout::kHeight));
+  return state ? columns::make_source(columns_, std::move(state)) : nullptr;
+}
+
+std::shared_ptr<const LedgerSnapshot> Ledger::snapshot() const {
+  for (;;) {
+    auto reader = store_.snapshot();
+    if (auto triples = triples_at(reader)) return std::make_shared<const LedgerSnapshot>(std::move(reader), std::move(triples));
+  }
+}
 
 void Ledger::apply(const BlockToApply& block, Sync sync) {
   const BlockHeader& header = block.block.header;
@@ -240,9 +256,11 @@ void Ledger::write(const BlockToApply& to_apply, Sync sync) {
     }
   }
   for (const auto& change : to_apply.changes) batch.push_back({Column::state, change.key, change.after});
-  triples_.encode(to_apply.triples, batch);
+  const TripleIdChanges triples = triples_.encode(to_apply.triples, batch);
   batch.push_back({Column::meta, Bytes(layout::kAccumulator), to_apply.digest.encode()});
   batch.push_back({Column::meta, Bytes(layout::kHeight), layout::u64(height)});
+  // First, so that there is a state for every height that a reader of the store may see.
+  if (columns_) columns_->apply(height, triples);
   store_.write(batch, sync == Sync::now);
 
   last_hash_ = block.header.hash();

@@ -37,10 +37,14 @@ struct TransactionRecord {
   Receipt receipt;
 };
 
+namespace columns {
+class Store;
+}
+
 // One immutable state of the whole ledger, all of it at one height.
 class LedgerSnapshot {
  public:
-  LedgerSnapshot(std::shared_ptr<const KvReader> reader, std::shared_ptr<TermCache> cache);
+  LedgerSnapshot(std::shared_ptr<const KvReader> reader, std::unique_ptr<const TripleSource> triples);
   ~LedgerSnapshot();
   LedgerSnapshot(const LedgerSnapshot&) = delete;
   LedgerSnapshot& operator=(const LedgerSnapshot&) = delete;
@@ -105,11 +109,17 @@ struct LogRecord {
 std::vector<LogRecord> read_log(const KvReader& store);
 std::optional<MemberChange> read_member_change(const KvReader& reader, std::uint64_t epoch);
 
+struct LedgerOptions {
+  std::size_t cached_terms = 1 << 17;     // of the dictionary, from the store (80 bytes a place, and the texts)
+  bool columns = false;                   // triples and dictionary are held in memory (ledger/columns) and queries read them there
+};
+
 class Ledger {
  public:
   // Writes genesis into an empty store, or checks that the store belongs to this genesis. Errors: another network, a newer format, another
-  // genesis state. The store must outlive the ledger. cached_terms: of the dictionary, held in memory (80 bytes a place, and the texts).
-  static Result<std::unique_ptr<Ledger>> open(KvStore& store, const Genesis& genesis, const GenesisState& initial, std::size_t cached_terms = 1 << 17);
+  // genesis state. The store must outlive the ledger.
+  static Result<std::unique_ptr<Ledger>> open(KvStore& store, const Genesis& genesis, const GenesisState& initial, const LedgerOptions& options = {});
+  ~Ledger();
 
   std::uint64_t height() const { return height_.load(std::memory_order_acquire); }
   std::shared_ptr<const LedgerSnapshot> snapshot() const;
@@ -146,12 +156,14 @@ class Ledger {
   std::vector<std::pair<Bytes, Bytes>> local_scan(BytesView prefix) const;
 
  private:
-  Ledger(KvStore& store, std::string network, std::size_t cached_terms);
+  Ledger(KvStore& store, std::string network, const LedgerOptions& options);
+  std::unique_ptr<const TripleSource> triples_at(const std::shared_ptr<const KvReader>& reader) const;  // null: columns went on meanwhile
   void write(const BlockToApply& block, Sync sync);  // one batch
 
   KvStore& store_;
   std::shared_ptr<TermCache> cache_;
   TripleWriter triples_;
+  std::shared_ptr<columns::Store> columns_;   // null: not wanted
   std::atomic<std::uint64_t> height_{0};
   Hash last_hash_;
   std::string network_;

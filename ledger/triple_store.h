@@ -27,11 +27,22 @@ class TermCache;
 std::shared_ptr<TermCache> make_term_cache(std::size_t terms_max = 1 << 17);
 
 // The writing side. One thread, the one that applies blocks.
+// The same in ids: what a block really does. Each change adds what is not there or removes what is.
+struct TripleIdChange {
+  TermId subject, predicate, object;
+  bool added;
+};
+struct TripleIdChanges {
+  std::vector<Bytes> terms;                // new in the dictionary, encoded, in the order of their numbers
+  std::vector<TripleIdChange> changes;     // at most one of each triple
+};
+
 class TripleWriter {
  public:
   TripleWriter(const KvReader& store, std::shared_ptr<TermCache> cache);
-  // Appends the writes for these changes, counters included. The batch must reach the store before the next call, or the process end.
-  void encode(const TripleChanges& changes, KvBatch& batch);
+  // Appends the writes for these changes, counters included, and says what they come to. The batch must reach the store before the next call, or
+  // the process end.
+  TripleIdChanges encode(const TripleChanges& changes, KvBatch& batch);
 
  private:
   const KvReader& store_;

@@ -10,10 +10,7 @@
 namespace agiddi::ledger {
 namespace {
 
-struct Op {
-  TermId s, p, o;
-  bool added;
-};
+using Op = TripleIdChange;
 
 // Terms to ids for one block: allocates what is new, and remembers what this block has already asked for.
 class Interner {
@@ -42,6 +39,7 @@ class Interner {
     batch_.push_back({Column::terms, key, layout::u64(made)});
     batch_.push_back({Column::terms, layout::key(layout::kTermOfId, made), encoded});
     cache_.put(made, encoded);
+    new_terms_.push_back(encoded);
     block_.emplace(std::move(encoded), made);
     return made;
   }
@@ -49,6 +47,7 @@ class Interner {
   // A triple with a term of this block cannot be in the store.
   bool is_new(TermId id) const { return id != kNoTerm && tag_of(id) <= TermTag::literal && payload_of(id) >= first_new_; }
   std::uint64_t next() const { return next_; }
+  std::vector<Bytes> take_new_terms() { return std::move(new_terms_); }
 
  private:
   const KvReader& store_;
@@ -57,6 +56,7 @@ class Interner {
   const std::uint64_t first_new_;
   KvBatch& batch_;
   std::unordered_map<Bytes, TermId> block_;
+  std::vector<Bytes> new_terms_;
 };
 
 }  // namespace
@@ -66,8 +66,8 @@ TripleWriter::TripleWriter(const KvReader& store, std::shared_ptr<TermCache> cac
   AGIDDI_CHECK(cache_, "the writer has a term cache");
 }
 
-void TripleWriter::encode(const TripleChanges& changes, KvBatch& batch) {
-  if (changes.empty()) return;
+TripleIdChanges TripleWriter::encode(const TripleChanges& changes, KvBatch& batch) {
+  if (changes.empty()) return {};
   batch.reserve(batch.size() + 4 * changes.size());
   Interner interner(store_, *cache_, next_term_, batch);
   std::vector<Op> ops;
@@ -81,20 +81,20 @@ void TripleWriter::encode(const TripleChanges& changes, KvBatch& batch) {
       last_subject = &triple.subject;
     }
     const Op op{subject, interner.id(triple.predicate, added), interner.id(triple.object, added), added};
-    if (op.s != kNoTerm && op.p != kNoTerm && op.o != kNoTerm) ops.push_back(op);
+    if (op.subject != kNoTerm && op.predicate != kNoTerm && op.object != kNoTerm) ops.push_back(op);
   }
 
   // Equal triples come together in their order of execution, and the last one counts. Sorted keys also go faster into the store.
-  std::stable_sort(ops.begin(), ops.end(), [](const Op& a, const Op& b) { return std::tie(a.s, a.p, a.o) < std::tie(b.s, b.p, b.o); });
+  std::stable_sort(ops.begin(), ops.end(), [](const Op& a, const Op& b) { return std::tie(a.subject, a.predicate, a.object) < std::tie(b.subject, b.predicate, b.object); });
   std::map<TermId, std::int64_t> counts;
   std::size_t kept = 0;
   for (std::size_t i = 0; i < ops.size(); ++i) {
     const Op op = ops[i];
-    if (i + 1 < ops.size() && std::tie(op.s, op.p, op.o) == std::tie(ops[i + 1].s, ops[i + 1].p, ops[i + 1].o)) continue;
-    const bool there = !interner.is_new(op.s) && !interner.is_new(op.p) && !interner.is_new(op.o) &&
-                       store_.get(Column::spo, layout::triple(op.s, op.p, op.o)).has_value();
+    if (i + 1 < ops.size() && std::tie(op.subject, op.predicate, op.object) == std::tie(ops[i + 1].subject, ops[i + 1].predicate, ops[i + 1].object)) continue;
+    const bool there = !interner.is_new(op.subject) && !interner.is_new(op.predicate) && !interner.is_new(op.object) &&
+                       store_.get(Column::spo, layout::triple(op.subject, op.predicate, op.object)).has_value();
     if (there == op.added) continue;
-    counts[op.p] += op.added ? 1 : -1;
+    counts[op.predicate] += op.added ? 1 : -1;
     ops[kept++] = op;
   }
   ops.resize(kept);
@@ -102,11 +102,11 @@ void TripleWriter::encode(const TripleChanges& changes, KvBatch& batch) {
   const auto write = [&](Column column, auto key_of) {
     for (const Op& op : ops) batch.push_back({column, key_of(op), op.added ? std::optional<Bytes>(Bytes()) : std::nullopt});
   };
-  write(Column::spo, [](const Op& op) { return layout::triple(op.s, op.p, op.o); });
-  std::sort(ops.begin(), ops.end(), [](const Op& a, const Op& b) { return std::tie(a.p, a.o, a.s) < std::tie(b.p, b.o, b.s); });
-  write(Column::pos, [](const Op& op) { return layout::triple(op.p, op.o, op.s); });
-  std::sort(ops.begin(), ops.end(), [](const Op& a, const Op& b) { return std::tie(a.o, a.s, a.p) < std::tie(b.o, b.s, b.p); });
-  write(Column::osp, [](const Op& op) { return layout::triple(op.o, op.s, op.p); });
+  write(Column::spo, [](const Op& op) { return layout::triple(op.subject, op.predicate, op.object); });
+  std::sort(ops.begin(), ops.end(), [](const Op& a, const Op& b) { return std::tie(a.predicate, a.object, a.subject) < std::tie(b.predicate, b.object, b.subject); });
+  write(Column::pos, [](const Op& op) { return layout::triple(op.predicate, op.object, op.subject); });
+  std::sort(ops.begin(), ops.end(), [](const Op& a, const Op& b) { return std::tie(a.object, a.subject, a.predicate) < std::tie(b.object, b.subject, b.predicate); });
+  write(Column::osp, [](const Op& op) { return layout::triple(op.object, op.subject, op.predicate); });
 
   std::int64_t total = 0;
   for (const auto& [predicate, count] : counts) {
@@ -124,6 +124,7 @@ void TripleWriter::encode(const TripleChanges& changes, KvBatch& batch) {
     next_term_ = interner.next();
     batch.push_back({Column::meta, Bytes(layout::kNextTerm), layout::u64(next_term_)});
   }
+  return {interner.take_new_terms(), std::move(ops)};
 }
 
 }  // namespace agiddi::ledger

@@ -210,6 +210,7 @@ Result<NodeConfig> load_config(const std::string& path) {
   config.ledger.snapshot_blocks = static_cast<std::uint64_t>(ledger.integer("snapshot_blocks", 10'000, 8, 100'000'000));
   config.ledger.snapshot_behind = static_cast<std::uint64_t>(ledger.integer("snapshot_behind", 1000, 1, 1'000'000'000));
   config.ledger.catch_up_blocks = static_cast<std::uint64_t>(ledger.integer("catch_up_blocks", 20'000, 0, 1'000'000'000));
+  config.ledger.columns = ledger.boolean("columns", true);
   const std::string join = ledger.string("join", false, "snapshot");
   if (archive && config.ledger.keep_blocks > 0) ledger.error("ledger.archive = true keeps every block: leave ledger.keep_blocks out, or set archive = false");
   if (config.ledger.keep_blocks > 0 && config.ledger.keep_blocks < kKeepBlocksMin) {

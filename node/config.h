@@ -10,7 +10,8 @@
 //   [peer.addresses] node-2 = "10.0.0.7:8201"    # optional: where this node dials a member instead, as behind NAT or through a proxy
 //   [peer] bootstrap = [{ address = "10.0.0.8:8201", did = "did:key:z6Mk…" }]   # optional: present members, for a node that knows only genesis
 //   [broker] url = "mqtt://127.0.0.1:1883", username = "node-1", password_file = "broker.password"
-//   [ledger] archive = true            # or keep_blocks = N: blocks older than these and than a snapshot are dropped; join = "snapshot" or "blocks"
+//   [ledger] archive = true            # or keep_blocks = N: blocks older than these and than a snapshot are dropped; join = "snapshot" or "blocks";
+//                                      # columns = false: queries read the disk, for machines with little memory
 //   [access] allow_private_endpoints = false   # loopback, link-local, private device brokers (cluster up sets true)
 //   [log]    level = "info"            # trace debug info warn error; lines go to standard error
 #pragma once
@@ -59,6 +60,7 @@ struct LedgerConfig {
   std::uint64_t snapshot_behind = 1000;    // a node that has fewer blocks, and is farther behind, joins by a snapshot
   bool join_by_blocks = false;             // ... unless it is to have the whole chain
   std::uint64_t catch_up_blocks = 20'000;  // with keep_blocks: one that has blocks and is farther behind takes a snapshot; 0 = never
+  bool columns = true;                     // triples are held in memory too (ledger/columns): queries are many times faster
 };
 
 struct NodeConfig {

@@ -17,7 +17,7 @@ namespace {
 Result<std::unique_ptr<ledger::Ledger>> open_ledger(const NodeConfig& config, ledger::KvStore& store, const Genesis& genesis) {
   const auto initial = subservices::genesis_state(genesis);
   if (!initial) return tl::unexpected(initial.error());
-  auto opened = ledger::Ledger::open(store, genesis, *initial);
+  auto opened = ledger::Ledger::open(store, genesis, *initial, {.columns = config.ledger.columns});
   if (!opened) return fail(opened.error().status, config.data_folder + ": " + opened.error().detail);
   return opened;
 }

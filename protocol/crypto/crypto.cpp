@@ -55,6 +55,15 @@ Hash tagged_hash(std::string_view tag, std::initializer_list<BytesView> parts) {
   return state.finish();
 }
 
+std::uint64_t table_hash(BytesView key) {
+  static const Bytes secret = random_bytes(crypto_shorthash_KEYBYTES);
+  std::uint64_t out = 0;
+  static_assert(sizeof out == crypto_shorthash_BYTES);
+  crypto_shorthash(reinterpret_cast<unsigned char*>(&out), reinterpret_cast<const unsigned char*>(key.data()), key.size(),
+                   reinterpret_cast<const unsigned char*>(secret.data()));
+  return out;
+}
+
 Bytes random_bytes(std::size_t count) {
   Bytes out(count, '\0');
   randombytes_buf(out.data(), count);

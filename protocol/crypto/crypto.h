@@ -18,6 +18,9 @@ Hash blake2b(std::initializer_list<BytesView> parts);
 Hash tagged_hash(std::string_view tag, std::initializer_list<BytesView> parts);
 
 Bytes random_bytes(std::size_t count);          // from the operating system
+
+// SipHash with a key of this process's own: for tables whose keys are foreign, so that nobody can choose keys that collide. Thread-safe.
+std::uint64_t table_hash(BytesView key);
 std::string random_token();                     // 128 bits, base64url: topics, user names, passwords, jti
 bool equal_constant_time(BytesView a, BytesView b);
 

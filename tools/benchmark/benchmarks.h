@@ -32,6 +32,7 @@ struct DiscoveryOptions {
   std::vector<std::string> peers;                   // none named: all
   bool no_peers = false, explain = false;
   std::string own = "bulk";                         // how our own form of the devices is loaded: bulk, http, none
+  std::string store = "columns";                    // what our queries read: columns in memory, or the indexes on disk ("disk")
   std::string figures;                              // a file for the figures as JSON, beside the table; empty: none
 };
 // Discovery over generated devices: loading, the query set q1 to q9, our own conditions, and the same queries on other stores.

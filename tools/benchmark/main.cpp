@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
     search.options("--peer", discovery->peers, "virtuoso, jena or oxigraph; may be repeated (all)");
     search.flag("--no-peers", discovery->no_peers, "Only our own engine");
     search.choice("--own", discovery->own, {"bulk", "http", "none"}, "Our own form of the devices: through the executor (default), HTTP and four daemons, or not at all");
+    search.choice("--store", discovery->store, {"columns", "disk"}, "What our queries read: columns in memory (default) or the indexes on disk");
     search.option("--figures", discovery->figures, "Write the figures to this file as JSON, beside the table");
     search.flag("--explain", discovery->explain, "Print our plans too");
     search.action([discovery] { return bench_discovery(*discovery); });

@@ -53,7 +53,7 @@ void SimNode::start() {
   }
   try {
     install_pending();
-    auto ledger = ledger::Ledger::open(disk_, cluster_.workload().genesis(), cluster_.genesis_state(), kCachedTerms);
+    auto ledger = ledger::Ledger::open(disk_, cluster_.workload().genesis(), cluster_.genesis_state(), {.cached_terms = kCachedTerms});
     AGIDDI_CHECK(ledger.has_value(), "a simulated ledger opens");
     ledger_ = std::move(*ledger);
     node::keep_member_changes(*ledger_, *ledger_->snapshot(), 0);

@@ -53,11 +53,11 @@ double folder_bytes(const std::string& folder) {
 }
 
 // Only the store's own time counts, not the making of devices.
-Outcome<LoadFigures> load(const DeviceGenerator& generator, const std::string& folder) {
+Outcome<LoadFigures> load(const DeviceGenerator& generator, const std::string& folder, StoreKind kind) {
   LoadFigures figures;
   figures.devices = generator.count();
   figures.memory_before_mib = resident_mib();
-  auto store = open_bench_store(folder);
+  auto store = open_bench_store(folder, kind);
   if (!store) return tl::unexpected(store.error());
   ledger::TripleChanges block;
   for (std::uint64_t index = 0; index < generator.count() && !interrupted(); ++index) {
@@ -102,9 +102,9 @@ std::string check_rows(const DeviceGenerator& generator, const std::vector<Query
   return faults;
 }
 
-Outcome<void> measure_store(const DeviceGenerator& generator, const std::string& folder, const Effort& effort, DiscoveryFigures& figures) {
+Outcome<void> measure_store(const DeviceGenerator& generator, const std::string& folder, StoreKind kind, const Effort& effort, DiscoveryFigures& figures) {
   const auto start = BenchClock::now();
-  auto store = open_bench_store(folder);
+  auto store = open_bench_store(folder, kind);
   if (!store) return tl::unexpected(store.error());
   const auto triples = (*store)->view();
   figures.load.open_ms = 1000 * seconds_since(start);
@@ -144,12 +144,13 @@ Outcome<Answer> bench_discovery(const DiscoveryOptions& options) {
   effort.tiny_repetitions = 5 * options.repetitions;
   effort.budget_ms = std::min<std::int64_t>(effort.budget_ms, 20 * options.repetitions);
 
+  const StoreKind kind = options.store == "disk" ? StoreKind::disk : StoreKind::columns;
   DiscoveryFigures figures;
-  auto loaded = load(generator, *folder / "store");
+  auto loaded = load(generator, *folder / "store", kind);
   if (!loaded) return tl::unexpected(loaded.error());
   if (interrupted()) return failed("interrupted");
   figures.load = *loaded;
-  if (auto measured = measure_store(generator, *folder / "store", effort, figures); !measured) return tl::unexpected(measured.error());
+  if (auto measured = measure_store(generator, *folder / "store", kind, effort, figures); !measured) return tl::unexpected(measured.error());
 
   if (options.own != "none" && !interrupted()) {
     auto own = options.own == "bulk" ? bench_own_bulk(generator, *folder / "own", effort) : bench_own_http(generator, effort);

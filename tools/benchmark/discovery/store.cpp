@@ -1,20 +1,26 @@
 #include "tools/benchmark/discovery/store.h"
 
+#include "ledger/columns/store.h"
+
 namespace agiddi::tools {
 namespace {
 
 class RocksBenchStore final : public BenchStore {
  public:
-  explicit RocksBenchStore(std::unique_ptr<ledger::KvStore> store)
-      : store_(std::move(store)), cache_(ledger::make_term_cache()), writer_(*store_, cache_) {}
+  RocksBenchStore(std::unique_ptr<ledger::KvStore> store, StoreKind kind)
+      : store_(std::move(store)), cache_(ledger::make_term_cache()), writer_(*store_, cache_) {
+    if (kind == StoreKind::columns) columns_ = std::make_shared<ledger::columns::Store>(*store_, height_);
+  }
 
   void apply(const ledger::TripleChanges& block) override {
     ledger::KvBatch batch;
-    writer_.encode(block, batch);
+    const ledger::TripleIdChanges changes = writer_.encode(block, batch);
+    if (columns_) columns_->apply(++height_, changes);
     store_->write(batch, true);
   }
 
   std::shared_ptr<const ledger::TripleSource> view() const override {
+    if (columns_) return ledger::columns::make_source(columns_, columns_->at(height_));
     struct View {
       std::shared_ptr<const ledger::KvReader> reader;
       std::unique_ptr<const ledger::TripleSource> source;
@@ -31,14 +37,16 @@ class RocksBenchStore final : public BenchStore {
   std::unique_ptr<ledger::KvStore> store_;
   std::shared_ptr<ledger::TermCache> cache_;
   ledger::TripleWriter writer_;
+  std::shared_ptr<ledger::columns::Store> columns_;   // null: not wanted
+  std::uint64_t height_ = 0;
 };
 
 }  // namespace
 
-Outcome<std::unique_ptr<BenchStore>> open_bench_store(const std::string& folder) {
+Outcome<std::unique_ptr<BenchStore>> open_bench_store(const std::string& folder, StoreKind kind) {
   auto opened = ledger::open_rocks_store(folder);
   if (!opened) return passed_on(opened.error());
-  return std::make_unique<RocksBenchStore>(std::move(*opened));
+  return std::make_unique<RocksBenchStore>(std::move(*opened), kind);
 }
 
 }  // namespace agiddi::tools

@@ -20,6 +20,7 @@ class BenchStore {
   virtual std::uint64_t triples() const = 0;
 };
 
-Outcome<std::unique_ptr<BenchStore>> open_bench_store(const std::string& folder);
+enum class StoreKind : std::uint8_t { columns, disk };   // queries read columns in memory, or the indexes on disk
+Outcome<std::unique_ptr<BenchStore>> open_bench_store(const std::string& folder, StoreKind kind);
 
 }  // namespace agiddi::tools

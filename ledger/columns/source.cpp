@@ -1,0 +1,114 @@
+// TripleSource over the columns of one state.
+#include "ledger/columns/cursor.h"
+#include "ledger/columns/store.h"
+#include "ledger/dictionary.h"
+
+namespace agiddi::ledger::columns {
+namespace {
+
+class ColumnSource final : public TripleSource {
+ public:
+  ColumnSource(std::shared_ptr<const Store> store, std::shared_ptr<const State> state) : store_(std::move(store)), state_(std::move(state)) {}
+
+  TermId find(const Term& term) const override {
+    if (const TermId id = inline_id(term); id != kNoTerm) return id;
+    const TermId id = store_->terms().find(encode_term(term));
+    // The dictionary goes on: terms of later blocks are not in this state.
+    return id == kNoTerm || payload_of(id) > state_->terms ? kNoTerm : id;
+  }
+
+  Term term(TermId id) const override { return is_inline(id) ? inline_term(id) : decode_term(store_->terms().encoded(payload_of(id))); }
+
+  void scan(const TriplePattern& pattern, const std::function<bool(TermId, TermId, TermId)>& visit) const override {
+    if (pattern.subject != kNoTerm && !is_node(pattern.subject)) return;
+    if (pattern.predicate != kNoTerm) {
+      const Pairs* pairs = state_->find(pattern.predicate);
+      if (pairs != nullptr) scan_one(pattern.predicate, *pairs, pattern, visit);
+      return;
+    }
+    for (const Predicate& one : state_->predicates) {
+      if (!scan_one(one.id, *one.pairs, pattern, visit)) return;
+    }
+  }
+
+  void scan_number_range(TermId predicate, const Term* low, const Term* high, bool descending,
+                         const std::function<bool(TermId, TermId)>& visit) const override {
+    const Pairs* pairs = state_->find(predicate);
+    if (pairs == nullptr) return;
+    if (!(descending ? numbers<true>(*pairs, low, high, visit) : numbers<false>(*pairs, low, high, visit))) return;
+    for (auto at = holders_of<false>(*pairs, make_id(TermTag::literal, 0), make_id(TermTag::literal, kPayloadMask)); !at.done(); at.advance()) {
+      if (!visit(id_of(at.head().subject), at.head().object)) return;
+    }
+  }
+
+  std::uint64_t estimate(const TriplePattern& pattern) const override {
+    if (pattern.subject != kNoTerm && !is_node(pattern.subject)) return 0;
+    if (pattern.predicate != kNoTerm) {
+      const Pairs* pairs = state_->find(pattern.predicate);
+      return pairs == nullptr ? 0 : estimate_one(*pairs, pattern);
+    }
+    if (pattern.subject == kNoTerm && pattern.object == kNoTerm) return state_->triples;
+    std::uint64_t count = 0;
+    for (const Predicate& one : state_->predicates) count += estimate_one(*one.pairs, pattern);
+    return count;
+  }
+
+ private:
+  using Visit = std::function<bool(TermId, TermId, TermId)>;
+
+  static bool scan_one(TermId p, const Pairs& pairs, const TriplePattern& pattern, const Visit& visit) {
+    if (pattern.subject != kNoTerm && pattern.object != kNoTerm) {
+      return !pairs.contains({node_of(pattern.subject), pattern.object}) || visit(pattern.subject, p, pattern.object);
+    }
+    if (pattern.object != kNoTerm) return walk(holders_of<false>(pairs, pattern.object, pattern.object), p, visit);
+    return walk(pattern.subject == kNoTerm ? all_rows(pairs) : rows_of(pairs, node_of(pattern.subject)), p, visit);
+  }
+
+  template <class Cursor>
+  static bool walk(Cursor at, TermId p, const Visit& visit) {
+    for (; !at.done(); at.advance()) {
+      if (!visit(id_of(at.head().subject), p, at.head().object)) return false;
+    }
+    return true;
+  }
+
+  // The ids of each numeric tag lie in the order of their values; the three are merged by value.
+  template <bool kDown>
+  static bool numbers(const Pairs& pairs, const Term* low, const Term* high, const std::function<bool(TermId, TermId)>& visit) {
+    std::vector<ObjectCursor<kDown>> cursors;
+    for (const TermTag tag : {TermTag::integer, TermTag::decimal6, TermTag::decimal9}) {
+      const auto range = inline_number_range(tag, low, high);
+      if (!range) continue;
+      cursors.push_back(holders_of<kDown>(pairs, range->first, range->second));
+      if (cursors.back().done()) cursors.pop_back();
+    }
+    while (!cursors.empty()) {
+      auto best = cursors.begin();
+      for (auto at = best + 1; at < cursors.end(); ++at) {
+        const auto order = compare_inline_numbers(at->head().object, best->head().object);
+        if (kDown ? order > 0 : order < 0) best = at;
+      }
+      if (!visit(id_of(best->head().subject), best->head().object)) return false;
+      best->advance();
+      if (best->done()) cursors.erase(best);
+    }
+    return true;
+  }
+
+  static std::uint64_t estimate_one(const Pairs& pairs, const TriplePattern& pattern) {
+    if (pattern.subject != kNoTerm && pattern.object != kNoTerm) return pairs.contains({node_of(pattern.subject), pattern.object});
+    if (pattern.subject != kNoTerm) return pairs.count_of_subject(node_of(pattern.subject));
+    return pattern.object == kNoTerm ? pairs.count() : pairs.count_of_objects(pattern.object, pattern.object);
+  }
+
+  std::shared_ptr<const Store> store_;
+  std::shared_ptr<const State> state_;
+};
+
+}  // namespace
+
+std::unique_ptr<const TripleSource> make_source(std::shared_ptr<const Store> store, std::shared_ptr<const State> state) {
+  return std::make_unique<ColumnSource>(std::move(store), std::move(state));
+}
+
+}  // namespace agiddi::ledger::columns

@@ -1,0 +1,249 @@
+// Columns in memory give what the indexes on disk give, at every height, whatever was sorted meanwhile.
+#include <catch2/catch.hpp>
+#include <map>
+#include <set>
+
+#include "ledger/columns/cursor.h"
+#include "ledger/columns/store.h"
+#include "tests/unit/ledger/support.h"
+
+using namespace agiddi;
+using namespace agiddi::ledger;
+using namespace agiddi::ledger::test;
+
+namespace {
+
+using Model = std::set<std::pair<columns::Node, TermId>>;
+
+template <class Cursor>
+std::vector<columns::Pair> drain(Cursor at) {
+  std::vector<columns::Pair> out;
+  for (; !at.done(); at.advance()) out.push_back(at.head());
+  return out;
+}
+
+TermId some_object(std::mt19937_64& random) {
+  switch (random() % 4) {
+    case 0: return make_id(TermTag::iri, random() % 50);
+    case 1: return make_id(TermTag::integer, (std::uint64_t{1} << 59) + random() % 40);
+    case 2: return make_id(TermTag::decimal6, (std::uint64_t{1} << 57) + random() % 1'000'000'000);
+    default: return make_id(TermTag::literal, random() % 10);
+  }
+}
+
+void check_equal(const columns::Pairs& pairs, const Model& model, std::mt19937_64& random) {
+  REQUIRE(pairs.count() == model.size());
+  std::vector<columns::Pair> by_subject, by_object;
+  for (const auto& [subject, object] : model) by_subject.push_back({subject, object});
+  by_object = by_subject;
+  std::sort(by_object.begin(), by_object.end(), columns::ByObject::less);
+  REQUIRE(drain(columns::all_rows(pairs)) == by_subject);
+  for (int i = 0; i < 20; ++i) {
+    const auto subject = static_cast<columns::Node>(random() % 300);
+    std::vector<columns::Pair> rows;
+    for (const columns::Pair& pair : by_subject) {
+      if (pair.subject == subject) rows.push_back(pair);
+    }
+    REQUIRE(drain(columns::rows_of(pairs, subject)) == rows);
+    REQUIRE(pairs.count_of_subject(subject) == rows.size());
+    TermId low = some_object(random), high = some_object(random);
+    if (low > high) std::swap(low, high);
+    std::vector<columns::Pair> within;
+    for (const columns::Pair& pair : by_object) {
+      if (pair.object >= low && pair.object <= high) within.push_back(pair);
+    }
+    REQUIRE(drain(columns::holders_of<false>(pairs, low, high)) == within);
+    std::reverse(within.begin(), within.end());
+    REQUIRE(drain(columns::holders_of<true>(pairs, low, high)) == within);
+    const columns::Pair one{subject, low};
+    REQUIRE(pairs.contains(one) == model.contains({subject, low}));
+    if (!rows.empty()) REQUIRE(pairs.contains(rows.back()));
+  }
+}
+
+// Changes that change something.
+std::vector<columns::Change> step(Model& model, std::mt19937_64& random, std::size_t count) {
+  std::map<std::pair<columns::Node, TermId>, bool> changed;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::pair<columns::Node, TermId> pair{static_cast<columns::Node>(random() % 300), some_object(random)};
+    if (!model.empty() && random() % 3 == 0) {
+      auto at = model.lower_bound({pair.first, 0});
+      if (at == model.end()) at = model.begin();
+      pair = *at;
+    }
+    if (changed.contains(pair)) continue;
+    const bool added = !model.contains(pair);
+    changed[pair] = added;
+    added ? void(model.insert(pair)) : void(model.erase(pair));
+  }
+  std::vector<columns::Change> out;
+  for (const auto& [pair, added] : changed) out.push_back({{pair.first, pair.second}, added});
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("sorted columns and their changes are walked as one", "[columns]") {
+  std::mt19937_64 random(7);
+  Model model;
+  columns::Pairs pairs;
+  for (int round = 0; round < 60; ++round) {
+    pairs = pairs.with(step(model, random, random() % 4 == 0 ? 200 : 5));
+    if (round % 3 == 0) check_equal(pairs, model, random);
+    CHECK(pairs.runs().size() <= 8);
+    if (round % 17 == 16) {
+      // Sorted while changes go on coming.
+      const columns::Pairs fenced = pairs.fenced();
+      columns::Pairs later = fenced;
+      Model then = model;
+      for (int i = 0; i < 5; ++i) later = later.with(step(model, random, 20));
+      const auto base = fenced.compacted();
+      check_equal(fenced, then, random);
+      check_equal(later, model, random);
+      pairs = later.rebased(base);
+      check_equal(pairs, model, random);
+    }
+  }
+}
+
+TEST_CASE("an empty column and a column of one are no special cases", "[columns]") {
+  std::mt19937_64 random(1);
+  Model model;
+  check_equal(columns::Pairs(), model, random);
+  check_equal(columns::Pairs(std::make_shared<const columns::Base>(std::vector<columns::Pair>{})), model, random);
+  model = {{5, make_id(TermTag::iri, 1)}};
+  check_equal(columns::Pairs(std::make_shared<const columns::Base>(std::vector<columns::Pair>{{5, make_id(TermTag::iri, 1)}})), model, random);
+}
+
+TEST_CASE("the dictionary in memory finds every term both ways while it grows", "[columns]") {
+  columns::TermTable table;
+  std::vector<Bytes> terms;
+  for (int i = 0; i < 5000; ++i) terms.push_back(Bytes(1, static_cast<char>(1 + i % 3)) + "term " + std::to_string(i) + Bytes(static_cast<std::size_t>(i % 40), 'x'));
+  for (const Bytes& term : terms) {
+    CHECK(table.find(term) == kNoTerm);
+    table.append(term);
+  }
+  CHECK(table.size() == terms.size());
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    CHECK(table.encoded(i + 1) == terms[i]);
+    CHECK(table.find(terms[i]) == table.id_of(i + 1));
+    CHECK(payload_of(table.id_of(i + 1)) == i + 1);
+  }
+}
+
+TEST_CASE("columns give what the indexes on disk give, at every height that is kept", "[columns]") {
+  std::mt19937_64 random(3);
+  auto test = make_store("memory");
+  TripleWriter writer(*test.store, make_term_cache(64));
+  std::vector<Term> subjects, predicates, objects;
+  for (int i = 0; i < 40; ++i) subjects.push_back(i % 7 == 0 ? Term::blank("b" + std::to_string(i)) : Term::iri("urn:s" + std::to_string(i)));
+  for (int i = 0; i < 5; ++i) predicates.push_back(Term::iri("urn:p" + std::to_string(i)));
+  for (int i = 0; i < 60; ++i) {
+    objects.push_back(i % 3 == 0 ? decimal(std::to_string(i) + ".5") : i % 3 == 1 ? Term::typed(std::to_string(i), xsd::integer) : Term::literal("text number " + std::to_string(i)));
+  }
+  for (int i = 0; i < 10; ++i) objects.push_back(subjects[static_cast<std::size_t>(i)]);
+  objects.push_back(decimal("0.1234567891"));
+
+  const auto some_changes = [&](std::size_t count) {
+    TripleChanges changes;
+    for (std::size_t i = 0; i < count; ++i) {
+      changes.push_back({{subjects[random() % subjects.size()], predicates[random() % predicates.size()], objects[random() % objects.size()]}, random() % 3 != 0});
+    }
+    return changes;
+  };
+  const auto write = [&](const TripleChanges& changes) {
+    KvBatch batch;
+    auto done = writer.encode(changes, batch);
+    test.store->write(batch, true);
+    return done;
+  };
+  write(some_changes(500));
+  const auto store = std::make_shared<columns::Store>(*test.store, 10);
+
+  std::vector<std::pair<std::shared_ptr<const KvReader>, std::shared_ptr<const columns::State>>> kept{{test.store->snapshot(), store->at(10)}};
+  for (std::uint64_t height = 11; height < 40; ++height) {
+    store->apply(height, write(some_changes(random() % 4 == 0 ? 3000 : 20)));
+    kept.emplace_back(test.store->snapshot(), store->at(height));
+  }
+  CHECK(store->at(9) == nullptr);
+  CHECK(store->at(40) == nullptr);
+
+  using Found = std::set<std::array<TermId, 3>>;
+  for (const auto& [reader, state] : kept) {
+    const auto disk = make_triple_source(*reader, nullptr);
+    const auto memory = columns::make_source(store, state);
+    REQUIRE(memory->estimate({}) == triple_count(*reader));
+    const auto all_of = [](const TripleSource& source, const TriplePattern& pattern) {
+      Found found;
+      source.scan(pattern, [&](TermId s, TermId p, TermId o) {
+        CHECK(found.insert({s, p, o}).second);
+        return true;
+      });
+      return found;
+    };
+    for (int round = 0; round < 5; ++round) {
+      const TermId s = disk->find(subjects[random() % subjects.size()]), p = disk->find(predicates[random() % predicates.size()]),
+                   o = disk->find(objects[random() % objects.size()]);
+      for (int shape = 0; shape < 8; ++shape) {
+        if ((shape & 1 && s == kNoTerm) || (shape & 2 && p == kNoTerm) || (shape & 4 && o == kNoTerm)) continue;
+        const TriplePattern pattern{shape & 1 ? s : kNoTerm, shape & 2 ? p : kNoTerm, shape & 4 ? o : kNoTerm};
+        REQUIRE(all_of(*memory, pattern) == all_of(*disk, pattern));
+      }
+      const Term low = decimal(std::to_string(random() % 30)), high = decimal(std::to_string(30 + random() % 30));
+      for (const bool descending : {false, true}) {
+        const auto numbers = [&](const TripleSource& source) {
+          std::vector<std::pair<Term, TermId>> out;
+          source.scan_number_range(p, &low, &high, descending, [&](TermId subject, TermId object) {
+            out.emplace_back(source.term(object), subject);
+            return true;
+          });
+          return out;
+        };
+        auto mine = numbers(*memory), theirs = numbers(*disk);
+        const auto values = [](const auto& list) {
+          std::vector<Term> out;
+          for (const auto& [value, subject] : list) out.push_back(value);
+          return out;
+        };
+        if (values(mine) != values(theirs)) {
+          std::string a, b;
+          for (auto& t : values(mine)) a += ntriples(t) + " ";
+          for (auto& t : values(theirs)) b += ntriples(t) + " ";
+          FAIL(descending << " " << a << "\n\n" << b);
+        }
+        std::sort(mine.begin(), mine.end());
+        std::sort(theirs.begin(), theirs.end());
+        REQUIRE(mine == theirs);
+      }
+    }
+    for (const Term& term : objects) CHECK(memory->find(term) == disk->find(term));
+  }
+}
+
+TEST_CASE("a ledger with columns answers as one without, after a restart too", "[columns]") {
+  auto plain = make_store("memory"), served = make_store("memory");
+  const auto reader = [](const Ledger& ledger) {
+    std::set<Triple> all;
+    const auto snapshot = ledger.snapshot();
+    snapshot->triples().scan({}, [&](TermId s, TermId p, TermId o) {
+      all.insert({snapshot->triples().term(s), snapshot->triples().term(p), snapshot->triples().term(o)});
+      return true;
+    });
+    return all;
+  };
+  auto one = *Ledger::open(*plain.store, test_genesis(), test_genesis_state());
+  auto two = *Ledger::open(*served.store, test_genesis(), test_genesis_state(), {.columns = true});
+  for (int i = 0; i < 20; ++i) {
+    {
+      auto a = reader(*one), b = reader(*two);
+      for (auto& t : a) if (!b.contains(t)) UNSCOPED_INFO("missing " << i << " " << ntriples(t));
+      for (auto& t : b) if (!a.contains(t)) UNSCOPED_INFO("extra " << i << " " << ntriples(t));
+      REQUIRE(a == b);
+    }
+    one->apply(next_block(*one->snapshot(), {}));
+    two->apply(next_block(*two->snapshot(), {}));
+  }
+  two = *Ledger::open(*served.store, test_genesis(), test_genesis_state(), {.columns = true});
+  CHECK(reader(*one) == reader(*two));
+  CHECK_FALSE(reader(*two).empty());
+}
