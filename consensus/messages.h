@@ -135,7 +135,7 @@ struct HeaderChain {
 struct SyncResponse {                           // empty: "I cannot serve that"
   Height from = 0;
   std::vector<SyncBlock> blocks;
-  HeaderChain chain;                            // of a last block without a certificate
+  HeaderChain chain{};                          // of a last block without a certificate
   Height first_block = 0;                       // the lowest height above 0 whose block the sender has; 0: it does not say
   bool cut = false;                             // by the receiver: blocks of members that it does not know yet (never on the wire)
 };
