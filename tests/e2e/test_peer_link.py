@@ -11,23 +11,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 
 from client import Identity, unb64u, wait_until
+from proofs import number, varint
 from test_epochs import metric
 from test_faults import commit
 from test_membership import node_key
 
 FRAMES, LINKS = "agiddi_peer_frames_refused_total", "agiddi_peer_links_refused_total"
 FRAME_MAX = 24 * 1024 * 1024
-
-
-def varint(n: int) -> bytes:
-    out = b""
-    while n > 127:
-        out, n = out + bytes([n & 127 | 128]), n >> 7
-    return out + bytes([n])
-
-
-def number(field: int, n: int) -> bytes:
-    return varint(field << 3) + varint(n) if n else b""
 
 
 def data(field: int, raw: bytes) -> bytes:
