@@ -257,12 +257,25 @@ void Engine::suspect(Now now) {
   collect(now);
 }
 
+// Whether certificates below a later one have not come for so long that they are at nobody any more, or never were: the votes for one block can all be
+// lost with disks while a later one is certified.
+bool Engine::lacks_certificates(Now now) {
+  const Height complete = replica_.complete();
+  if (replica_.stable() <= complete) {
+    certificate_lacks_since_ms_ = -1;
+  } else if (certificate_lacks_since_ms_ < 0 || certificate_lacks_above_ != complete) {
+    certificate_lacks_since_ms_ = now.monotonic_ms;
+    certificate_lacks_above_ = complete;
+  }
+  return certificate_lacks_since_ms_ >= 0 && now.monotonic_ms - certificate_lacks_since_ms_ >= config_.gone_patience_ms;
+}
+
 void Engine::sync(Now now) {
   const bool learning = learn_epochs(now);
   if ((learning && !snapshot_sync_.active()) || later_epoch() != nullptr) return;
   hand_over_held(now);
   watch_gone(now);
-  if (gone_) {
+  if (lacks_certificates(now)) {
     if (auto skipped = replica_.skip_certificates(now)) {
       output_.skipped = std::move(skipped);
       collect(now);

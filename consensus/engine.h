@@ -63,7 +63,7 @@ struct EngineConfig {
   SnapshotSyncConfig snapshots;
   bool join_by_blocks = false;                      // however far behind: a snapshot only when nobody has the next block any more
   bool archive = false;                             // whoever keeps all blocks never gives up those that it has for a snapshot
-  std::int64_t gone_patience_ms = 30'000;           // blocks that nobody has for so long are gone: an archive may be away for a moment
+  std::int64_t gone_patience_ms = 30'000;           // blocks or certificates that nobody gives for so long are gone: an archive may be away for a moment
   MempoolLimits mempool;
   TestFaults test_faults;                           // planted bugs that prove the simulator's checkers; never set by the daemon
   // The latest epoch e such that the driver holds what decided each of 1 to e; later ones are asked for. Nothing: this driver keeps no such proofs.
@@ -257,6 +257,7 @@ class Engine {
   void sync(Now now);
   void sync_snapshot(Now now);              // engine_snapshots.cpp
   void watch_gone(Now now);
+  bool lacks_certificates(Now now);
   std::optional<Height> snapshot_gain() const;   // how far a snapshot must lie above the blocks that are here; nothing: none is wanted
   Height snapshot_floor() const { return std::max(replica_.complete(), replica_.executed_height()); }
   void sign_offers();
@@ -334,6 +335,8 @@ class Engine {
   std::optional<MemberEpoch> proven_;
   std::int64_t gone_since_ms_ = -1;                                // nobody gives the next block since then
   bool gone_ = false;
+  std::int64_t certificate_lacks_since_ms_ = -1;                   // that of the block above this height, while a later one is certified
+  Height certificate_lacks_above_ = 0;
   std::optional<CertifiedHeader> head_;                            // the highest that came with proofs
   std::vector<std::pair<Height, Hash>> own_snapshots_;
   SnapshotOffers own_offers_;                                      // the same, signed in this epoch

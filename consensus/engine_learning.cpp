@@ -56,7 +56,7 @@ Result<void> Engine::learn(const MemberChange& change) {
   const auto next = decided_by(change, *proven_, config_.network);
   if (!next) return refuse_epochs(reason(next.error()));
   SigningContext before{config_.network, proven_->members, context_.votes_short, {}, config_.test_faults};
-  const auto certified = verify_certified({change.header, change.certificate}, before, *identify_(proven_->members).authenticator);
+  const auto certified = verify_certified({change.proof.certified(change.header), change.proof.certificate}, before, *identify_(proven_->members).authenticator);
   if (!certified && !config_.test_faults.members_unproven) return certified;
   const MemberEpoch* known = known_epoch(next->members.epoch());
   if (known != nullptr && !same(*known, *next)) return refuse_epochs("it contradicts what was executed here");

@@ -304,7 +304,7 @@ struct Decoder {
         if (!transaction(raw, block.transactions.emplace_back())) return false;
       }
     }
-    if (static_cast<std::size_t>(in.chain_size()) > kSyncChainMax) return refuse("too many headers in a frame");
+    if (static_cast<std::size_t>(in.chain_size()) > limits::kHeaderChainMax) return refuse("too many headers in a frame");
     for (const auto& raw : in.chain()) {
       if (!header(raw, out.chain.headers.emplace_back())) return false;
     }

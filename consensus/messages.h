@@ -22,7 +22,6 @@ using MemberIndex = std::uint32_t;
 inline constexpr MemberIndex kNoMember = UINT32_MAX;            // of a node that is no member in an epoch
 // Blocks in one sync answer, and its size (at least one block, whatever its size).
 inline constexpr std::size_t kSyncBlocksMax = 64;
-inline constexpr std::size_t kSyncChainMax = 2 * limits::kWindowHeights;   // certified headers lie within a window of each other
 inline constexpr std::size_t kSyncAnswerMax_bytes = 8 * 1024 * 1024;
 
 using TransactionPtr = std::shared_ptr<const Transaction>;
@@ -125,12 +124,6 @@ struct SyncBlock {
   QuorumCertificate certificate;                // without signatures: none is known, and the block or header that follows names this one's hash
   Batch batch;
   std::vector<Transaction> transactions;        // in batch order
-};
-// The headers that follow a block, up to one with this certificate: what it binds is certified too. A block may never get a certificate of its
-// own, where a liar's vote would be needed for it and a later block was certified with the vote of somebody who was away.
-struct HeaderChain {
-  std::vector<BlockHeader> headers;             // at most kSyncChainMax
-  QuorumCertificate certificate;                // of the last one
 };
 struct SyncResponse {                           // empty: "I cannot serve that"
   Height from = 0;

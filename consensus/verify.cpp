@@ -195,11 +195,8 @@ struct Verifier {
     const auto& chain = message.chain.headers;
     if (!chain.empty()) {
       if (message.blocks.empty() || !message.blocks.back().certificate.signatures.empty()) return malformed("headers that prove nothing");
-      if (chain.front().height != message.blocks.back().header.height + 1) return malformed("headers that do not follow the blocks");
+      if (auto ok = check_chain(message.blocks.back().header, chain); !ok) return malformed(ok.error().detail);
       if (auto ok = certified({chain.back(), message.chain.certificate}); !ok) return ok;
-      for (std::size_t i = chain.size() - 1; i > 0; --i) {
-        if (chain[i - 1].height + 1 != chain[i].height || chain[i - 1].hash() != chain[i].previous_hash) return malformed("headers that do not follow each other");
-      }
       bound = chain.front().previous_hash;
     }
     for (auto block = message.blocks.rbegin(); block != message.blocks.rend(); ++block) {

@@ -13,7 +13,6 @@ inline constexpr std::uint32_t kFormatVersion = 1;
 // meta
 inline constexpr BytesView kFormat = "format", kNetwork = "network", kHeight = "height", kCertified = "certified";
 inline constexpr BytesView kAccumulator = "accumulator", kNextTerm = "next-term", kTriples = "triples";
-inline constexpr BytesView kSkipped = "skipped";           // up to this height certificates may be missing for good; absent = 0
 inline constexpr BytesView kFirstBlock = "first-block";   // lowest height above 0 whose block is here; absent = 1
 inline constexpr BytesView kInstalling = "installing";     // id of the snapshot whose installation is under way
 inline constexpr BytesView kPredicatePrefix = "predicate/";  // then the id: number of triples with it

@@ -5,6 +5,7 @@
 #include "ledger/columns/store.h"
 #include "ledger/layout.h"
 #include "protocol/check.h"
+#include "protocol/limits.h"
 
 namespace agiddi::ledger {
 namespace {
@@ -59,8 +60,7 @@ LedgerSnapshot::LedgerSnapshot(std::shared_ptr<const KvReader> reader, std::uniq
       triples_(std::move(triples)),
       height_(layout::meta_number(*reader_, layout::kHeight)),
       certified_(layout::meta_number(*reader_, layout::kCertified)),
-      first_(layout::first_block(*reader_)),
-      skipped_(layout::meta_number(*reader_, layout::kSkipped)) {
+      first_(layout::first_block(*reader_)) {
   auto header = read_header(*reader_, height_);
   AGIDDI_CHECK(header.has_value(), "the applied height has a header");
   header_ = *std::move(header);
@@ -111,6 +111,22 @@ std::optional<QuorumCertificate> LedgerSnapshot::certificate(std::uint64_t heigh
   const auto raw = reader_->get(Column::blocks, layout::key(layout::kCertificate, height));
   if (!raw) return std::nullopt;
   return must(decode_certificate(*raw), "a stored certificate decodes");
+}
+
+std::optional<HeaderChain> LedgerSnapshot::header_proof(std::uint64_t height) const {
+  HeaderChain proof;
+  if (height == 0) return std::nullopt;
+  for (std::uint64_t at = height; at <= height_; ++at) {
+    if (at > height) {
+      if (proof.headers.size() == limits::kHeaderChainMax) return std::nullopt;
+      proof.headers.push_back(*header(at));
+    }
+    if (auto own = certificate(at)) {
+      proof.certificate = *std::move(own);
+      return proof;
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<TransactionRecord> LedgerSnapshot::transaction(const Hash& id) const {
@@ -291,7 +307,6 @@ void Ledger::skip_certificates(std::uint64_t height, const QuorumCertificate& ce
   std::uint64_t certified = height;
   while (store_.get(Column::blocks, layout::key(layout::kCertificate, certified + 1))) ++certified;
   store_.write({{Column::blocks, layout::key(layout::kCertificate, height), encode_certificate(certificate)},
-                {Column::meta, Bytes(layout::kSkipped), layout::u64(height)},
                 {Column::meta, Bytes(layout::kCertified), layout::u64(certified)}},
                false);
 }

@@ -56,9 +56,9 @@ class LedgerSnapshot {
   std::optional<Batch> batch(std::uint64_t height) const;
   std::optional<Block> block(std::uint64_t height) const;           // with bodies and receipts
   std::optional<QuorumCertificate> certificate(std::uint64_t height) const;
+  std::optional<HeaderChain> header_proof(std::uint64_t height) const;   // its own certificate, or the nearest above it with the headers between; nothing for genesis
   std::uint64_t certified_height() const { return certified_; }     // every block from first_block() to it has a certificate, or lies below a skip; 0 = none
   std::uint64_t first_block() const { return first_; }              // lowest height above 0 whose block is here: 1 with the whole chain
-  std::uint64_t served_from() const { return std::max(first_, skipped_); }   // every block from it to certified_height() has a certificate of its own
   bool pruned(std::uint64_t height) const { return height > 0 && height < first_; }  // its block is not here any more, or never was
   // Of the blocks that are here.
   std::optional<TransactionRecord> transaction(const Hash& id) const;
@@ -76,7 +76,6 @@ class LedgerSnapshot {
   std::uint64_t height_ = 0;
   std::uint64_t certified_ = 0;
   std::uint64_t first_ = 1;
-  std::uint64_t skipped_ = 0;
   BlockHeader header_;
   Hash header_hash_;
 };

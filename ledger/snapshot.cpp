@@ -204,7 +204,7 @@ void reset_store(KvStore& store) {
   store.erase_range(Column::meta, Bytes(layout::kPredicatePrefix), prefix_end(Bytes(layout::kPredicatePrefix)));
   KvBatch batch;
   for (const BytesView key : {layout::kFormat, layout::kNetwork, layout::kHeight, layout::kCertified, layout::kAccumulator, layout::kNextTerm,
-                              layout::kTriples, layout::kSkipped, layout::kFirstBlock, layout::kInstalling}) {
+                              layout::kTriples, layout::kFirstBlock, layout::kInstalling}) {
     batch.push_back({Column::meta, Bytes(key), std::nullopt});
   }
   store.write(batch, true);

@@ -60,13 +60,9 @@ ReadBlocks read_blocks(const ledger::LedgerSnapshot& view, const consensus::Read
     blocks.push_back({std::move(block->header), view.certificate(height).value_or(QuorumCertificate{}), std::move(block->batch), std::move(block->transactions)});
   }
   if (blocks.empty() || !blocks.back().certificate.signatures.empty()) return out;
-  std::vector<BlockHeader> headers;
-  for (std::uint64_t height = blocks.back().header.height + 1; height <= view.height() && headers.size() < consensus::kSyncChainMax; ++height) {
-    headers.push_back(*view.header(height));
-    if (auto certificate = view.certificate(height)) {
-      out.chain = {std::move(headers), *std::move(certificate)};
-      return out;
-    }
+  if (auto proof = view.header_proof(blocks.back().header.height)) {
+    out.chain = *std::move(proof);
+    return out;
   }
   // Nothing proves the last ones yet.
   while (!blocks.empty() && blocks.back().certificate.signatures.empty()) blocks.pop_back();
@@ -105,9 +101,9 @@ std::vector<MemberEpoch> keep_member_changes(ledger::Ledger& ledger, const ledge
     if (!view.member_change(epoch)) {
       const auto id = Hash::from_bytes(subservices::epoch_entry(state, epoch).transaction());
       const auto record = id ? view.transaction(*id) : std::nullopt;
-      const auto certificate = record ? view.certificate(record->height) : std::nullopt;
-      if (!certificate) break;
-      ledger.store_member_change(epoch, make_member_change(*view.block(record->height), *certificate, record->index));
+      const auto proof = record ? view.header_proof(record->height) : std::nullopt;
+      if (!proof) break;
+      ledger.store_member_change(epoch, make_member_change(*view.block(record->height), *proof, record->index));
     }
     kept.push_back(subservices::epoch_record(state, epoch));
   }

@@ -23,7 +23,7 @@ Result<void> skip_certificates(ledger::Ledger& ledger, const ledger::LedgerSnaps
 // The answer to Output::reads: blocks, and what proves the last one when it has no certificate of its own.
 struct ReadBlocks {
   std::vector<consensus::SyncBlock> blocks;
-  consensus::HeaderChain chain;
+  HeaderChain chain;
 };
 ReadBlocks read_blocks(const ledger::LedgerSnapshot& view, const consensus::ReadRequest& request);
 

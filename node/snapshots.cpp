@@ -102,7 +102,7 @@ void Snapshots::offer() {
   if (list.size() > kKept) list.resize(kKept);
   std::vector<std::pair<std::uint64_t, Hash>> names;
   for (const auto& one : list) names.emplace_back(one.manifest.height(), one.id);
-  const std::uint64_t first = ledger_.snapshot()->served_from();
+  const std::uint64_t first = ledger_.snapshot()->first_block();
   latest_height_.set(list.empty() ? 0 : static_cast<std::int64_t>(list.front().manifest.height()));
   folder_bytes_.set(static_cast<std::int64_t>(folder_.bytes()));
   first_block_.set(static_cast<std::int64_t>(first));

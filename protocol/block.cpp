@@ -87,6 +87,16 @@ Bytes header_vote_bytes(const BlockHeader& header, std::string_view validator) {
   return out;
 }
 
+Result<void> check_chain(const BlockHeader& below, const std::vector<BlockHeader>& headers) {
+  if (headers.size() > limits::kHeaderChainMax) return refuse("the block has more than " + std::to_string(limits::kHeaderChainMax) + " headers above it");
+  const BlockHeader* last = &below;
+  for (const BlockHeader& header : headers) {
+    if (header.height != last->height + 1 || header.previous_hash != last->hash()) return refuse("the headers above the block do not follow it and each other");
+    last = &header;
+  }
+  return {};
+}
+
 Result<void> verify_certificate(const BlockHeader& header, const QuorumCertificate& certificate, const MemberSet& members) {
   const auto& signatures = certificate.signatures;
   if (signatures.size() < members.quorum()) {

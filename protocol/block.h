@@ -35,6 +35,19 @@ struct BlockHeader {
 struct CertificateSignature { std::string validator; Signature signature{}; };
 struct QuorumCertificate { std::vector<CertificateSignature> signatures; };  // sorted by validator id, unique
 
+// What certifies a header: a certificate of its own (no headers here), or that of a later one whose hash binds it. A block may never get one of
+// its own, where a liar's vote would be needed for it and a later block was certified with the vote of somebody who was away.
+struct HeaderChain {
+  std::vector<BlockHeader> headers;        // that follow it, up to the one that the certificate is of; at most limits::kHeaderChainMax
+  QuorumCertificate certificate;
+  HeaderChain() = default;
+  HeaderChain(QuorumCertificate own) : certificate(std::move(own)) {}   // NOLINT(google-explicit-constructor)
+  HeaderChain(std::vector<BlockHeader> above, QuorumCertificate last) : headers(std::move(above)), certificate(std::move(last)) {}
+  const BlockHeader& certified(const BlockHeader& own) const { return headers.empty() ? own : headers.back(); }
+};
+// The headers follow `below` and each other by height and hash, and are not too many. Says nothing about signatures.
+Result<void> check_chain(const BlockHeader& below, const std::vector<BlockHeader>& headers);
+
 // What a member signs after it executed a block.
 Bytes header_vote_bytes(const BlockHeader& header, std::string_view validator);
 // Every listed signature valid and of a distinct member, at least a quorum.

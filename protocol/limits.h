@@ -19,6 +19,7 @@ inline constexpr std::size_t kBatchTransactionsMax = 2000;
 inline constexpr std::size_t kBatchMax_bytes = 16 * 1024 * 1024;
 inline constexpr std::size_t kPeerFrameMax_bytes = 24 * 1024 * 1024;
 inline constexpr std::uint64_t kWindowHeights = 16;                  // sequence numbers in flight above the last certified block
+inline constexpr std::size_t kHeaderChainMax = 2 * kWindowHeights;    // certified headers lie within a window of each other
 inline constexpr std::size_t kMempoolMax_transactions = 20'000;
 inline constexpr std::size_t kMempoolMax_bytes = 256 * 1024 * 1024;
 inline constexpr std::int64_t kBatchClockTolerance_ms = 2'000;

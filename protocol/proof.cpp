@@ -64,8 +64,8 @@ std::optional<Bytes> read_base64url(FieldReader& reader, std::string_view name, 
   return std::nullopt;
 }
 
-std::optional<BlockHeader> read_header(const Json& json, const std::string& base, std::vector<FieldError>& errors) {
-  FieldReader reader(json, base + "/header", errors);
+std::optional<BlockHeader> read_header(const Json& json, const std::string& pointer, std::vector<FieldError>& errors) {
+  FieldReader reader(json, pointer, errors);
   const auto version = read_count(reader, "formatVersion");
   const auto network = reader.required_string("network", 64);
   const auto height = read_count(reader, "height");
@@ -152,38 +152,48 @@ Json certificate_json(const QuorumCertificate& certificate) {
   return Json::object({{"signatures", std::move(signatures)}});
 }
 
-Json make_proof(const Block& block, const QuorumCertificate& certificate, std::size_t index, const std::vector<MemberChange>& member_changes) {
-  Json proof = member_change_json(make_member_change(block, certificate, index));
+void set_header_proof(Json& block, const HeaderChain& proof) {
+  if (!proof.headers.empty()) {
+    Json above = Json::array();
+    for (const BlockHeader& header : proof.headers) above.push(header_json(header));
+    block.set("headersAbove", std::move(above));
+  }
+  block.set("certificate", certificate_json(proof.certificate));
+}
+
+Json make_proof(const Block& block, const HeaderChain& proven, std::size_t index, const std::vector<MemberChange>& member_changes) {
+  Json proof = member_change_json(make_member_change(block, proven, index));
   Json changes = Json::array();
   for (const MemberChange& change : member_changes) changes.push(member_change_json(change));
   proof.set("memberChanges", std::move(changes));
   return proof;
 }
 
-MemberChange make_member_change(const Block& block, const QuorumCertificate& certificate, std::size_t index) {
+MemberChange make_member_change(const Block& block, const HeaderChain& proof, std::size_t index) {
   AGIDDI_CHECK(index < block.transactions.size() && index < block.receipts.size(), "no such transaction in the block");
   std::vector<Bytes> ids, receipts;
   for (const Transaction& transaction : block.transactions) ids.emplace_back(transaction.id.view());
   for (const Receipt& receipt : block.receipts) receipts.push_back(encode_receipt(receipt));
-  return {block.header, certificate, block.transactions[index], {merkle_sides(index, ids.size()), merkle_path(ids, index)},
+  return {block.header, proof, block.transactions[index], {merkle_sides(index, ids.size()), merkle_path(ids, index)},
           receipts[index], {merkle_sides(index, receipts.size()), merkle_path(receipts, index)}};
 }
 
 Json member_change_json(const MemberChange& change) {
   const Transaction& transaction = change.transaction;
-  return Json::object(
-      {{"header", header_json(change.header)},
-       {"certificate", certificate_json(change.certificate)},
-       {"transaction", Json::object({{"document", to_base64url(transaction.body)},
-                                     {"signature", transaction.protected_text + ".." + to_base64url(view(transaction.signature))},
-                                     {"path", path_json(change.transaction_path)}})},
-       {"receipt", Json::object({{"value", to_base64url(change.receipt)}, {"path", path_json(change.receipt_path)}})}});
+  Json out = Json::object({{"header", header_json(change.header)}});
+  set_header_proof(out, change.proof);
+  out.set("transaction", Json::object({{"document", to_base64url(transaction.body)},
+                                       {"signature", transaction.protected_text + ".." + to_base64url(view(transaction.signature))},
+                                       {"path", path_json(change.transaction_path)}}));
+  out.set("receipt", Json::object({{"value", to_base64url(change.receipt)}, {"path", path_json(change.receipt_path)}}));
+  return out;
 }
 
 Bytes encode_member_change(const MemberChange& change) {
   records::MemberChange record;
   record.set_header(encode_header(change.header));
-  record.set_certificate(encode_certificate(change.certificate));
+  for (const BlockHeader& above : change.proof.headers) record.add_headers_above(encode_header(above));
+  record.set_certificate(encode_certificate(change.proof.certificate));
   record.set_transaction(encode_transaction(change.transaction));
   put_path(*record.mutable_transaction_path(), change.transaction_path);
   record.set_receipt(change.receipt);
@@ -203,7 +213,14 @@ Result<MemberChange> decode_member_change(BytesView bytes) {
   if (!certificate || certificate->signatures.size() > limits::kMembersMax) return refuse("a change of members whose certificate cannot be read");
   auto transaction = decode_transaction(record.transaction());
   if (!transaction) return refuse("a change of members whose transaction cannot be read");
-  MemberChange change{std::move(*header), std::move(*certificate), std::move(*transaction), {}, record.receipt(), {}};
+  if (static_cast<std::size_t>(record.headers_above_size()) > limits::kHeaderChainMax) return refuse("a change of members with too many headers above it");
+  std::vector<BlockHeader> above;
+  for (const std::string& raw : record.headers_above()) {
+    auto one = decode_header(raw);
+    if (!one) return refuse("a change of members with a header above it that cannot be read");
+    above.push_back(std::move(*one));
+  }
+  MemberChange change{std::move(*header), {std::move(above), std::move(*certificate)}, std::move(*transaction), {}, record.receipt(), {}};
   if (!take_path(record.transaction_path(), change.transaction_path) || !take_path(record.receipt_path(), change.receipt_path)) {
     return refuse("a change of members whose paths cannot be read");
   }
@@ -220,12 +237,16 @@ Result<MemberChange> read_inclusion(FieldReader& top, const std::string& base, s
   const Json* certificate_part = top.required_object("certificate");
   const Json* transaction_part = top.required_object("transaction");
   const Json* receipt_part = top.required_object("receipt");
+  const Json::Array* above = top.optional_array("headersAbove", 1, limits::kHeaderChainMax);
   top.finish();
   if (!errors.empty()) return refused();
 
-  const auto header = read_header(*header_part, base, errors);
+  const auto header = read_header(*header_part, base + "/header", errors);
   MemberChange out;
-  out.certificate = read_certificate(*certificate_part, base, errors);
+  for (std::size_t i = 0; above != nullptr && i < above->size(); ++i) {
+    if (auto one = read_header((*above)[i], pointer_index(base + "/headersAbove", i), errors)) out.proof.headers.push_back(std::move(*one));
+  }
+  out.proof.certificate = read_certificate(*certificate_part, base, errors);
 
   FieldReader transaction_reader(*transaction_part, base + "/transaction", errors);
   auto document = read_base64url(transaction_reader, "document", limits::kBodyMax_bytes * 2);
@@ -259,8 +280,13 @@ Result<ProofSummary> verify_inclusion(std::string_view network, const MemberSet&
     return fail_field(base + "/header/membersDigest", members.epoch() == 0 ? "the block's members are not those of the genesis file"
                                                                            : "the block's members are not those that the member changes lead to");
   }
+  if (auto follow = check_chain(header, part.proof.headers); !follow) return fail_field(base + "/headersAbove", follow.error().detail);
+  const BlockHeader& certified_header = part.proof.certified(header);
+  if (certified_header.members_digest != members.digest()) {
+    return fail_field(base + "/headersAbove", "the headers above the block lead to one of other members: theirs is no word on this block");
+  }
   const bool check = signatures == Signatures::checked;
-  if (auto certified = check ? verify_certificate(header, part.certificate, members) : Result<void>(); !certified) {
+  if (auto certified = check ? verify_certificate(certified_header, part.proof.certificate, members) : Result<void>(); !certified) {
     return fail_field(base + "/certificate", certified.error().detail);
   }
   if (part.transaction.header.network != network) return fail_field(base + "/transaction/signature", "the document was signed for another network");
@@ -274,7 +300,7 @@ Result<ProofSummary> verify_inclusion(std::string_view network, const MemberSet&
   if (merkle_fold(part.receipt, part.receipt_path.sides, part.receipt_path.hashes) != header.receipt_root) {
     return fail_field(base + "/receipt/path", "the path does not lead from the receipt to the block's receiptRoot");
   }
-  return ProofSummary{header, part.certificate, part.transaction, std::move(*receipt), members};
+  return ProofSummary{header, part.proof, part.transaction, std::move(*receipt), members};
 }
 
 // The member set that a transaction decided, as the block's own members certified it.

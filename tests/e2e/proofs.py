@@ -92,15 +92,18 @@ def fold(leaf: bytes, path: list[dict]) -> str:
 def check_part(part: dict, network: str, epoch: int, members: list[dict]) -> dict:
     """One transaction and its receipt in a block that these members certified; gives the receipt's result."""
     header = part["header"]
-    digest = header_hash(header)
-    assert header["hash"] == digest.hex() and header["network"] == network
-    assert header["membersDigest"] == members_digest(epoch, members)
+    certified = digest = None
+    for one in [header, *part.get("headersAbove", [])]:
+        assert certified is None or (one["previousHash"] == digest.hex() and one["height"] == certified["height"] + 1)
+        certified, digest = one, header_hash(one)
+        assert one["hash"] == digest.hex() and one["network"] == network
+        assert one["membersDigest"] == members_digest(epoch, members)
     keys = {m["id"]: VerifyKey(did_key(m["did"])) for m in members}
     signatures = part["certificate"]["signatures"]
     n = len(members)
     assert len({s["validator"] for s in signatures}) == len(signatures) >= (n + (n - 1) // 3 + 2) // 2
     for s in signatures:
-        signed = (b"agiddi/header-vote/1\0" + text(network.encode()) + header["view"].to_bytes(8, "big") + header["height"].to_bytes(8, "big")
+        signed = (b"agiddi/header-vote/1\0" + text(network.encode()) + certified["view"].to_bytes(8, "big") + certified["height"].to_bytes(8, "big")
                   + text(s["validator"].encode()) + digest)
         keys[s["validator"]].verify(signed, unb64u(s["signature"]))
     body, signature = unb64u(part["transaction"]["document"]), part["transaction"]["signature"]

@@ -7,8 +7,10 @@
 #include "consensus/log_records.h"
 #include "consensus/new_view_plan.h"
 #include "ledger/snapshot.h"
+#include "node/chain_duties.h"
 #include "protocol/check.h"
 #include "protocol/limits.h"
+#include "subservices/governance/member_state.h"
 
 namespace agiddi::tools {
 
@@ -235,14 +237,19 @@ void Checkers::at_end(Seat seat, const ledger::LedgerSnapshot& ledger) {
     }
   }
   for (Height height = ledger.first_block(); height <= ledger.height(); ++height) {
-    const auto certificate = ledger.certificate(height);
-    if (!certificate && skipped_.contains(seat) && height < skipped_.at(seat)) continue;
-    if (!certificate) {
-      fail(node(seat) + " has no certificate of block " + std::to_string(height));
-    } else if (auto ok = verify_certified({*ledger.header(height), *certificate}, contexts_.back(), authenticator_of(contexts_.size() - 1)); !ok) {
-      fail(node(seat) + " keeps a certificate of block " + std::to_string(height) + " that is not valid: " + ok.error().detail);
+    const auto proof = ledger.header_proof(height);
+    if (!proof) {
+      fail(node(seat) + " has nothing that proves block " + std::to_string(height));
+      continue;
     }
+    const BlockHeader header = *ledger.header(height);
+    auto ok = check_chain(header, proof->headers);
+    if (ok) ok = verify_certified({proof->certified(header), proof->certificate}, contexts_.back(), authenticator_of(contexts_.size() - 1));
+    if (!ok) fail(node(seat) + " keeps a certificate of block " + std::to_string(height) + " that is not valid: " + ok.error().detail);
   }
+  const std::uint64_t latest = subservices::latest_epoch(subservices::StateView(ledger.state()));
+  const std::size_t proven = node::proven_epochs(ledger.state(), workload_.genesis()).size();
+  if (proven != latest + 1) fail(node(seat) + " cannot prove the members of epoch " + std::to_string(proven) + "; the latest is " + std::to_string(latest));
 }
 
 }  // namespace agiddi::tools

@@ -34,8 +34,6 @@ class Checkers {
   // A correct member applied a block: the same one as everybody, with the same state. latest: no correct clock shows more.
   void applied(Seat seat, const Block& block, const std::optional<MemberEpoch>& next_members, const ledger::LedgerSnapshot& after, TimeMs latest);
   void certified(Seat seat, const consensus::CertifiedHeader& certified);
-  // A correct member will never have the certificates below this height that it lacks: its peers dropped those blocks.
-  void skipped(Seat seat, consensus::Height height) { skipped_[seat] = height; }
   // A correct member learned from others who the members of an epoch are: those that were decided.
   void learned(Seat seat, const MemberEpoch& epoch);
   // A correct member made a snapshot of its state: everybody's of that height is the same.
@@ -49,7 +47,8 @@ class Checkers {
   void set_liars(std::size_t liars) { liars_ = liars; }
   // A correct member answered its client: this outcome is for ever.
   void acknowledged(const Hash& transaction, std::uint64_t height, const Receipt& receipt);
-  // At the end: what was acknowledged stands in this ledger so, and every block that is here has a certificate that holds.
+  // At the end: what was acknowledged stands in this ledger so, every block that is here is proven by a certificate of its own or by that of a header
+  // above it, and so is what decided each member set.
   void at_end(Seat seat, const ledger::LedgerSnapshot& ledger);
   void fail(std::string text) {
     if (!failure_) failure_ = std::move(text);
@@ -78,7 +77,6 @@ class Checkers {
   std::vector<Context> contexts_;
   std::map<consensus::Height, BlockHeader> headers_;
   std::map<consensus::Height, Hash> snapshots_;
-  std::map<Seat, consensus::Height> skipped_;
   std::map<std::tuple<Seat, std::string, std::uint64_t, std::uint64_t, std::uint64_t>, Hash> promises_;
   std::map<std::pair<Seat, std::uint64_t>, consensus::View> left_;   // the highest view that a member asked for, by epoch
   std::map<Hash, Acknowledged> acknowledged_;

@@ -276,7 +276,6 @@ void SimNode::keep_proofs(const Output& output) {
     }
     if (correct()) cluster_.checkers().certified(seat_, *output.skipped);
     snapshot_ = ledger_->snapshot();
-    cluster_.checkers().skipped(seat_, height);
     later(cluster_.random().between(50, 500), [this] { offer_snapshots(); });
   }
   for (const CertifiedBlock& one : output.certified) {

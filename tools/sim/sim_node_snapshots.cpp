@@ -42,7 +42,7 @@ void SimNode::install_pending() {
 }
 
 void SimNode::offer_snapshots() {
-  input([&](Engine& engine, Now at) { engine.snapshots_here(snapshots_.list(), snapshot_->served_from(), at); });
+  input([&](Engine& engine, Now at) { engine.snapshots_here(snapshots_.list(), snapshot_->first_block(), at); });
 }
 
 // Of the latest height that is a multiple, once it is certified.

@@ -53,14 +53,14 @@ void status(const Core& core, HttpRequest, Responder responder) {
                                                   {"time", time_text(core->chain().now())}})));
 }
 
-Json block_json(const ledger::LedgerSnapshot& snapshot, const BlockHeader& header, const std::optional<QuorumCertificate>& certificate) {
+Json block_json(const ledger::LedgerSnapshot& snapshot, const BlockHeader& header, const std::optional<HeaderChain>& proof) {
   Json block = header_json(header);
   Json transactions = Json::array();
   if (const auto batch = snapshot.batch(header.height)) {
     for (const Hash& id : batch->transactions) transactions.push(id.hex());
   }
   block.set("transactions", std::move(transactions));
-  block.set("certificate", certificate_json(certificate.value_or(QuorumCertificate{})));
+  set_header_proof(block, proof.value_or(HeaderChain{}));
   return block;
 }
 
@@ -78,9 +78,9 @@ void get_block(const Core& core, HttpRequest request, Responder responder) {
       return fail(SteadyClock::now() < unknown_until ? Status::unavailable : Status::not_found,
                   "There is no block of this height yet; the latest has " + std::to_string(snapshot.height()) + ".");
     }
-    const auto certificate = snapshot.certificate(at);
-    if (!certificate && at > 0 && SteadyClock::now() < give_up) return fail(Status::unavailable, "");
-    return json_response(200, block_json(snapshot, *header, certificate));
+    const auto proof = snapshot.header_proof(at);
+    if (!proof && at > 0 && SteadyClock::now() < give_up) return fail(Status::unavailable, "");
+    return json_response(200, block_json(snapshot, *header, proof));
   }, SteadyClock::time_point::max(), Status::unavailable);
 }
 
@@ -136,13 +136,13 @@ void get_proof(const Core& core, HttpRequest request, Responder responder) {
       if (!record && !pending) return tl::unexpected(busy());
       if (!record && !*pending && SteadyClock::now() >= unknown_until) return fail(Status::not_found, unknown_transaction(snapshot));
       if (!record) return fail(Status::unavailable, "The transaction is in no block yet.");
-      const auto certificate = snapshot.certificate(record->height);
-      if (!certificate) return fail(Status::unavailable, "Block " + std::to_string(record->height) + " has no certificate yet.");
+      const auto proof = snapshot.header_proof(record->height);
+      if (!proof) return fail(Status::unavailable, "Block " + std::to_string(record->height) + " has no certificate yet.");
       const auto block = snapshot.block(record->height);
       AGIDDI_CHECK(block.has_value(), "the block of a recorded transaction is on the ledger");
       auto changes = member_changes(snapshot, record->height);
       if (!changes) return tl::unexpected(changes.error());
-      return json_response(200, make_proof(*block, *certificate, record->index, *changes));
+      return json_response(200, make_proof(*block, *proof, record->index, *changes));
     }, std::max(deadline, unknown_until), Status::unavailable);
   });
 }

@@ -82,10 +82,10 @@ TEST_CASE("a synced block that nothing proves is refused", "[sync-proofs]") {
   CHECK(chain.verdict(bad) == "a synced block that nothing proves");
   bad = good;
   bad.chain.headers.erase(bad.chain.headers.begin());
-  CHECK(chain.verdict(bad) == "headers that do not follow the blocks");
+  CHECK(chain.verdict(bad) == "the headers above the block do not follow it and each other");
   bad = good;
   bad.chain.headers[1].timestamp += 1;
-  CHECK(chain.verdict(bad) == "headers that do not follow each other");
+  CHECK(chain.verdict(bad) == "the headers above the block do not follow it and each other");
   bad = good;
   bad.chain.headers.pop_back();   // the certificate is of another header
   CHECK_FALSE(chain.verdict(bad).empty());
@@ -124,8 +124,8 @@ TEST_CASE("blocks of members who are not known yet take their proof with them", 
 }
 
 TEST_CASE("a chain of headers is bounded", "[sync-proofs]") {
-  const SyncChain chain(kSyncChainMax + 2, {5 + kSyncChainMax + 1});
+  const SyncChain chain(limits::kHeaderChainMax + 2, {5 + limits::kHeaderChainMax + 1});
   const SyncResponse answer = chain.answer(1);
-  REQUIRE(answer.chain.headers.size() == kSyncChainMax + 1);
+  REQUIRE(answer.chain.headers.size() == limits::kHeaderChainMax + 1);
   CHECK(chain.verdict(answer) == "too many headers in a frame");
 }

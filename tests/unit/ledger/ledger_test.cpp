@@ -151,6 +151,15 @@ TEST_CASE("certificates that are nowhere any more are skipped under a later one"
   CHECK(certified() == 4);
   CHECK(!ledger->snapshot()->certificate(2));
   CHECK(ledger->snapshot()->certificate(3));
+  const auto proof = ledger->snapshot()->header_proof(2);
+  REQUIRE(proof);
+  REQUIRE(proof->headers.size() == 1);
+  CHECK(check_chain(*ledger->snapshot()->header(2), proof->headers));
+  CHECK(verify_certificate(proof->headers[0], proof->certificate, test_genesis().member_set()));
+  CHECK(ledger->snapshot()->header_proof(4)->headers.empty());
+  CHECK_FALSE(ledger->snapshot()->header_proof(5));   // nothing is certified above it
+  CHECK_FALSE(ledger->snapshot()->header_proof(0));
+  CHECK_FALSE(ledger->snapshot()->header_proof(9));
   ledger->skip_certificates(2, certificate(2));   // nothing goes back
   CHECK(certified() == 4);
   ledger->store_certificate(2, certificate(2));   // one that turns up after all

@@ -217,6 +217,55 @@ TEST_CASE("changes of members that are missing, out of order, forged or not in f
   CHECK(c.refusal(std::vector<MemberChange>(kMemberChangesMax + 1, c.changes[0])) == "/memberChanges");
 }
 
+TEST_CASE("a block without a certificate of its own is proven by the headers above it") {
+  const ProvenChain c;
+  const auto above = [&](const Block& block, std::size_t count, std::size_t epoch) {
+    HeaderChain chain;
+    Block next = block;
+    for (std::size_t i = 0; i < count; ++i) {
+      next.header.previous_hash = next.header.hash();
+      next.header.height++;
+      next.header.members_digest = c.epochs[epoch].members.digest();
+      chain.headers.push_back(next.header);
+    }
+    chain.certificate = c.certified(next, epoch);
+    return chain;
+  };
+  const auto refused = [&](const HeaderChain& chain) { return c.refusal_of(make_proof(c.block, chain, 0, c.changes)); };
+  CHECK(refused(above(c.block, 1, 2)) == "accepted");
+  CHECK(refused(above(c.block, 32, 2)) == "accepted");
+  CHECK(refused(above(c.block, 33, 2)) == "/headersAbove");
+  CHECK(refused(above(c.block, 2, 1)) == "/headersAbove");     // members of another epoch
+  HeaderChain chain = above(c.block, 3, 2);
+  CHECK(refused({chain.headers, c.certified(c.block, 2)}) == "/certificate");
+  CHECK(refused(chain.certificate) == "/certificate");
+  chain.headers.erase(chain.headers.begin() + 1);
+  CHECK(refused(chain) == "/headersAbove");
+  chain = above(c.block, 3, 2);
+  chain.headers[1].state_digest.bytes[3] ^= 1;
+  CHECK(refused(chain) == "/headersAbove");
+  Json empty = make_proof(c.block, c.certified(c.block, 2), 0, c.changes);
+  empty.set("headersAbove", Json::array());
+  CHECK(c.refusal_of(empty) == "/headersAbove");
+
+  // The same of a block that decided members.
+  const Block decided = c.at(1, 150, "governance.vote", Json::object({{"decided", member_epoch_json(c.epochs[2])}}), Status::ok);
+  const MemberChange change = make_member_change(decided, above(decided, 2, 1), 0);
+  CHECK(c.refusal_with(change) == "accepted");
+  CHECK(verify_member_change(change, c.epochs[1], c.genesis.network));
+  MemberChange cut = change;
+  cut.proof.headers.pop_back();
+  CHECK(c.refusal_with(cut) == "/memberChanges/1/certificate");
+  cut.proof.headers.clear();
+  CHECK(c.refusal_with(cut) == "/memberChanges/1/certificate");
+  CHECK(c.refusal_with(make_member_change(decided, above(decided, 2, 2), 0)) == "/memberChanges/1/headersAbove");
+  CHECK_FALSE(decided_by(make_member_change(decided, above(decided, 2, 2), 0), c.epochs[1], c.genesis.network));
+  const auto again = decode_member_change(encode_member_change(change));
+  REQUIRE(again);
+  CHECK(member_change_json(*again).dump() == member_change_json(change).dump());
+  CHECK_FALSE(decode_member_change(encode_member_change(make_member_change(decided, above(decided, 33, 1), 0))));
+}
+
 TEST_CASE("every changed byte of a member change is refused") {
   const ProvenChain c;
   const std::string text = make_proof(c.block, c.certified(c.block, 2), 0, c.changes).dump();
@@ -270,7 +319,7 @@ TEST_CASE("a chain of changes leads from genesis to the present members; a forge
   CHECK(refusal(c.changes[1], c.epochs[0]) == "/header/membersDigest");                     // a link is missing
   CHECK(verify_member_change(c.changes[0], c.epochs[0], "other").error().fields.at(0).pointer == "/header/network");
   MemberChange forged = c.changes[0];
-  forged.certificate.signatures.pop_back();
+  forged.proof.certificate.signatures.pop_back();
   CHECK(refusal(forged, c.epochs[0]) == "/certificate");
   CHECK(decided_by(forged, c.epochs[0], network).has_value());                              // the caller checks signatures there
   forged = c.changes[0];

@@ -26,6 +26,8 @@ void declare_verify(Command& program) {
     }
     const int status = static_cast<int>(summary->receipt.status);
     const bool done = status < 300;
+    const std::size_t signatures = summary->proof.certificate.signatures.size();
+    const std::size_t above = summary->proof.headers.size();
     const std::string id = summary->transaction.id.hex(), time = time_text(summary->header.timestamp);
     Json document = Json::object({{"valid", true},
                                   {"network", genesis->network},
@@ -38,11 +40,12 @@ void declare_verify(Command& program) {
                                   {"block", summary->header.hash().hex()},
                                   {"timestamp", time},
                                   {"epoch", summary->members.epoch()},
-                                  {"signatures", static_cast<std::uint64_t>(summary->certificate.signatures.size())}});
+                                  {"signatures", static_cast<std::uint64_t>(signatures)}});
     if (auto result = parse_json(summary->receipt.result)) document.set("result", std::move(*result));
     std::string text = "the proof holds: transaction " + id + " (" + summary->transaction.header.action + ") stands in block " +
                        std::to_string(summary->header.height) + " of " + time + ", " + (done ? "committed" : "REJECTED there") + " (" + std::to_string(status) +
-                       "), certified by " + std::to_string(summary->certificate.signatures.size()) + " of " + std::to_string(summary->members.size()) + " members" +
+                       "), certified by " + std::to_string(signatures) + " of " + std::to_string(summary->members.size()) + " members" +
+                       (above > 0 ? " with block " + std::to_string(summary->header.height + above) + " above it" : "") +
                        (summary->members.epoch() > 0 ? ", after " + std::to_string(summary->members.epoch()) + " changes of members" : "") + "\n";
     return Answer{std::move(document), std::move(text)};
   });

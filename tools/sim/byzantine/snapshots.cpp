@@ -92,7 +92,7 @@ class LyingSnapshots final : public Behaviour {
     if (kind == 3 && proofs.head) proofs.head->certificate.signatures.resize(1);
     if (proofs.changes.empty()) return;
     MemberChange& change = proofs.changes[static_cast<std::size_t>(liar.random.between(0, static_cast<std::int64_t>(proofs.changes.size()) - 1))];
-    if (kind == 4) change.certificate.signatures.resize(1);
+    if (kind == 4) change.proof.certificate.signatures.resize(1);
     if (kind == 5) {   // a proof that holds in itself, under a block that nobody certified
       const auto port = change.receipt.find("127.0.0.1:7");
       if (port != Bytes::npos) change.receipt[port + 8] = '9';
