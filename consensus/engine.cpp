@@ -9,6 +9,8 @@ namespace {
 
 constexpr Height kBacklogExcused = limits::kWindowHeights / 2;  // so far behind, this member does not blame the primary
 constexpr Height kSyncBacklogMax = 4 * kSyncBlocksMax;          // blocks that are asked for, held, or wait for the apply lane
+constexpr Height kCertificatesBehindMax = 512;                   // blocks above one without a certificate before that is given up
+constexpr std::int64_t kEpochEndPatience_ms = 3'000;
 constexpr std::size_t kForwardMax = 256;                        // overdue transactions handed to the primary again at a time
 constexpr std::size_t kRipeBatch_bytes = 512 * 1024;
 constexpr std::int64_t kOffersInterval_ms = 10'000;
@@ -257,22 +259,33 @@ void Engine::suspect(Now now) {
   collect(now);
 }
 
-// Whether certificates below a later one have not come for so long that they are at nobody any more, or never were: the votes for one block can all be
-// lost with disks while a later one is certified.
+// Whether certificates below a later one have lacked for so long that they are at nobody any more, or never were: the votes for one block can all be
+// lost with disks while a later one is certified. Who gives one now and then, as a liar may, does not make anybody wait longer. Many that lack are not
+// waited for: what is certified above them would be too much to keep.
 bool Engine::lacks_certificates(Now now) {
-  const Height complete = replica_.complete();
-  if (replica_.stable() <= complete) {
-    certificate_lacks_since_ms_ = -1;
-  } else if (certificate_lacks_since_ms_ < 0 || certificate_lacks_above_ != complete) {
-    certificate_lacks_since_ms_ = now.monotonic_ms;
-    certificate_lacks_above_ = complete;
+  const Height complete = replica_.complete(), here = replica_.certified_here();
+  bool can_ask = false;
+  for (MemberIndex peer = 0; peer < connected_.size(); ++peer) can_ask |= peer != config_.self && connected_[peer];
+  if (here > complete + kCertificatesBehindMax) return true;
+  if (here <= complete || !can_ask) {
+    certificates_lack_since_ms_ = -1;
+    return false;
   }
-  return certificate_lacks_since_ms_ >= 0 && now.monotonic_ms - certificate_lacks_since_ms_ >= config_.gone_patience_ms;
+  if (certificates_lack_since_ms_ < 0 || complete >= certificates_lack_to_) {
+    certificates_lack_since_ms_ = now.monotonic_ms;
+    certificates_lack_to_ = here;
+  }
+  // At the end of an epoch nothing is ordered until its last block is known to be certified.
+  const bool all_wait = next_ && here + 1 >= next_->from_height;
+  return now.monotonic_ms - certificates_lack_since_ms_ >= (all_wait ? std::min(config_.gone_patience_ms, kEpochEndPatience_ms) : config_.gone_patience_ms);
 }
 
 void Engine::sync(Now now) {
   const bool learning = learn_epochs(now);
-  if ((learning && !snapshot_sync_.active()) || later_epoch() != nullptr) return;
+  if ((learning && !snapshot_sync_.active()) || later_epoch() != nullptr) {
+    certificates_lack_since_ms_ = -1;   // nobody is asked for them
+    return;
+  }
   hand_over_held(now);
   watch_gone(now);
   if (lacks_certificates(now)) {

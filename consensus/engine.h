@@ -335,8 +335,8 @@ class Engine {
   std::optional<MemberEpoch> proven_;
   std::int64_t gone_since_ms_ = -1;                                // nobody gives the next block since then
   bool gone_ = false;
-  std::int64_t certificate_lacks_since_ms_ = -1;                   // that of the block above this height, while a later one is certified
-  Height certificate_lacks_above_ = 0;
+  std::int64_t certificates_lack_since_ms_ = -1;                   // some up to this height, which has one
+  Height certificates_lack_to_ = 0;
   std::optional<CertifiedHeader> head_;                            // the highest that came with proofs
   std::vector<std::pair<Height, Hash>> own_snapshots_;
   SnapshotOffers own_offers_;                                      // the same, signed in this epoch

@@ -215,8 +215,10 @@ Result<void> Engine::on(MemberIndex peer, SyncResponse& message, Now now) {
   // Only our own execution tells who the members of the blocks above were.
   const bool early = message.cut && replica_.executed_height() < last;
   if (early) resume_sync_at_ = resume_sync_at_ > replica_.executed_height() ? std::min(resume_sync_at_, last) : last;
-  // It was asked for a certificate, and does not have it either.
-  const bool useless = !message.blocks.empty() && last <= replica_.handed() && message.blocks.front().certificate.signatures.empty();
+  // It was asked for certificates, and has none of them either.
+  const bool useless = !message.blocks.empty() && last <= replica_.handed() && std::none_of(message.blocks.begin(), message.blocks.end(), [&](const SyncBlock& block) {
+    return !block.certificate.signatures.empty() && !replica_.has_certificate(block.header.height);
+  });
   if (message.blocks.empty() || useless) {
     block_sync_.nothing(peer, from, !early, now.monotonic_ms);
   } else {

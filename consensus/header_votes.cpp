@@ -8,7 +8,7 @@ namespace agiddi::consensus {
 namespace {
 
 constexpr std::size_t kOwnHeaderVotesMax = 64;    // kept for members that missed them
-constexpr Height kCertificatesAheadMax = 1024;    // certificates kept while blocks below are missing
+constexpr Height kCertificatesAheadMax = 1024;    // certificates kept while some below are missing; the Engine gives those up long before
 
 }  // namespace
 
@@ -108,13 +108,22 @@ Height Replica::uncertified_to(Height end) const {
   return next == certificates_.end() ? end : next->first - 1;
 }
 
+bool Replica::has_certificate(Height height) const { return height <= complete_ || certificates_.contains(height); }
+
+Height Replica::certified_here() const {
+  const auto above = certificates_.upper_bound(executed_);
+  return above == certificates_.begin() ? complete_ : std::max(complete_, std::prev(above)->first);
+}
+
 std::optional<CertifiedHeader> Replica::skip_certificates(Now now) {
-  if (stable() <= complete_ || stable() > executed_) return std::nullopt;
-  complete_ = stable();
+  const Height here = certified_here();
+  if (here <= complete_) return std::nullopt;
+  CertifiedHeader certified = certificates_.at(here).certified;
+  complete_ = here;
   certificates_.erase(certificates_.begin(), certificates_.upper_bound(complete_));
   publish_certificates();
   advance(now);
-  return stable_;
+  return certified;
 }
 
 void Replica::fail_if_different(const BlockHeader& own, const BlockHeader& certified) {

@@ -86,8 +86,8 @@ class Replica {
   void start_view_change(View view, Now now);                // view > this->view()
 
   // What a peer's status shows to be missing there: votes and PrePrepares that are older than min_age_ms, NewView or ViewChange.
-  // Everything up to the certified height is executed, and certificates below it that lack here are nowhere any more: its own stands for them, by
-  // the chain of hashes. Gives it when there was a gap; the driver compares it with its block.
+  // Certificates that lack below the highest executed block with one will not come any more: that one stands for them, by the chain of hashes. Gives it
+  // when there was a gap; the driver compares it with its block.
   std::optional<CertifiedHeader> skip_certificates(Now now);
   std::vector<PeerFrame> missing_at(const MemberStatus& peer, Now now, std::int64_t min_age_ms) const;
   MemberStatus status() const;                               // signed
@@ -106,6 +106,8 @@ class Replica {
   Height executed_height() const { return executed_; }
   Height next_proposal() const { return next_proposal_; }     // where propose() would put a batch
   Height complete() const { return complete_; }              // every height up to it is handed and certified
+  Height certified_here() const;                             // the highest executed block that has a certificate; at least complete() where that is executed
+  bool has_certificate(Height height) const;
   Height uncertified_to(Height end) const;                   // the heights above complete() that lack a certificate, up to the first that has one, or `end`
   bool window_full() const;                                  // everything up to the high watermark is committed
   std::size_t uncommitted_proposals() const;                 // batches of this view above handed()

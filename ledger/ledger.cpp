@@ -115,11 +115,14 @@ std::optional<QuorumCertificate> LedgerSnapshot::certificate(std::uint64_t heigh
 
 std::optional<HeaderChain> LedgerSnapshot::header_proof(std::uint64_t height) const {
   HeaderChain proof;
-  if (height == 0) return std::nullopt;
+  const auto own_header = header(height);
+  if (height == 0 || !own_header) return std::nullopt;
+  const Hash members = own_header->members_digest;   // others do not speak for it
   for (std::uint64_t at = height; at <= height_; ++at) {
     if (at > height) {
-      if (proof.headers.size() == limits::kHeaderChainMax) return std::nullopt;
-      proof.headers.push_back(*header(at));
+      auto above = header(at);
+      if (!above || above->members_digest != members || proof.headers.size() == limits::kHeaderChainMax) return std::nullopt;
+      proof.headers.push_back(*std::move(above));
     }
     if (auto own = certificate(at)) {
       proof.certificate = *std::move(own);

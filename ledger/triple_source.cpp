@@ -244,4 +244,26 @@ std::shared_ptr<const TripleSource> make_memory_triples(const std::vector<Triple
 
 std::uint64_t triple_count(const KvReader& reader) { return layout::meta_number(reader, layout::kTriples); }
 
+void sort_number_range(const TripleSource& source, TermId predicate, const Term* low, const Term* high, bool descending,
+                       const std::function<bool(TermId s, TermId o)>& visit) {
+  std::vector<std::pair<TermId, TermId>> numbers, others;   // subject, object
+  source.scan({kNoTerm, predicate, kNoTerm}, [&](TermId s, TermId, TermId o) {
+    if (is_inline_number(o)) {
+      const auto range = inline_number_range(tag_of(o), low, high);
+      if (range && o >= range->first && o <= range->second) numbers.emplace_back(s, o);
+    } else if (tag_of(o) == TermTag::literal) {
+      others.emplace_back(s, o);
+    }
+    return true;
+  });
+  std::stable_sort(numbers.begin(), numbers.end(), [&](const auto& a, const auto& b) {
+    const auto order = compare_inline_numbers(a.second, b.second);
+    return descending ? order > 0 : order < 0;
+  });
+  numbers.insert(numbers.end(), others.begin(), others.end());
+  for (const auto& [s, o] : numbers) {
+    if (!visit(s, o)) return;
+  }
+}
+
 }  // namespace agiddi::ledger

@@ -28,4 +28,8 @@ class TripleSource {
   virtual std::uint64_t estimate(const TriplePattern& pattern) const = 0;  // for planning; exact or not, at least 0, cheap
 };
 
+// scan_number_range for a source without an index by value: scans all triples of the predicate, sorts and visits.
+void sort_number_range(const TripleSource& source, TermId predicate, const Term* low, const Term* high, bool descending,
+                       const std::function<bool(TermId s, TermId o)>& visit);
+
 }  // namespace agiddi::ledger

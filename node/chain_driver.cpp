@@ -75,6 +75,7 @@ ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger,
     : keys_(std::move(keys)),
       ledger_(ledger),
       refused_frames_(metrics.counter("agiddi_peer_frames_refused_total", "Frames from peers that were malformed or not authentic.")),
+      untaken_frames_(metrics.counter("agiddi_peer_frames_untaken_total", "Frames from peers that were well formed and not taken: late answers, what nobody asked for, what does not fit.")),
       executor_(keys_->genesis()),
       snapshot_(ledger.snapshot()),
       timer_(std::make_unique<Timer>(io)),
@@ -321,11 +322,13 @@ void ChainDriver::on_frame(const PublicKey& peer, const Bytes& bytes, const std:
     if (!index) return;
     const bool proofs = std::holds_alternative<consensus::EpochProofs>(frame.content);
     const auto taken = engine_->receive(*index, std::move(frame), clocks(), verifiable);
-    if (!taken && proofs) {
+    if (!taken && (proofs || taken.error().status == Status::unauthorized)) {
       refused_frames_.add();
-      log_warn("proofs of member sets refused", {{"peer", epoch_->name_of(peer)}, {"reason", taken.error().detail}});
+      log_warn("peer frame refused", {{"peer", epoch_->name_of(peer)}, {"reason", taken.error().detail}});
+    } else if (!taken) {
+      untaken_frames_.add();
+      log_debug("peer frame not taken", {{"peer", epoch_->name_of(peer)}, {"reason", taken.error().detail}});
     }
-    if (!taken) log_debug("peer frame not taken", {{"peer", epoch_->name_of(peer)}, {"reason", taken.error().detail}});
   });
 }
 
@@ -356,7 +359,7 @@ void ChainDriver::take_output() {
   if (!output.proven.empty()) refresh_snapshot();
   if (output.skipped) {
     if (auto skipped = skip_certificates(ledger_, *snapshot(), *output.skipped); !skipped) die(skipped.error().detail);
-    log_warn("certificates of blocks that the other members have dropped are missing here for good", {{"below", output.skipped->header.height}});
+    log_warn("certificates of some blocks are at nobody: the headers above prove them", {{"below", output.skipped->header.height}});
     refresh_snapshot();
     snapshots_.refresh();
   }
@@ -386,7 +389,7 @@ void ChainDriver::take_output() {
   for (consensus::CommittedBatch& batch : output.execute) {
     apply_.post_always([this, batch = std::move(batch)]() mutable { apply(std::move(batch)); });
   }
-  if (!output.certified.empty() && proven_epoch_ < decided_epoch_) keep_proofs();
+  if ((!output.certified.empty() || output.skipped) && proven_epoch_ < decided_epoch_) keep_proofs();
   for (const consensus::ReadRequest& request : output.reads) {
     const auto asker = key_at(request.peer, engine_->epoch());
     if (!asker) continue;

@@ -109,6 +109,7 @@ class ChainDriver final : public Chain {
   Member self_;
   ledger::Ledger& ledger_;
   Counter& refused_frames_;
+  Counter& untaken_frames_;
   subservices::Executor executor_;
   std::atomic<std::shared_ptr<const ledger::LedgerSnapshot>> snapshot_;
   std::atomic<std::shared_ptr<const Published>> published_;

@@ -22,7 +22,11 @@ Json path_json(const MerklePath& path) {
 
 template <class Steps>
 void put_path(Steps& out, const MerklePath& path) {
-  for (std::size_t i = 0; i < path.hashes.size(); ++i) out.Add(Bytes(1, path.sides[i] == MerkleSide::left ? '\0' : '\1') + Bytes(path.hashes[i].view()));
+  for (std::size_t i = 0; i < path.hashes.size(); ++i) {
+    Bytes step(1, path.sides[i] == MerkleSide::left ? '\0' : '\1');
+    step += path.hashes[i].view();
+    out.Add(std::move(step));
+  }
 }
 
 template <class Steps>
@@ -281,12 +285,12 @@ Result<ProofSummary> verify_inclusion(std::string_view network, const MemberSet&
                                                                            : "the block's members are not those that the member changes lead to");
   }
   if (auto follow = check_chain(header, part.proof.headers); !follow) return fail_field(base + "/headersAbove", follow.error().detail);
-  const BlockHeader& certified_header = part.proof.certified(header);
-  if (certified_header.members_digest != members.digest()) {
+  for (const BlockHeader& above : part.proof.headers) {
+    if (above.members_digest == members.digest()) continue;
     return fail_field(base + "/headersAbove", "the headers above the block lead to one of other members: theirs is no word on this block");
   }
   const bool check = signatures == Signatures::checked;
-  if (auto certified = check ? verify_certificate(certified_header, part.proof.certificate, members) : Result<void>(); !certified) {
+  if (auto certified = check ? verify_certificate(part.proof.certified(header), part.proof.certificate, members) : Result<void>(); !certified) {
     return fail_field(base + "/certificate", certified.error().detail);
   }
   if (part.transaction.header.network != network) return fail_field(base + "/transaction/signature", "the document was signed for another network");

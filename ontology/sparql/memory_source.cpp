@@ -1,7 +1,5 @@
 #include "ontology/sparql/memory_source.h"
 
-#include <algorithm>
-
 #include "ledger/term_id.h"
 
 namespace agiddi::ontology::sparql {
@@ -70,24 +68,7 @@ void MemorySource::scan(const ledger::TriplePattern& t, const std::function<bool
 
 void MemorySource::scan_number_range(TermId predicate, const Term* low, const Term* high, bool descending,
                                      const std::function<bool(TermId, TermId)>& visit) const {
-  std::vector<std::pair<TermId, TermId>> numbers, others;  // object, subject
-  walk(pos_, predicate, kNoTerm, [&](TermId, TermId object, TermId subject) {
-    if (ledger::is_inline_number(object)) {
-      const auto range = ledger::inline_number_range(ledger::tag_of(object), low, high);
-      if (range && object >= range->first && object <= range->second) numbers.emplace_back(object, subject);
-    } else if (ledger::tag_of(object) == TermTag::literal) {
-      others.emplace_back(object, subject);
-    }
-    return true;
-  });
-  std::stable_sort(numbers.begin(), numbers.end(), [&](const auto& a, const auto& b) {
-    const auto order = ledger::compare_inline_numbers(a.first, b.first);
-    return descending ? order > 0 : order < 0;
-  });
-  numbers.insert(numbers.end(), others.begin(), others.end());
-  for (const auto& [object, subject] : numbers) {
-    if (!visit(subject, object)) return;
-  }
+  ledger::sort_number_range(*this, predicate, low, high, descending, visit);
 }
 
 std::uint64_t MemorySource::estimate(const ledger::TriplePattern& pattern) const {

@@ -114,26 +114,7 @@ struct NamedGraphs::Impl {
     }
     void scan_number_range(TermId predicate, const Term* low, const Term* high, bool descending,
                            const std::function<bool(TermId, TermId)>& visit) const override {
-      const auto held = impl_.content(*this);
-      if (!held) return;
-      std::vector<std::pair<TermId, TermId>> numbers, others;
-      held->scan({kNoTerm, predicate, kNoTerm}, [&](TermId s, TermId, TermId o) {
-        if (ledger::is_inline_number(o)) {
-          const auto range = ledger::inline_number_range(ledger::tag_of(o), low, high);
-          if (range && o >= range->first && o <= range->second) numbers.emplace_back(s, o);
-        } else if (ledger::tag_of(o) == TermTag::literal) {
-          others.emplace_back(s, o);
-        }
-        return true;
-      });
-      std::stable_sort(numbers.begin(), numbers.end(), [&](const auto& a, const auto& b) {
-        const auto order = ledger::compare_inline_numbers(a.second, b.second);
-        return descending ? order > 0 : order < 0;
-      });
-      numbers.insert(numbers.end(), others.begin(), others.end());
-      for (const auto& [s, o] : numbers) {
-        if (!visit(s, o)) return;
-      }
+      ledger::sort_number_range(*this, predicate, low, high, descending, visit);
     }
     std::uint64_t estimate(const TriplePattern& t) const override {
       std::uint64_t count = 0;

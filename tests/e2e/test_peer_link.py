@@ -17,6 +17,7 @@ from test_faults import commit
 from test_membership import node_key
 
 FRAMES, LINKS = "agiddi_peer_frames_refused_total", "agiddi_peer_links_refused_total"
+UNTAKEN = "agiddi_peer_frames_untaken_total"
 FRAME_MAX = 24 * 1024 * 1024
 
 
@@ -116,6 +117,13 @@ def test_wrong_frames_inside_a_members_own_link_are_refused_and_counted(own_clus
     transaction = data(1, first.encode()) + data(2, document) + data(3, unb64u(made))
     refused(data(1, data(1, transaction)), "not authentic")
     assert metric(node, LINKS) == 0
+
+    # An answer that nobody asked for, as a replay of a former one would be: authentic, and not taken.
+    before, refusals = metric(node, UNTAKEN), metric(node, FRAMES)
+    for _ in range(3):
+        link.send(data(10, number(1, 1) + number(3, 1)))
+    wait_until("counted", lambda: metric(node, UNTAKEN) >= before + 3, 10)
+    assert metric(node, FRAMES) == refusals
 
     # What no frame can be ends the link; so does another version of the protocol, and a stranger's key.
     for length in (0, FRAME_MAX + 1, 0xFFFFFFFF):

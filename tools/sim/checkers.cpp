@@ -59,17 +59,22 @@ bool Checkers::promise(Seat seat, const char* kind, std::uint64_t epoch, std::ui
   return first;
 }
 
-void Checkers::prepare_on_disk(const Sender& sender, const Vote& vote, bool bodies) {
+void Checkers::prepare_on_disk(const Sender& sender, const Vote& vote, const NewView* within) {
   const std::string what = node(sender.seat) + " sent a Prepare for height " + std::to_string(vote.height) + " of view " + std::to_string(vote.view);
   if (vote.height <= sender.ledger.height()) return;   // applied since: its records are gone
   const auto raw = sender.disk.durable(ledger::Column::log, log_key(erase_accepted(vote.height)));
   const Result<PrePrepare> record = raw ? decode_pre_prepare(*raw, limits::kMembersMax) : agiddi::fail(Status::not_found, "nothing");
-  if (!record || record->vote.view < vote.view) return fail(what + " before the batch was on its disk");
+  if (!record || record->vote.view < vote.view) {
+    // What is certified is decided already, and the NewView in which the vote stands is a record of it.
+    if (within != nullptr && vote.height <= sender.stable && sender.disk.durable(ledger::Column::log, log_key(erase_new_view())) == log_new_view(*within).value) return;
+    return fail(what + " before the batch was on its disk");
+  }
   if (record->vote.view > vote.view) return;
   if (record->vote.digest != vote.digest) return fail(what + " and has another batch on its disk");
   for (const Hash& id : record->batch.transactions) {
     const auto known = sender.ledger.transaction(id);
-    if (bodies && !known && !sender.disk.durable(ledger::Column::log, log_key(erase_body(vote.height, id)))) {
+    if (within == nullptr && !known &&   // a NewView promises no bodies
+        !sender.disk.durable(ledger::Column::log, log_key(erase_body(vote.height, id)))) {
       return fail(what + " and does not have the body of " + short_hash(id) + " on its disk");
     }
     // What a later view proposes again was judged by those who prepared it first.
@@ -89,7 +94,7 @@ void Checkers::commit_on_disk(const Sender& sender, std::uint64_t epoch, const V
   if (auto ok = verify_prepared(*record, context_of(epoch), authenticator_of(epoch)); !ok) fail(what + " on a prepared certificate that is not valid: " + ok.error().detail);
 }
 
-void Checkers::vote(const Sender& sender, std::uint64_t epoch, const Vote& vote, bool bodies) {
+void Checkers::vote(const Sender& sender, std::uint64_t epoch, const Vote& vote, const NewView* within) {
   if (index_in(context_of(epoch).members, sender.seat) != vote.sender) return;
   const bool prepare = vote.phase == Phase::prepare;
   if (!promise(sender.seat, prepare ? "Prepares" : "Commits", epoch, vote.view, vote.height, vote.digest)) return;
@@ -102,14 +107,14 @@ void Checkers::vote(const Sender& sender, std::uint64_t epoch, const Vote& vote,
   if (vote.height < epochs_[epoch].from || (epoch + 1 < epochs_.size() && vote.height >= epochs_[epoch + 1].from)) {
     fail(what + ", which is not of epoch " + std::to_string(epoch));
   }
-  prepare ? prepare_on_disk(sender, vote, bodies) : commit_on_disk(sender, epoch, vote);
+  prepare ? prepare_on_disk(sender, vote, within) : commit_on_disk(sender, epoch, vote);
 }
 
 void Checkers::sent(const Sender& sender, const PeerFrame& frame) {
   const Seat seat = sender.seat;
   const std::uint64_t epoch = frame.epoch;
-  if (const auto* one = std::get_if<Vote>(&frame.content)) vote(sender, epoch, *one, true);
-  if (const auto* one = std::get_if<PrePrepare>(&frame.content)) vote(sender, epoch, one->vote, true);
+  if (const auto* one = std::get_if<Vote>(&frame.content)) vote(sender, epoch, *one, nullptr);
+  if (const auto* one = std::get_if<PrePrepare>(&frame.content)) vote(sender, epoch, one->vote, nullptr);
   if (const auto* one = std::get_if<HeaderVote>(&frame.content)) {
     const Height height = one->header.height;
     promise(seat, "header votes", 0, 0, height, one->header.hash());
@@ -125,7 +130,7 @@ void Checkers::sent(const Sender& sender, const PeerFrame& frame) {
   }
   if (const auto* one = std::get_if<NewView>(&frame.content); one != nullptr && index_in(context_of(epoch).members, seat) == one->sender) {
     promise(seat, "NewViews", epoch, one->view, 0, blake2b(signing_bytes(context_of(epoch), *one)));
-    for (const Vote& prepare : one->prepares) vote(sender, epoch, prepare, false);  // a NewView promises no bodies
+    for (const Vote& prepare : one->prepares) vote(sender, epoch, prepare, one);
   }
 }
 
@@ -244,11 +249,16 @@ void Checkers::at_end(Seat seat, const ledger::LedgerSnapshot& ledger) {
     }
     const BlockHeader header = *ledger.header(height);
     auto ok = check_chain(header, proof->headers);
+    if (proof->certified(header).members_digest != header.members_digest) fail(node(seat) + " proves block " + std::to_string(height) + " by other members' word");
     if (ok) ok = verify_certified({proof->certified(header), proof->certificate}, contexts_.back(), authenticator_of(contexts_.size() - 1));
     if (!ok) fail(node(seat) + " keeps a certificate of block " + std::to_string(height) + " that is not valid: " + ok.error().detail);
   }
   const std::uint64_t latest = subservices::latest_epoch(subservices::StateView(ledger.state()));
   const std::size_t proven = node::proven_epochs(ledger.state(), workload_.genesis()).size();
+  for (const MemberChange& change : ledger.member_changes()) {
+    const CertifiedHeader certified{change.proof.certified(change.header), change.proof.certificate};
+    if (!verify_certified(certified, contexts_.back(), authenticator_of(contexts_.size() - 1))) fail(node(seat) + " keeps a change of members that is not certified");
+  }
   if (proven != latest + 1) fail(node(seat) + " cannot prove the members of epoch " + std::to_string(proven) + "; the latest is " + std::to_string(latest));
 }
 

@@ -63,9 +63,9 @@ class Checkers {
     Receipt receipt;
   };
   using Context = consensus::SigningContext;
-  void vote(const Sender& sender, std::uint64_t epoch, const consensus::Vote& vote, bool bodies);
+  void vote(const Sender& sender, std::uint64_t epoch, const consensus::Vote& vote, const consensus::NewView* within);   // within: of one's own, or nothing
   bool promise(Seat seat, const char* kind, std::uint64_t epoch, std::uint64_t view, std::uint64_t height, const Hash& what);
-  void prepare_on_disk(const Sender& sender, const consensus::Vote& vote, bool bodies);
+  void prepare_on_disk(const Sender& sender, const consensus::Vote& vote, const consensus::NewView* within);
   void commit_on_disk(const Sender& sender, std::uint64_t epoch, const consensus::Vote& vote);
   void tabulate();
   const Context& context_of(std::uint64_t epoch) const;

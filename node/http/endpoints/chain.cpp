@@ -22,6 +22,13 @@ std::string unknown_transaction(const ledger::LedgerSnapshot& snapshot) {
   return snapshot.first_block() == 1 ? unknown : unknown + " " + not_kept(snapshot, "One of an older block");
 }
 
+// What proves a block: for a moment its own certificate is waited for, which nearly every block gets.
+std::optional<HeaderChain> header_proof(const ledger::LedgerSnapshot& snapshot, std::uint64_t height, SteadyClock::time_point own_until) {
+  if (auto own = snapshot.certificate(height)) return HeaderChain(*std::move(own));
+  const bool may_come = height > snapshot.certified_height() && SteadyClock::now() < own_until;
+  return may_come ? std::nullopt : snapshot.header_proof(height);
+}
+
 // What decided each member set from genesis up to the one that certifies a height.
 Result<std::vector<MemberChange>> member_changes(const ledger::LedgerSnapshot& snapshot, std::uint64_t height) {
   const subservices::StateView state(snapshot.state());
@@ -78,7 +85,7 @@ void get_block(const Core& core, HttpRequest request, Responder responder) {
       return fail(SteadyClock::now() < unknown_until ? Status::unavailable : Status::not_found,
                   "There is no block of this height yet; the latest has " + std::to_string(snapshot.height()) + ".");
     }
-    const auto proof = snapshot.header_proof(at);
+    const auto proof = header_proof(snapshot, at, give_up);
     if (!proof && at > 0 && SteadyClock::now() < give_up) return fail(Status::unavailable, "");
     return json_response(200, block_json(snapshot, *header, proof));
   }, SteadyClock::time_point::max(), Status::unavailable);
@@ -130,13 +137,13 @@ void get_proof(const Core& core, HttpRequest request, Responder responder) {
   auto wait = parse_prefer(request.header_list("prefer")).wait_s;
   if (const auto text = request.query_value("wait")) wait = parse_prefer("wait=" + std::string(*text)).wait_s;
   const auto deadline = SteadyClock::now() + std::chrono::seconds(wait.value_or(kProofWait_s));
-  core->chain().is_pending(*id, [core, id = *id, responder, deadline, unknown_until = SteadyClock::now() + core->catch_up()](std::optional<bool> pending) {
-    core->read_until(responder, [id, pending, unknown_until](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
+  core->chain().is_pending(*id, [core, id = *id, responder, deadline, own_until = SteadyClock::now() + kCertificateWait, unknown_until = SteadyClock::now() + core->catch_up()](std::optional<bool> pending) {
+    core->read_until(responder, [id, pending, own_until, unknown_until](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
       const auto record = snapshot.transaction(id);
       if (!record && !pending) return tl::unexpected(busy());
       if (!record && !*pending && SteadyClock::now() >= unknown_until) return fail(Status::not_found, unknown_transaction(snapshot));
       if (!record) return fail(Status::unavailable, "The transaction is in no block yet.");
-      const auto proof = snapshot.header_proof(record->height);
+      const auto proof = header_proof(snapshot, record->height, own_until);
       if (!proof) return fail(Status::unavailable, "Block " + std::to_string(record->height) + " has no certificate yet.");
       const auto block = snapshot.block(record->height);
       AGIDDI_CHECK(block.has_value(), "the block of a recorded transaction is on the ledger");

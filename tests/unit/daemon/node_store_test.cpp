@@ -13,11 +13,11 @@ namespace {
 // Epoch 1 from height 100, epoch 2 from height 200; the snapshot is of an empty state, which needs no chunk.
 struct Backup : agiddi::test::ChangedChain {
   ledger::StoredSnapshot snapshot(std::size_t epoch, std::uint64_t height) const {
-    Block block = at(epoch, height, "device.register", Json::object());
-    block.header.state_digest = ledger::StateDigest{}.digest();
+    Block last = at(epoch, height, "device.register", Json::object());
+    last.header.state_digest = ledger::StateDigest{}.digest();
     SnapshotManifest manifest;
-    manifest.header = block.header;
-    return {manifest, certified(block, epoch), manifest.id(), "backup"};
+    manifest.header = last.header;
+    return {manifest, certified(last, epoch), manifest.id(), "backup"};
   }
   // As --restore does it; "accepted", or the reason.
   std::string restored(const std::vector<MemberChange>& with, const ledger::StoredSnapshot& one) const {

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 #include <map>
 
+#include "protocol/limits.h"
 #include "ledger/check_store.h"
 #include "ledger/layout.h"
 #include "tests/unit/ledger/support.h"
@@ -169,6 +170,18 @@ TEST_CASE("certificates that are nowhere any more are skipped under a later one"
   CHECK(certified() == 5);
   CHECK(ledger->prune(3, 10) == 3);
   CHECK(ledger->snapshot()->first_block() == 4);
+}
+
+TEST_CASE("the headers that prove a block are bounded") {
+  auto store = make_memory_store();
+  const auto ledger = open_ledger(*store);
+  for (int i = 0; i < 40; ++i) ledger->apply(next_block(*ledger->snapshot(), {}));
+  ledger->store_certificate(35, certificate_of(*ledger->snapshot()->header(35)));
+  CHECK_FALSE(ledger->snapshot()->header_proof(2));
+  REQUIRE(ledger->snapshot()->header_proof(3));
+  CHECK(ledger->snapshot()->header_proof(3)->headers.size() == limits::kHeaderChainMax);
+  CHECK(check_chain(*ledger->snapshot()->header(3), ledger->snapshot()->header_proof(3)->headers));
+  CHECK_FALSE(ledger->snapshot()->header_proof(36));
 }
 
 TEST_CASE("the consensus log is read in order") {
