@@ -61,7 +61,7 @@ Result<void> write_file(const std::string& path, BytesView bytes, bool sync) {
 
 Result<Bytes> read_file(const std::string& path, std::size_t bytes_max) {
   std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(Status::not_found, path + ": cannot be read");
+  if (!in) return fail(Status::not_found, path + ": cannot be read" + (path.ends_with("/manifest") ? " (a snapshot is a folder that holds one)" : ""));
   Bytes bytes;
   std::error_code failure;
   const auto size = fs::file_size(path, failure);

@@ -142,6 +142,9 @@ ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger,
     keys_->use(*place);
     if (!own_id.empty() && own_id != self_.id) log_warn("the configuration's id is not this member's", {{"id", own_id}, {"member", self_.id}});
   } else {
+    for (auto former = proven.rbegin(); former != proven.rend() && self_.id.empty(); ++former) {   // it may have been one
+      if (const auto was = keys_->place(former->members)) self_.id = former->members[was->index].id;
+    }
     if (self_.id.empty()) self_.id = "observer";
     log_warn("this node is no member: it follows the chain, votes on nothing and takes no writes until governance adds its key",
              {{"id", self_.id}, {"did", self_.did()}, {"epoch", members.epoch()}});
@@ -220,6 +223,10 @@ ChainStatus ChainDriver::status() const {
   status.epoch = published->engine.epoch;
   status.is_member = published->engine.is_member;
   status.epoch_ends = published->engine.epoch_ends;
+  if (!status.is_member) {   // it takes part in no view: what its latest block says
+    status.view = view->header().view;
+    status.primary = members[status.view % members.size()].id;
+  }
   status.syncing = published->engine.syncing;
   status.has_quorum = published->engine.has_quorum && published->engine.heard_quorum;
   status.mempool = published->engine.mempool_transactions;
@@ -617,10 +624,10 @@ void ChainDriver::settle_applied() {
 
 void ChainDriver::on_applied(Applied& applied) {
   auto& [header, outcomes, heartbeat, next, governance, synced] = applied;
-  const bool announced = engine_->status().epoch_ends.has_value();
-  if (next) decided_epoch_ = std::max(decided_epoch_, next->members.epoch());
+  const bool news = next && next->members.epoch() > decided_epoch_;
+  if (news) decided_epoch_ = next->members.epoch();
   engine_->executed(header, clocks(), next);
-  if (next && !announced) log_info("members decided", {{"epoch", next->members.epoch()}, {"fromHeight", next->from_height}, {"decidedHeight", header.height}});
+  if (news) log_info("members decided", {{"epoch", next->members.epoch()}, {"fromHeight", next->from_height}, {"decidedHeight", header.height}});
   // A new epoch that began just now refreshes with its output.
   if (governance) hurry_to_rules();
   if (governance && epoch_->context.members.epoch() == engine_->epoch()) refresh_epoch_view();

@@ -276,7 +276,7 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
       ++self->counters_.refused;
       error_code ignored;
       const auto from = stream.lowest_layer().remote_endpoint(ignored);
-      if (!self->stopping_) log_warn("peer link refused", {{"from", ignored ? std::string("?") : from.address().to_string()}, {"reason", failure ? failure.message() : same_protocol ? "its key is no member's" : "it does not speak " + std::string(kPeerProtocol)}});
+      if (!self->stopping_) log_warn("peer link refused", {{"from", ignored ? std::string("?") : from.address().to_string()}, {"reason", failure ? failure.message() : same_protocol ? (key ? did_from_key(*key) + " is no member's" : "its certificate holds no Ed25519 key") : "it does not speak " + std::string(kPeerProtocol)}});
     } else {
       if (!link->accepted.empty()) log_info("peer dialled again", {{"peer", link->peer.name}});
       enter(link->accepted, stream, kLinksOfMemberMax);
@@ -322,12 +322,13 @@ class PeerNetwork::Impl : public std::enable_shared_from_this<Impl> {
         self->handlers_.on_link(link.peer.key, true);
         co_await write_frames(self, held);
         link.connected = false;
+        const bool unwanted = std::chrono::steady_clock::now() - since < kLinkLifeMin;
         if (!self->stopping_) {
-          log_warn("peer disconnected", {{"peer", link.peer.name}});
+          log_warn("peer disconnected", {{"peer", link.peer.name}, {"after", unwanted ? "it ended the link at once: it stops, or knows no member and no proposal with this node's key" : "it was connected"}});
           self->handlers_.on_link(link.peer.key, false);
         }
         // Who ends a link at once does not want it, as members do not want a stranger's: it is dialled less and less often.
-        most = std::chrono::steady_clock::now() - since < kLinkLifeMin ? kUnwantedPauseMax : kDialPauseMax;
+        most = unwanted ? kUnwantedPauseMax : kDialPauseMax;
         if (most == kDialPauseMax) wait = kDialPauseMin;
       }
       link.stream.reset();

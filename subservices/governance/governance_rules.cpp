@@ -52,8 +52,11 @@ MemberSet set_of(const std::vector<records::MemberEntry>& entries, std::uint64_t
   return MemberSet(std::move(members), epoch);
 }
 
+constexpr std::uint32_t kRulesWithoutEmptyMoves = 3;   // a change of an address to what it is already is no change
+
 // The members after a change, or why it does not fit those that there are.
-Result<std::vector<records::MemberEntry>> changed(std::vector<records::MemberEntry> members, const records::Proposal& proposal, std::uint64_t from_height) {
+Result<std::vector<records::MemberEntry>> changed(std::vector<records::MemberEntry> members, const records::Proposal& proposal, std::uint64_t from_height,
+                                                  std::uint32_t rules_version) {
   const records::MemberEntry& named = proposal.member();
   records::MemberEntry* member = find(members, named.id());
   if (proposal.change() == "add") {
@@ -65,6 +68,7 @@ Result<std::vector<records::MemberEntry>> changed(std::vector<records::MemberEnt
     if (proposal.change() == "remove") {
       members.erase(members.begin() + (member - members.data()));
     } else if (proposal.change() == "address") {
+      if (rules_version >= kRulesWithoutEmptyMoves && member->address() == named.address()) return fail(Status::conflict, named.id() + " has this address already");
       member->set_address(named.address());
     } else {
       // A vote for an old proposal must not bring a key back that was rotated away meanwhile.
@@ -97,7 +101,7 @@ Result<void> fits(const RuleContext& context, const records::Proposal& proposal)
     return fail(Status::conflict, "rules are activated one version after the other: the next one is " +
                                       std::to_string(latest_rules(context.state, context.height) + 1));
   }
-  auto members = changed(entries_of(epoch_entry(context.state, latest_epoch(context.state))), proposal, context.height);
+  auto members = changed(entries_of(epoch_entry(context.state, latest_epoch(context.state))), proposal, context.height, context.rules_version);
   if (!members) return tl::unexpected(members.error());
   return {};
 }
@@ -240,7 +244,7 @@ Result<Json> decide(RuleContext& context, const Transaction& transaction, const 
     activation.set_from_height(from);
     decided = Json::object({{"rulesVersion", proposal.rules_version()}, {"fromHeight", from}});
   } else {
-    auto members = changed(entries_of(epoch_entry(context.state, network.epoch())), proposal, from);
+    auto members = changed(entries_of(epoch_entry(context.state, network.epoch())), proposal, from, context.rules_version);
     if (!members) {
       reject(context, id, proposal, members.error().detail);
       return Json();

@@ -234,6 +234,30 @@ def test_one_member_is_down_while_another_rotates_its_keys(own_cluster, tmp_path
     check_offline(cluster, cluster.nodes[3], transaction.json["transaction"], tmp_path, 1)
 
 
+def test_a_network_that_has_lost_a_member_is_stopped_and_brought_up_again(own_cluster):
+    cluster = own_cluster
+    present = cluster.nodes[0].get("/v1/validators").json["validators"][2]["address"]
+    same = cluster.tool("member", "address", "node-3", present, "--key", node_key(cluster, 1), "--node", cluster.nodes[0].url, "--json", check=False)
+    assert same.returncode == 1 and json.loads(same.stdout)["status"] == 409, same.stdout
+    decide(cluster, member(cluster, "remove", "node-4"), [2, 3])
+    in_epoch(cluster.nodes, 1)
+    urn = cluster.new_device()
+    for _ in range(2):
+        cluster.tool("cluster", "down", "--dir", cluster.dir, "--json")
+        again = cluster.tool("cluster", "up", "--dir", cluster.dir, "--json")
+        assert [node["id"] for node in again["nodes"]] == ["node-1", "node-2", "node-3", "node-4"]
+        for node in cluster.nodes[:3]:
+            wait_until("ready", lambda: node.get("/readyz").status == 200, 30)
+    # The former member follows: it says whose word it repeats, and has what is decided without it.
+    urn = cluster.new_device()
+    follower = cluster.nodes[3]
+    wait_until("it has the device", lambda: follower.get("/v1/devices/" + urn).status == 200, 30)
+    shown, status = follower.get("/v1/status").json, cluster.nodes[0].get("/v1/status").json
+    assert shown["role"] == "follower" and shown["primary"] in ("node-1", "node-2", "node-3")
+    assert shown["node"] == "node-4" and status["role"] == "member"
+    assert follower.get("/readyz").status == 503
+
+
 def test_the_tool_lists_and_refuses(cluster):
     listed = cluster.tool("member", "list", "--node", cluster.nodes[0].url, "--json")
     assert listed["epoch"] == 0 and len(listed["validators"]) == 4 and listed["rulesVersion"] == 3

@@ -24,6 +24,24 @@ constexpr std::size_t kMemoryOfLiar_bytes = 4'500'000;     // what each liar may
 std::string short_hash(const Hash& hash) { return hash.hex().substr(0, 8); }
 std::string node(Seat seat) { return "node " + std::to_string(seat); }
 
+// What one header has and the other has not.
+std::string differences(const BlockHeader& one, const BlockHeader& other) {
+  std::string out;
+  const auto compare = [&](const char* name, const std::string& a, const std::string& b) {
+    if (a != b) out += std::string(out.empty() ? "" : ", ") + name + " " + a + ", not " + b;
+  };
+  const auto compare_hash = [&](const char* name, const Hash& a, const Hash& b) { compare(name, short_hash(a), short_hash(b)); };
+  compare_hash("previous block", one.previous_hash, other.previous_hash);
+  compare_hash("batch", one.batch_digest, other.batch_digest);
+  compare("view", std::to_string(one.view), std::to_string(other.view));
+  compare("timestamp", std::to_string(one.timestamp), std::to_string(other.timestamp));
+  compare_hash("transaction root", one.transaction_root, other.transaction_root);
+  compare_hash("receipt root", one.receipt_root, other.receipt_root);
+  compare_hash("state", one.state_digest, other.state_digest);
+  compare_hash("members", one.members_digest, other.members_digest);
+  return out;
+}
+
 Bytes log_key(const LogWrite& erasure) {
   Bytes key;
   append_u64_be(key, UINT64_MAX);   // docs/FORMATS.md, "log"
@@ -162,9 +180,7 @@ void Checkers::applied(Seat seat, const Block& block, const std::optional<Member
   const auto [entry, first] = headers_.try_emplace(header.height, header);
   if (!first) {
     if (entry->second.hash() != header.hash()) {
-      fail(where + "another block than elsewhere (batch " + short_hash(header.batch_digest) + " of view " + std::to_string(header.view) + ", not " +
-           short_hash(entry->second.batch_digest) + " of view " + std::to_string(entry->second.view) + "; states " +
-           (header.state_digest == entry->second.state_digest ? "equal" : "differ") + ")");
+      fail(where + "another block than elsewhere: " + differences(header, entry->second));
     }
     return;
   }

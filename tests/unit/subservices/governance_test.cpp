@@ -414,3 +414,18 @@ TEST_CASE("sealed access is wrapped again for a member that came later, once, an
   CHECK(lacking().empty());
   CHECK(key_of("node-5") == to_base64url(Bytes(80, 'v')));
 }
+
+TEST_CASE("an address that a member has already is no change; under earlier rules it was one") {
+  for (const std::uint32_t rules : {1u, 2u, 3u}) {
+    World world(rules);
+    const std::string present = now(world).members[2].address;
+    const auto propose = [&](const std::string& address) {
+      return world.run(world.members[0], "governance.propose", Json::object({{"change", "address"}, {"id", "node-3"}, {"address", address}}));
+    };
+    const Answer same = propose(present);
+    INFO(rules << " " << same.detail());
+    CHECK(same.status() == (rules < 3 ? 201 : 409));
+    if (rules == 3) CHECK(same.detail().find("has this address already") != std::string::npos);
+    CHECK(propose("10.0.0.3:9000").status() == 201);
+  }
+}

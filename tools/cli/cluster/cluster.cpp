@@ -118,6 +118,23 @@ Outcome<void> await(const std::string& what, const ProcessId& process, const std
   return {};
 }
 
+// GET /v1/status; an empty object when it does not answer.
+Json status_of(const PlannedNode& node) {
+  HttpRequest request;
+  request.url = node.url() + "/v1/status";
+  request.timeout_ms = kProbe_ms;
+  const auto response = http_call(request);
+  auto status = response ? parse_json(response->body) : tl::unexpected(response.error());
+  return status && status->is_object() ? *std::move(status) : Json::object({});
+}
+
+// A node that is no member (any more) only follows, and never says that it is ready.
+bool follows(const PlannedNode& node) {
+  const Json status = status_of(node);
+  const Json* role = status.find("role");
+  return role != nullptr && role->is_string() && role->as_string() == "follower";
+}
+
 Outcome<ProcessId> launch_recorded(const Launch& what, const std::string& pid_file) {
   auto process = launch(what);
   if (!process) return process;
@@ -163,7 +180,7 @@ Outcome<void> start_all(const ClusterPlan& plan, std::vector<ProcessId>& started
   }
   const auto deadline = Clock::now() + kReadyMax;
   for (const PlannedNode& node : plan.nodes) {
-    auto ready = await(node.id, node_process(plan, node), plan.node_log(node), deadline, [&] { return answers(node, "/readyz"); });
+    auto ready = await(node.id, node_process(plan, node), plan.node_log(node), deadline, [&] { return answers(node, "/readyz") || follows(node); });
     if (!ready) return ready;
   }
   return {};
@@ -176,12 +193,8 @@ Json node_json(const ClusterPlan& plan, const PlannedNode& node) {
   Json out = Json::object({{"id", node.id}, {"url", node.url()}, {"pid", running ? Json(process.pid) : Json()}, {"dir", plan.node_folder(node)},
                            {"state", ready ? "ready" : running ? "running" : "stopped"}});
   if (running) {
-    HttpRequest request;
-    request.url = node.url() + "/v1/status";
-    request.timeout_ms = kProbe_ms;
-    const auto response = http_call(request);
-    const auto status = response ? parse_json(response->body) : tl::unexpected(response.error());
-    if (status && status->find("height")) out.set("height", *status->find("height"));
+    const Json status = status_of(node);
+    if (const Json* height = status.find("height")) out.set("height", *height);
   }
   return out;
 }

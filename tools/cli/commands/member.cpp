@@ -208,6 +208,7 @@ void declare_changes(Command& member) {
     command.positional("ID", o->id, "The member");
     command.positional("HOST:PORT", o->address, "Its new address");
     common(command, o);
+    command.examples("  agiddi member address node-3 10.0.0.9:8201 --key node.jwk --node http://127.0.0.1:8103\nThe order of the steps: docs/OPERATIONS.md, \"Change a node's address\".");
     command.action([o] { return propose(*o, Json::object({{"change", "address"}, {"id", o->id}, {"address", o->address}})); });
   }
   {

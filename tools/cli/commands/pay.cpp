@@ -35,8 +35,12 @@ void declare_pay(Command& program) {
     if (!payment) return tl::unexpected(payment.error());
     const Json* height = answer->find("height");
     const Json* transaction = answer->find("transaction");
+    // Minutes that nobody uses are given back, but they do not come again.
+    const std::string runs = wanted->dump().find("\"minutes\"") == std::string::npos ? ""
+                             : o->starts == "integration"                            ? "paid minutes begin with the integration\n"
+                                                                                     : "paid minutes run from now on; use them with: agiddi integrate --payment " + *payment + "\n";
     return Answer{*answer, quote_text(*quote) + "payment " + *payment + (height ? ", block " + height->dump() : "") + "\n" +
-                               (transaction && transaction->is_string() ? "transaction " + transaction->as_string() + "\n" : "")};
+                               (transaction && transaction->is_string() ? "transaction " + transaction->as_string() + "\n" : "") + runs};
   });
 }
 
