@@ -362,11 +362,15 @@ Result<SearchPlan> plan_search(const Json& body) {
   if (order) read_order(*order, conditions && conditions->find("near"), request, errors);
   const auto limit = reader.optional_integer("limit", 1, kLimitMax);
   const auto cursor = reader.optional_string("cursor", 10'000);
+  const Json* watch = reader.optional("watch");
+  if (watch && !watch->is_bool()) reader.error("watch", "must be true or false");
+  if (cursor && watch && watch->is_bool() && watch->as_bool()) reader.error("cursor", "goes on with a page of a search; a standing query has none (leave out cursor or watch)");
   reader.finish();
   if (!errors.empty()) return tl::unexpected(invalid_fields(std::move(errors)));
 
   SearchPlan plan;
   plan.limit = limit ? static_cast<std::size_t>(*limit) : kLimitDefault;
+  plan.watch = watch && watch->as_bool();
   plan.has_distance = request.near.has_value();
   plan.fingerprint = tagged_hash("agiddi/search/1", {conditions->dump(), "\n", order.value_or("")}).hex().substr(0, 16);
   Builder builder;

@@ -30,9 +30,10 @@ struct SearchPlan {
   std::size_t limit = 100;
   std::string fingerprint;           // of conditions and order: what a cursor is bound to
   bool has_distance = false;         // ?distance, in kilometres
+  bool watch = false;                // what matches later is wanted too
 };
 
-// Reads the whole body: conditions, orderBy, limit, cursor.
+// Reads the whole body: conditions, orderBy, limit, cursor, watch.
 Result<SearchPlan> plan_search(const Json& body);
 
 }  // namespace agiddi::subservices

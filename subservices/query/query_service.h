@@ -9,6 +9,7 @@
 #include "ledger/triple_source.h"
 #include "ontology/sparql/evaluator.h"
 #include "protocol/json.h"
+#include "subservices/query/conditions.h"
 
 namespace agiddi::subservices {
 
@@ -19,6 +20,7 @@ class QueryService {
   // POST /v1/query: {"sparql","devices":[{"id","version","metadata"}],"next"?}. The SPARQL text run at /sparql on the same state
   // selects the same devices in the same order.
   Result<Json> search(const Json& body, const ledger::TripleSource& triples) const;
+  Result<Json> search(const SearchPlan& plan, const ledger::TripleSource& triples) const;
 
   // GET /v1/query/attributes: {"attributes":[{"name","type","iri","operators","orderBy"}]}.
   static Json attributes();

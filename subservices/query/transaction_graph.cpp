@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "ontology/provenance.h"
+#include "ontology/vocabulary.h"
 #include "protocol/transaction.h"
 #include "subservices/access/integration_records.h"
 #include "subservices/executor.h"

@@ -1,11 +1,14 @@
 """Step 2 of the contract: conditions, the SPARQL that they become, and the SPARQL protocol."""
 
+import http.client
 import json
+import secrets
+import subprocess
 import urllib.parse
 
 import pytest
 
-from client import device, wait_until
+from client import binary, device, wait_until
 
 PREFIX = "PREFIX agiddi: <https://w3id.org/agiddi/ontology#>\nPREFIX sosa: <http://www.w3.org/ns/sosa/>\nPREFIX schema: <https://schema.org/>\n"
 
@@ -189,3 +192,49 @@ def test_payments_and_accesses_are_in_the_graph(cluster):
     query = PREFIX + f'SELECT ?payment ?amount {{ ?payment a agiddi:Payment ; ?p <{urn}> ; agiddi:amount ?amount }}'
     rows = wait_until("the payment", lambda: sparql(cluster, query).json["results"]["bindings"])
     assert payment["payment"] in json.dumps(rows)
+
+
+def test_a_standing_query_tells_of_devices_as_they_come_at_another_node(cluster):
+    name = "Watched " + secrets.token_hex(4)
+    node, provider = cluster.nodes[1], cluster.provider
+    connection = http.client.HTTPConnection(node.host, node.port, timeout=30)
+    try:
+        connection.request("POST", "/v1/query", json.dumps({"conditions": {"name": name}, "watch": True}), {"Content-Type": "application/json"})
+        stream = connection.getresponse()
+        assert stream.status == 200 and stream.getheader("Content-Type").startswith("text/event-stream")
+
+        def event() -> tuple[str, dict]:
+            kind = ""
+            while line := stream.readline().decode():
+                if line.startswith("event:"):
+                    kind = line[6:].strip()
+                elif line.startswith("data:"):
+                    return kind, json.loads(line[5:])
+            raise AssertionError("the stream ended")
+
+        kind, result = event()
+        assert kind == "result" and result["devices"] == [] and isinstance(result["height"], int) and "sparql" in result
+        urn = cluster.new_device(name=name)
+        kind, told = event()
+        assert (kind, told["id"], told["version"]) == ("match", urn, 1)
+        assert told == node.post("/v1/query", {"conditions": {"name": name}}).json["devices"][0]
+        assert cluster.nodes[2].signed(f"/v1/devices/{urn}/retire", {"id": urn, "version": 1}, provider, "device.retire").status == 200
+        assert event() == ("unmatch", {"id": urn})
+    finally:
+        connection.close()
+
+
+def test_the_tool_prints_a_line_for_each_device_of_a_standing_query(cluster):
+    name = "Watched " + secrets.token_hex(4)
+    first = cluster.new_device(name=name)
+    tool = subprocess.Popen([binary("agiddi"), "query", f"name={name}", "--watch", "--json", "--node", cluster.nodes[3].url], stdout=subprocess.PIPE, text=True)
+    try:
+        known = json.loads(tool.stdout.readline())
+        assert known["event"] == "result" and known["device"]["id"] == first
+        second = cluster.new_device(name=name)
+        told = json.loads(tool.stdout.readline())
+        assert told["event"] == "match" and told["device"]["id"] == second
+    finally:
+        tool.kill()
+        tool.wait()
+        tool.stdout.close()

@@ -1,5 +1,5 @@
 // Step 2: search by conditions. SPARQL stands in sparql.cpp.
-#include "node/http/writes.h"
+#include "node/http/endpoints/watch.h"
 #include "subservices/query/query_service.h"
 
 namespace agiddi::node {
@@ -13,13 +13,16 @@ sparql::Limits search_limits() {
   return limits;
 }
 
-void search(const Core& core, HttpRequest request, Responder responder) {
+void search(const Core& core, const std::shared_ptr<WatchStreams>& watches, HttpRequest request, Responder responder) {
   auto body = std::make_shared<std::string>(std::move(request.body));
-  core->run(core->queries(), responder, [core, body, responder] {
+  core->run(core->queries(), responder, [core, watches, body, responder] {
     const auto conditions = parse_json(*body);
     if (!conditions) return responder.send(problem(conditions.error()));
+    auto plan = subservices::plan_search(*conditions);
+    if (!plan) return responder.send(problem(plan.error()));
+    if (plan->watch) return watches->add(responder, *std::move(plan));
     const auto snapshot = core->chain().snapshot();
-    const auto answer = subservices::QueryService(search_limits()).search(*conditions, snapshot->triples());
+    const auto answer = subservices::QueryService(search_limits()).search(*plan, snapshot->triples());
     responder.send(answer ? json_response(200, *answer) : problem(answer.error()));
   });
 }
@@ -27,7 +30,9 @@ void search(const Core& core, HttpRequest request, Responder responder) {
 }  // namespace
 
 void bind_discovery(Router& router, const Core& core) {
-  router.add("POST", "/v1/query", [core](HttpRequest request, Responder responder) { search(core, std::move(request), std::move(responder)); }, kJsonBody);
+  router.add("POST", "/v1/query", [core, watches = WatchStreams::make(core, search_limits())](HttpRequest request, Responder responder) {
+    search(core, watches, std::move(request), std::move(responder));
+  }, {{"application/json", "text/event-stream"}, {"application/json"}, false});
   router.add("GET", "/v1/query/attributes", [](HttpRequest, Responder responder) {
     responder.send(json_response(200, subservices::QueryService::attributes()));
   }, kJsonOnly);

@@ -98,10 +98,10 @@ class WorldChain final : public Chain {
         listeners = listeners_;
       }
     }
-    done(std::move(outcome));
-    for (const auto& [handle, listener] : listeners) {
+    for (const auto& [handle, listener] : listeners) {   // before the answer: the next write must not be told of first
       if (!events.empty()) listener(events);
     }
+    done(std::move(outcome));
   }
   void submit_own(std::string action, Json body, Done done) override {
     const KeyPair& key = world.members[0].key;

@@ -7,6 +7,7 @@
 #include "ontology/sparql/memory_source.h"
 #include "ontology/sparql/parser.h"
 #include "subservices/query/query_service.h"
+#include "subservices/query/standing_queries.h"
 
 using namespace agiddi;
 using namespace agiddi::ontology::test;
@@ -21,6 +22,7 @@ class World {
   void add(unsigned char id, const std::function<void(Json&)>& change = {}, const std::function<void(ontology::DeviceIdentity&)>& record = {}) {
     ontology::DeviceIdentity who = identity(id);
     if (record) record(who);
+    devices_.push_back(who.device);
     for (const auto& triple : ontology::device_triples(device(change), who)) source_.add(triple);
   }
 
@@ -47,6 +49,7 @@ class World {
     std::vector<std::string> selected;
     for (const auto& row : direct->rows) selected.push_back(row[0]->value);
     CHECK(selected == urns);
+    check_standing(conditions, std::set<std::string>(urns.begin(), urns.end()), more.empty());
     if (next) *next = reply.find("next") ? reply.find("next")->as_string() : "";
     return ids;
   }
@@ -54,6 +57,31 @@ class World {
   const ontology::sparql::MemorySource& source() const { return source_; }
 
  private:
+  // A standing query tells of the same devices when they come, and when they go.
+  void check_standing(const std::string& conditions, const std::set<std::string>& urns, bool whole) const {
+    if (!whole) return;
+    const ontology::sparql::MemorySource empty;
+    subservices::StandingQueries standing;
+    const auto plan = subservices::plan_search(parsed("{\"conditions\":" + conditions + "}"));
+    REQUIRE(plan);
+    REQUIRE(standing.add(*plan, source_));
+    const auto told = [&](const ontology::sparql::MemorySource& before, const ontology::sparql::MemorySource& after, subservices::StandingMatch::Kind kind) {
+      std::set<std::string> out;
+      for (const auto& match : standing.changed(devices_, before, after)) {
+        CHECK(match.kind == kind);
+        out.insert(device_urn(match.device));
+      }
+      return out;
+    };
+    CHECK(told(empty, source_, subservices::StandingMatch::Kind::match) == urns);
+    CHECK(told(source_, source_, subservices::StandingMatch::Kind::update) == urns);
+    CHECK(told(source_, empty, subservices::StandingMatch::Kind::unmatch) == urns);
+    standing.remove(1);
+    CHECK(standing.size() == 0);
+    CHECK(standing.changed(devices_, empty, source_).empty());
+  }
+
+  std::vector<Hash> devices_;
   ontology::sparql::MemorySource source_;
 };
 

@@ -1,0 +1,294 @@
+#include "node/http/endpoints/watch.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "protocol/transaction.h"
+#include "subservices/query/device_reader.h"
+#include "subservices/query/query_service.h"
+#include "subservices/query/standing_queries.h"
+
+namespace agiddi::node {
+namespace {
+
+using subservices::StandingMatch;
+using SnapshotPtr = std::shared_ptr<const ledger::LedgerSnapshot>;
+
+constexpr std::size_t kWatchersMax = 512;
+constexpr std::size_t kPendingMax = 200'000;       // changed devices that wait to be matched
+constexpr std::size_t kWatchStep = 256;                 // devices that are matched before it is asked whether the node stops
+constexpr std::chrono::milliseconds kWatchPause{50};    // when the lane is full, or a client's queue is
+constexpr std::size_t kBacklogMax = 50'000;        // devices that one client is still to be told of
+constexpr std::size_t kResultMax_bytes = 3 * 1024 * 1024;
+constexpr std::size_t kEntriesMax = 256;           // of devices, kept while several clients are told of them
+
+const char* kind_name(StandingMatch::Kind kind) {
+  switch (kind) {
+    case StandingMatch::Kind::match: return "match";
+    case StandingMatch::Kind::update: return "update";
+    case StandingMatch::Kind::unmatch: return "unmatch";
+  }
+  return "";
+}
+
+struct JoiningWatcher {
+  Responder responder;
+  subservices::SearchPlan plan;
+};
+
+struct Told {
+  StandingMatch::Kind kind = StandingMatch::Kind::match;
+  std::optional<std::string> distance_km;
+};
+
+struct Watcher {
+  std::shared_ptr<EventStream> stream;
+  std::map<Hash, Told> backlog;      // what it has not been told yet, of each device once
+
+  // What two changes of one device are together; nothing when the client never knew of it.
+  void note(const StandingMatch& match) {
+    using Kind = StandingMatch::Kind;
+    const auto [entry, first] = backlog.try_emplace(match.device, Told{match.kind, match.distance_km});
+    if (first) return;
+    const Kind before = entry->second.kind;
+    if (before == Kind::match && match.kind == Kind::unmatch) {
+      backlog.erase(entry);
+      return;
+    }
+    const Kind both = before == Kind::match ? Kind::match : match.kind == Kind::match ? Kind::update : match.kind;
+    entry->second = {both, match.distance_km};
+  }
+};
+
+}  // namespace
+
+struct WatchStreams::State {
+  std::mutex mutex;
+  bool wanted = false, turning = false, timed = false;       // timed: a client's queue is looked at again after a pause
+  bool followed = false;                                     // somebody is here or joins: changes are kept
+  bool overrun = false;                                      // too many were: whoever follows must ask again
+  std::uint64_t events_height = 0;                           // up to which the chain told of its blocks
+  std::vector<std::pair<std::uint64_t, Hash>> pending;       // changed devices with their block's height, ascending
+  std::vector<JoiningWatcher> joining;
+  std::vector<std::uint64_t> leaving;
+  std::size_t places = 0;                                    // taken by clients, those who join included
+
+  // Of the turn alone.
+  subservices::StandingQueries queries;
+  std::map<std::uint64_t, Watcher> clients;                   // by query
+  SnapshotPtr base, target;                                  // the state that every client knows, and the next one
+};
+
+WatchStreams::WatchStreams(const Core& core, const ontology::sparql::Limits& limits) : core_(core), limits_(limits), state_(std::make_unique<State>()) {}
+WatchStreams::~WatchStreams() = default;
+
+std::shared_ptr<WatchStreams> WatchStreams::make(const Core& core, const ontology::sparql::Limits& limits) {
+  std::shared_ptr<WatchStreams> made(new WatchStreams(core, limits));
+  core->chain().subscribe([weak = std::weak_ptr<WatchStreams>(made)](const std::vector<ChainEvent>& events) {
+    if (const auto alive = weak.lock()) alive->on_block(events);
+  });
+  const std::uint64_t height = core->chain().snapshot()->height();
+  const std::lock_guard lock(made->state_->mutex);
+  made->state_->events_height = std::max(made->state_->events_height, height);
+  return made;
+}
+
+void WatchStreams::add(const Responder& responder, subservices::SearchPlan plan) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->places >= kWatchersMax) {
+      return responder.send(problem(Status::unavailable, "Too many standing queries are open at this node; try another one."));
+    }
+    ++state_->places;
+    state_->followed = true;
+    state_->joining.push_back({responder, std::move(plan)});
+  }
+  wake();
+}
+
+// Called by the chain, once a block, in the order of heights: must not wait.
+void WatchStreams::on_block(const std::vector<ChainEvent>& events) {
+  if (events.empty()) return;
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->events_height = std::max(state_->events_height, events.front().height);
+    if (!state_->followed) return;
+    for (const ChainEvent& event : events) {
+      if (event.kind == "device") state_->pending.emplace_back(event.height, event.subject);
+    }
+    if (state_->pending.size() > kPendingMax) {
+      state_->pending.clear();
+      state_->overrun = true;
+    }
+  }
+  wake();
+}
+
+// One turn at a time, on the queries' lane.
+void WatchStreams::wake() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->wanted = true;
+    if (state_->turning) return;
+    state_->turning = true;
+  }
+  if (core_->queries().post([self = shared_from_this()] { self->turn(); })) return;
+  core_->after(kWatchPause, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self) return;
+    {
+      const std::lock_guard lock(self->state_->mutex);
+      self->state_->turning = false;
+    }
+    self->wake();
+  });
+}
+
+void WatchStreams::turn() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->wanted = false;
+  }
+  serve();
+  bool more = false;
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->turning = false;
+    more = state_->wanted && !core_->stopping().cancelled();
+  }
+  if (more) wake();
+}
+
+void WatchStreams::serve() {
+  State& state = *state_;
+  if (!state.target) state.target = core_->chain().snapshot();
+  std::vector<Hash> changed;
+  std::vector<JoiningWatcher> joining;
+  bool overrun = false;
+  {
+    const std::lock_guard lock(state.mutex);
+    for (const std::uint64_t query : state.leaving) {
+      state.queries.remove(query);
+      state.clients.erase(query);
+    }
+    state.leaving.clear();
+    // A state is the next one when the chain has told of all its blocks.
+    if (state.events_height < state.target->height()) return;
+    const auto end = std::find_if(state.pending.begin(), state.pending.end(), [&](const auto& one) { return one.first > state.target->height(); });
+    for (auto one = state.pending.begin(); one != end; ++one) {
+      if (state.base && one->first > state.base->height()) changed.push_back(one->second);
+    }
+    state.pending.erase(state.pending.begin(), end);
+    state.wanted |= !state.pending.empty();
+    joining.swap(state.joining);
+    overrun = std::exchange(state.overrun, false);
+    if (state.clients.empty() && joining.empty()) {
+      state.followed = false;
+      state.pending.clear();
+    }
+  }
+  if (overrun) {
+    for (const auto& [query, client] : state.clients) client.stream->close();
+    changed.clear();
+  }
+  std::sort(changed.begin(), changed.end());
+  changed.erase(std::unique(changed.begin(), changed.end()), changed.end());
+  for (std::size_t at = 0; at < changed.size() && !core_->stopping().cancelled(); at += kWatchStep) {
+    const std::vector<Hash> some(changed.begin() + static_cast<std::ptrdiff_t>(at), changed.begin() + static_cast<std::ptrdiff_t>(std::min(changed.size(), at + kWatchStep)));
+    for (const StandingMatch& match : state.queries.changed(some, state.base->triples(), state.target->triples())) {
+      const auto client = state.clients.find(match.query);
+      if (client != state.clients.end()) client->second.note(match);
+    }
+  }
+  state.base = std::exchange(state.target, nullptr);
+  const bool waiting = tell();
+  for (const JoiningWatcher& one : joining) begin(one.responder, one.plan);
+  if (state.clients.empty()) state.base = nullptr;
+  if (waiting) again_later();
+}
+
+// As much as the clients take; true when some of it waits.
+bool WatchStreams::tell() {
+  State& state = *state_;
+  const subservices::DeviceReader reader(state.base->triples());
+  const std::string id = std::to_string(state.base->height());
+  std::map<Hash, Json> entries;
+  bool waiting = false;
+  for (auto& [query, client] : state.clients) {
+    if (client.backlog.size() > kBacklogMax) {
+      client.stream->close();
+      client.backlog.clear();
+    }
+    while (!client.backlog.empty() && client.stream->room() > 0) {
+      const auto [device, told] = *client.backlog.begin();
+      client.backlog.erase(client.backlog.begin());
+      Json data = Json::object({{"id", device_urn(device)}});
+      if (told.kind != StandingMatch::Kind::unmatch) {
+        if (entries.size() > kEntriesMax) entries.clear();
+        auto entry = entries.find(device);
+        if (entry == entries.end()) entry = entries.emplace(device, reader.entry(device_urn(device))).first;
+        data = entry->second;
+        if (told.distance_km) data.set("distanceKm", Json::number(*told.distance_km));
+      }
+      client.stream->send({kind_name(told.kind), id, data.dump(), ""});
+    }
+    waiting |= !client.backlog.empty();
+  }
+  return waiting;
+}
+
+void WatchStreams::again_later() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (std::exchange(state_->timed, true)) return;
+  }
+  core_->after(kWatchPause, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self) return;
+    {
+      const std::lock_guard lock(self->state_->mutex);
+      self->state_->timed = false;
+    }
+    self->wake();
+  });
+}
+
+// What there is now, and from here on what changes.
+void WatchStreams::begin(const Responder& responder, const subservices::SearchPlan& plan) {
+  State& state = *state_;
+  const auto leave = [this] {
+    const std::lock_guard lock(state_->mutex);
+    --state_->places;
+  };
+  auto answer = subservices::QueryService(limits_).search(plan, state.base->triples());
+  std::string text;
+  if (answer) {
+    answer->set("height", state.base->height());
+    text = answer->dump();
+    if (text.size() > kResultMax_bytes) answer = fail_field("/limit", "gives a first page that is too long for a stream; ask for fewer devices");
+  }
+  const auto query = answer ? state.queries.add(plan, state.base->triples()) : Result<std::uint64_t>(tl::unexpected(answer.error()));
+  const auto stream = query ? responder.stream() : nullptr;
+  if (!stream) {
+    if (query) state.queries.remove(*query);
+    leave();
+    if (!query) responder.send(problem(query.error()));
+    return;
+  }
+  stream->send({"result", std::to_string(state.base->height()), std::move(text), ""});
+  state.clients.emplace(*query, Watcher{stream, {}});
+  stream->on_closed([weak = weak_from_this(), query = *query] {
+    const auto self = weak.lock();
+    if (!self) return;
+    {
+      const std::lock_guard lock(self->state_->mutex);
+      --self->state_->places;
+      self->state_->leaving.push_back(query);
+    }
+    self->wake();
+  });
+}
+
+}  // namespace agiddi::node
