@@ -11,12 +11,14 @@ from chaos_parts.story import Story
 AGREE_S = 120
 INITIAL_MICRO = 1_000_000 * 1_000_000
 SHOWN_MAX = 5
+NOT_KEPT = ("in a block that is not kept here", None)    # a node that joined by a snapshot has the state, and no older blocks
 
 
 class Checks:
     def __init__(self, cluster: Cluster, story: Story, attempts: list[Attempt]):
         self.cluster, self.story, self.attempts = cluster, story, attempts
         self.figures: dict[str, int | str] = {}
+        self.first: dict[str, int] = {}                                 # node -> its lowest block
         self.seen: dict[str, dict[str, tuple[str, int | None]]] = {}    # node -> transaction -> state, height
 
     def run(self) -> None:
@@ -57,11 +59,19 @@ class Checks:
     def ask_all(self, node: ChaosNode) -> None:
         wire = Wire(node, timeout=30)
         told: dict[str, tuple[str, int | None]] = {}
+        first = node.first_block()
+        self.first[node.name] = first
         for attempt in self.attempts:
+            if attempt.height is not None and attempt.height < first:
+                told[attempt.id] = NOT_KEPT
+                continue
             status, document = wire.call("GET", "/v1/transactions/" + attempt.id)
             if status == 0:
                 status, document = wire.call("GET", "/v1/transactions/" + attempt.id)
-            told[attempt.id] = (document.get("state", "?"), document.get("height")) if status == 200 else (f"unknown ({status})", None)
+            if status == 404 and first > 1 and attempt.height is None:
+                told[attempt.id] = NOT_KEPT
+            else:
+                told[attempt.id] = (document.get("state", "?"), document.get("height")) if status == 200 else (f"unknown ({status})", None)
         wire.close()
         self.seen[node.name] = told
 
@@ -69,7 +79,10 @@ class Checks:
         lost, differing, revived = [], [], []
         acknowledged = [a for a in self.attempts if a.height is not None]
         for attempt in self.attempts:
-            told = {name: self.seen[name][attempt.id] for name in self.seen}
+            told = {name: self.seen[name][attempt.id] for name in self.seen if self.seen[name][attempt.id] != NOT_KEPT}
+            if not told:
+                lost.append(f"{attempt.id} ({attempt.kind}): no node has the block of height {attempt.height}")
+                continue
             if attempt.height is not None and any(t != ("committed", attempt.height) for t in told.values()):
                 lost.append(f"{attempt.id} ({attempt.kind}), acknowledged at height {attempt.height} by {attempt.acknowledged_by}, is {told}")
             if len(set(told.values())) != 1:
@@ -82,8 +95,13 @@ class Checks:
         self.figures["attempted"], self.figures["acknowledged"] = len(self.attempts), len(acknowledged)
 
     def nothing_twice(self) -> None:
-        """Every block of one node: each transaction in one block, and none that nobody sent."""
-        wire = Wire(self.cluster.nodes[0], timeout=30)
+        """Every block of one node that has them all: each transaction in one block, and none that nobody sent."""
+        whole = min(self.cluster.nodes, key=lambda n: self.first[n.name])
+        if self.first[whole.name] != 1:
+            self.story.violated(f"no node has the whole chain: {self.first}")
+            return
+        self.figures["joinedBySnapshot"] = sum(1 for first in self.first.values() if first > 1)
+        wire = Wire(whole, timeout=30)
         places: dict[str, list[int]] = collections.defaultdict(list)
         previous = None
         broken = []
@@ -103,13 +121,13 @@ class Checks:
         self.findings("in several blocks", [f"{id} at {heights}" for id, heights in places.items() if len(heights) > 1])
         sent = {a.id for a in self.attempts}
         self.findings("in a block, but sent by nobody", [f"{id} at {heights}" for id, heights in places.items() if id not in sent])
-        told = self.seen[self.cluster.nodes[0].name]
+        told = self.seen[whole.name]
         self.findings("in a block at another height than told", [f"{id}: {told[id]}, but in {h}" for id, h in places.items() if id in told and told[id][1] != h[0]])
         self.figures["inBlocks"] = len(places)
 
     def money(self) -> None:
         """The payers spent exactly what was committed; nothing was made or lost."""
-        told = self.seen[self.cluster.nodes[0].name]
+        told = self.seen[min(self.first, key=self.first.get)]
         spent: dict[str, int] = collections.Counter()
         for attempt in self.attempts:
             if attempt.kind == "payment" and told[attempt.id][0] == "committed":

@@ -39,6 +39,13 @@ class ChaosNode(Node):
         status = self.status()
         return status["height"] if status else -1
 
+    def first_block(self) -> int:
+        """The lowest height whose block it has: above 1 when it joined by a snapshot. 0 when it does not answer."""
+        answer = self.look("/v1/blocks/1")
+        if answer is None or answer.status not in (200, 404):
+            return 0
+        return 1 if answer.status == 200 else int(re.search(r"from height (\d+) on", answer.json["detail"]).group(1))
+
 
 def tool(*arguments: str) -> dict:
     done = subprocess.run([binary("agiddi"), *arguments, "--json"], capture_output=True, text=True, timeout=120)
@@ -73,6 +80,7 @@ class Cluster:
         for node in self.nodes:
             with open(node.process.config, encoding="utf-8") as config:
                 text = re.sub(r"(?ms)^\[broker\].*?(?=^\[|\Z)", "", config.read())   # no device sends anything in these runs
+            text += "\n[ledger]\nsnapshot_blocks = 2000\n"   # so that a wiped node joins by one after a minute or two
             text += "\n[peer.addresses]\n"
             for other in self.nodes:
                 if other is not node:

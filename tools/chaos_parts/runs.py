@@ -75,6 +75,9 @@ class Chaos:
             if i > 0 and (kind.loses_memory or isinstance(made[0], faults.FullDisk)):
                 continue   # loss of memory comes first if at all, and a tmpfs is moved in peace
             avoid = {name for fault in made for name in fault.hit()}
+            if kind.loses_memory:   # somebody keeps the whole chain, so that the checks can read it
+                whole = [n.name for n in self.cluster.nodes if n.first_block() == 1]
+                avoid |= set(whole) if len(whole) == 1 else set()
             made.append(kind(self.cluster, self.story, random.Random(f"{self.seed}/{self.episodes}/{i}"), avoid))
             # Two that are gone leave no quorum of fewer than seven: commits come when the second is back, so that one does not wait for them.
             if i > 0 and kind.from_start and made[0].from_start and (len(self.cluster.nodes) - 1) // 3 < 2:

@@ -32,7 +32,7 @@ const std::vector<PlantedBug>& bug_table() {
        [](O& o) { o.driver_faults.chunks_unchecked = true; }},
       {"one-attestation", "a snapshot is believed when a single member attests it", "that no correct member made", 200, "benign,lying-snapshots", 4,
        [](O& o) { o.driver_faults.attested_by_one = true; }},
-      {"members-unproven", "what a peer says about later members is believed without the certificate of its block", "that nobody decided", 600,
+      {"members-unproven", "what a peer says about later members is believed without the certificate of its block", "a change of members that is not certified", 600,
        "members,snapshots,crash,partition,corrupt,power,lying-snapshots", 4, [](O& o) { o.test_faults.members_unproven = true; }},
       {"epoch-end-ignored", "members go on voting at heights of the next members", "which is not of epoch", 200, "members,crash,delay", 4,
        [](O& o) { o.test_faults.epoch_end_ignored = true; }},
