@@ -11,7 +11,7 @@ struct SseEvent { std::string id, event, data; };
 
 class SseReader {
  public:
-  static constexpr std::size_t kEventMax_bytes = 8 * 1024 * 1024;   // the result of a standing query of 1,000 devices has 2 MB
+  static constexpr std::size_t kEventMax_bytes = 8 * 1024 * 1024;   // above what a node sends: 3 MiB of a standing query's result
   // Calls handle for each complete event in these bytes; a comment or an event without data is none. False when handle said stop (false)
   // or an event is longer than the bound.
   bool feed(std::string_view bytes, const std::function<bool(const SseEvent&)>& handle);

@@ -67,7 +67,8 @@ struct Watcher {
 struct WatchStreams::State {
   std::mutex mutex;
   bool wanted = false, turning = false, timed = false;       // timed: a client's queue is looked at again after a pause
-  bool followed = false;                                     // somebody is here or joins: changes are kept
+  bool followed = false;                                     // somebody is here or joins: changes are kept,
+  std::uint64_t followed_from = 0;                           // those above this height
   bool overrun = false;                                      // too many were: whoever follows must ask again
   std::uint64_t events_height = 0;                           // up to which the chain told of its blocks
   std::vector<std::pair<std::uint64_t, Hash>> pending;       // changed devices with their block's height, ascending
@@ -102,7 +103,7 @@ void WatchStreams::add(const Responder& responder, subservices::SearchPlan plan)
       return responder.send(problem(Status::unavailable, "Too many standing queries are open at this node; try another one."));
     }
     ++state_->places;
-    state_->followed = true;
+    if (!std::exchange(state_->followed, true)) state_->followed_from = state_->events_height;
     state_->joining.push_back({responder, std::move(plan)});
   }
   wake();
@@ -135,12 +136,17 @@ void WatchStreams::wake() {
     state_->turning = true;
   }
   if (core_->queries().post([self = shared_from_this()] { self->turn(); })) return;
-  core_->after(kWatchPause, [weak = weak_from_this()] {
+  wake_later(&State::turning);
+}
+
+// After a pause; the flag, which says that this is under way, is taken back then.
+void WatchStreams::wake_later(bool State::*flag) {
+  core_->after(kWatchPause, [weak = weak_from_this(), flag] {
     const auto self = weak.lock();
     if (!self) return;
     {
       const std::lock_guard lock(self->state_->mutex);
-      self->state_->turning = false;
+      (*self->state_).*flag = false;
     }
     self->wake();
   });
@@ -176,6 +182,12 @@ void WatchStreams::serve() {
     state.leaving.clear();
     // A state is the next one when the chain has told of all its blocks.
     if (state.events_height < state.target->height()) return;
+    // One from before the changes were kept would hide some of them.
+    if (state.target->height() < state.followed_from) {
+      state.target = nullptr;
+      state.wanted = true;
+      return;
+    }
     const auto end = std::find_if(state.pending.begin(), state.pending.end(), [&](const auto& one) { return one.first > state.target->height(); });
     for (auto one = state.pending.begin(); one != end; ++one) {
       if (state.base && one->first > state.base->height()) changed.push_back(one->second);
@@ -202,6 +214,7 @@ void WatchStreams::serve() {
       if (client != state.clients.end()) client->second.note(match);
     }
   }
+  if (core_->stopping().cancelled()) return;   // some changes were not looked at
   state.base = std::exchange(state.target, nullptr);
   const bool waiting = tell();
   for (const JoiningWatcher& one : joining) begin(one.responder, one.plan);
@@ -244,15 +257,7 @@ void WatchStreams::again_later() {
     const std::lock_guard lock(state_->mutex);
     if (std::exchange(state_->timed, true)) return;
   }
-  core_->after(kWatchPause, [weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (!self) return;
-    {
-      const std::lock_guard lock(self->state_->mutex);
-      self->state_->timed = false;
-    }
-    self->wake();
-  });
+  wake_later(&State::timed);
 }
 
 // What there is now, and from here on what changes.

@@ -22,6 +22,7 @@ class WatchStreams : public std::enable_shared_from_this<WatchStreams> {
   WatchStreams(const Core& core, const ontology::sparql::Limits& limits);
   void on_block(const std::vector<ChainEvent>& events);
   void wake();
+  void wake_later(bool State::*flag);
   void turn();
   void serve();
   bool tell();
