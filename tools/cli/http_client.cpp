@@ -1,15 +1,15 @@
 #include "tools/cli/http_client.h"
 
-#include <boost/asio/connect.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
-#include <boost/beast/ssl.hpp>
 #include <algorithm>
-#include <chrono>
-#include <optional>
+#include <boost/asio/error.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/ostream.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <sstream>
+
+#include "tools/cli/byte_client.h"
 
 namespace agiddi::tools {
 namespace {
@@ -17,137 +17,24 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
-using tcp = asio::ip::tcp;
-using ErrorCode = boost::system::error_code;
+using Clock = ByteClient::Clock;
+using ErrorCode = ByteClient::ErrorCode;
 using Milliseconds = std::chrono::milliseconds;
 
 constexpr std::uint64_t kBodyMax_bytes = 64 * 1024 * 1024;
-constexpr int kConnectMax_ms = 10'000;
-constexpr int kAskEvery_ms = 300;
+constexpr std::size_t kPart_bytes = 64 * 1024;
+constexpr Milliseconds kConnectMax{10'000};
 
-// One connection, plain or TLS. An operation is started and its end awaited here, so that every wait has a bound, which the blocking
-// calls of a socket do not have.
-class Connection {
- public:
-  explicit Connection(const Url& url) : url_(url) {}
+tl::unexpected<Error> unreachable(const Url& url, const ErrorCode& ec) {
+  return fail(Status::unavailable, "cannot reach " + url.scheme + "://" + url.authority() + ": " + ec.message());
+}
 
-  Result<void> open(int timeout_ms) {
-    const int step_ms = std::min(timeout_ms, kConnectMax_ms);
-    ErrorCode ec;
-    tcp::resolver resolver(io_);
-    tcp::resolver::results_type found;
-    resolver.async_resolve(url_.host, std::to_string(url_.port), [&](ErrorCode e, tcp::resolver::results_type r) { ec = e, found = std::move(r); });
-    if (!run(step_ms, [&] { resolver.cancel(); })) ec = beast::error::timeout;
-    if (ec) return unreachable(ec);
-    tls_context_.emplace(asio::ssl::context::tls_client);
-    stream_.emplace(io_, *tls_context_);
-    lowest().expires_after(Milliseconds(step_ms));
-    lowest().async_connect(found, [&](ErrorCode e, const tcp::endpoint&) { ec = e; });
-    run();
-    if (ec) return unreachable(ec);
-    lowest().socket().set_option(tcp::no_delay(true), ec);
-    if (!url_.tls()) return {};
-    tls_context_->set_default_verify_paths(ec);
-    stream_->set_verify_mode(asio::ssl::verify_peer);
-    stream_->set_verify_callback(asio::ssl::host_name_verification(url_.host));
-    if (!SSL_set_tlsext_host_name(stream_->native_handle(), url_.host.c_str())) return fail(Status::unavailable, "TLS cannot start");
-    lowest().expires_after(Milliseconds(step_ms));
-    stream_->async_handshake(asio::ssl::stream_base::client, [&](ErrorCode e) { ec = e; });
-    run();
-    if (ec) return unreachable(ec);
-    return {};
-  }
+tl::unexpected<Error> broken(const Url& url, const ErrorCode& ec) {
+  if (ec == asio::error::timed_out) return fail(Status::timed_out, url.authority() + " did not answer in time");
+  return fail(Status::unavailable, "the connection to " + url.authority() + " broke: " + ec.message());
+}
 
-  ErrorCode write(http::request<http::string_body>& request, int timeout_ms) {
-    return wait(timeout_ms, [&](auto& stream, auto done) { http::async_write(stream, request, done); });
-  }
-  template <class Parser>
-  ErrorCode read(Parser& parser, int timeout_ms) {
-    return wait(timeout_ms, [&](auto& stream, auto done) { http::async_read(stream, buffer_, parser, done); });
-  }
-  template <class Parser>
-  ErrorCode read_header(Parser& parser, int timeout_ms) {
-    return wait(timeout_ms, [&](auto& stream, auto done) { http::async_read_header(stream, buffer_, parser, done); });
-  }
-
-  // Reads a body piece by piece. ask() is called while nothing comes; false gives operation_aborted.
-  template <class Parser>
-  ErrorCode read_some(Parser& parser, int idle_ms, const std::function<bool()>& ask) {
-    std::optional<ErrorCode> ended;
-    const auto done = [&](ErrorCode ec, std::size_t) { ended = ec; };
-    lowest().expires_never();
-    if (url_.tls()) {
-      http::async_read_some(*stream_, buffer_, parser, done);
-    } else {
-      http::async_read_some(lowest(), buffer_, parser, done);
-    }
-    const auto deadline = std::chrono::steady_clock::now() + Milliseconds(idle_ms);
-    io_.restart();
-    while (!ended) {
-      io_.run_for(Milliseconds(kAskEvery_ms));
-      if (ended) break;
-      const bool late = std::chrono::steady_clock::now() >= deadline;
-      if (late || !ask()) {
-        lowest().cancel();
-        io_.restart();
-        io_.run();
-        return late ? ErrorCode(beast::error::timeout) : ErrorCode(asio::error::operation_aborted);
-      }
-      io_.restart();
-    }
-    return *ended;
-  }
-
-  tl::unexpected<Error> broken(const ErrorCode& ec) const {
-    if (ec == beast::error::timeout) return fail(Status::timed_out, url_.authority() + " did not answer in time");
-    return fail(Status::unavailable, "the connection to " + url_.authority() + " broke: " + ec.message());
-  }
-
- private:
-  beast::tcp_stream& lowest() { return stream_->next_layer(); }
-
-  void run() {
-    io_.restart();
-    io_.run();
-  }
-  // False when it took too long and was cancelled.
-  template <class Cancel>
-  bool run(int timeout_ms, Cancel cancel) {
-    io_.restart();
-    io_.run_for(Milliseconds(timeout_ms));
-    if (io_.stopped()) return true;
-    cancel();
-    io_.restart();
-    io_.run();
-    return false;
-  }
-
-  template <class Start>
-  ErrorCode wait(int timeout_ms, Start start) {
-    ErrorCode result;
-    const auto done = [&](ErrorCode ec, std::size_t) { result = ec; };
-    lowest().expires_after(Milliseconds(timeout_ms));
-    if (url_.tls()) {
-      start(*stream_, done);
-    } else {
-      start(lowest(), done);
-    }
-    run();
-    return result;
-  }
-
-  tl::unexpected<Error> unreachable(const ErrorCode& ec) const {
-    return fail(Status::unavailable, "cannot reach " + url_.scheme + "://" + url_.authority() + ": " + ec.message());
-  }
-
-  Url url_;
-  asio::io_context io_{1};
-  std::optional<asio::ssl::context> tls_context_;
-  std::optional<beast::ssl_stream<beast::tcp_stream>> stream_;  // TLS is spoken only for https; else the layer below is used
-  beast::flat_buffer buffer_;
-};
-
-http::request<http::string_body> message_of(const HttpRequest& request, const Url& url) {
+std::string text_of(const HttpRequest& request, const Url& url) {
   http::request<http::string_body> out(http::string_to_verb(request.method), url.target, 11);
   out.set(http::field::host, url.authority());
   out.set(http::field::user_agent, "agiddi");
@@ -155,8 +42,51 @@ http::request<http::string_body> message_of(const HttpRequest& request, const Ur
   for (const auto& [name, value] : request.headers) out.set(name, value);
   out.body() = request.body;
   if (!request.body.empty() || request.method != "GET") out.prepare_payload();
-  return out;
+  std::ostringstream text;
+  text << out;
+  return std::move(text).str();
 }
+
+// The response as it comes: its head, and the part of its body that has come since body() was last emptied.
+class ResponseReader {
+ public:
+  explicit ResponseReader(ByteClient& connection) : connection_(connection) {
+    parser_.eager(true);
+    parser_.body_limit(kBodyMax_bytes);
+  }
+
+  // Waits for more, be it of the head or of the body. error::eof when the far end closed where an answer ends.
+  ErrorCode read_more(Clock::time_point deadline, const std::function<bool()>& wanted = {}) {
+    const auto room = buffer_.prepare(kPart_bytes);
+    const auto part = connection_.read_some(static_cast<char*>(room.data()), room.size(), deadline, wanted);
+    buffer_.commit(part.size);
+    ErrorCode error;
+    if (part.error == asio::error::eof) {
+      if (!parser_.got_some()) return http::error::end_of_stream;
+      parser_.put_eof(error);
+      return error;
+    }
+    if (part.error) return part.error;
+    while (!parser_.is_done() && buffer_.size() > 0) {
+      const std::size_t used = parser_.put(buffer_.data(), error);
+      buffer_.consume(used);
+      if (error == http::error::need_more) return {};
+      if (error) return error;
+    }
+    return {};
+  }
+
+  bool has_head() const { return parser_.is_header_done(); }
+  bool done() const { return parser_.is_done(); }
+  const http::response<http::string_body>& message() const { return parser_.get(); }
+  std::string& body() { return parser_.get().body(); }
+  void of_any_length() { parser_.body_limit(boost::none); }
+
+ private:
+  ByteClient& connection_;
+  beast::flat_buffer buffer_;
+  http::response_parser<http::string_body> parser_;
+};
 
 template <class Message>
 HttpResponse head_of(const Message& message) {
@@ -183,17 +113,17 @@ Result<Url> web_url(const std::string& text) {
 Result<HttpResponse> http_call(const HttpRequest& request) {
   const auto url = web_url(request.url);
   if (!url) return tl::unexpected(url.error());
-  Connection connection(*url);
-  if (auto done = connection.open(request.timeout_ms); !done) return tl::unexpected(done.error());
-  auto message = message_of(request, *url);
+  const auto deadline = Clock::now() + Milliseconds(request.timeout_ms);
+  ByteClient connection(*url);
+  if (const ErrorCode ec = connection.open(std::min(deadline, Clock::now() + kConnectMax))) return unreachable(*url, ec);
   // A refusal may come before a long body is sent whole: it is read even when writing broke.
-  const ErrorCode written = connection.write(message, request.timeout_ms);
-  http::response_parser<http::string_body> parser;
-  parser.body_limit(kBodyMax_bytes);
-  const ErrorCode read = connection.read(parser, request.timeout_ms);
-  if (read) return connection.broken(written ? written : read);
-  HttpResponse response = head_of(parser.get());
-  response.body = std::move(parser.get().body());
+  const ErrorCode written = connection.write(text_of(request, *url), deadline);
+  ResponseReader answer(connection);
+  while (!answer.done()) {
+    if (const ErrorCode ec = answer.read_more(deadline)) return broken(*url, written ? written : ec);
+  }
+  HttpResponse response = head_of(answer.message());
+  response.body = std::move(answer.body());
   return response;
 }
 
@@ -201,30 +131,29 @@ Result<StreamEnd> http_stream(const HttpRequest& request, int idle_ms, const std
                               const std::function<bool()>& wanted, const std::function<void()>& opened) {
   const auto url = web_url(request.url);
   if (!url) return tl::unexpected(url.error());
-  Connection connection(*url);
-  if (auto done = connection.open(request.timeout_ms); !done) return tl::unexpected(done.error());
-  auto message = message_of(request, *url);
-  message.set(http::field::accept, "text/event-stream");
-  if (const ErrorCode ec = connection.write(message, request.timeout_ms)) return connection.broken(ec);
-  http::response_parser<http::buffer_body> parser;
-  parser.body_limit(boost::none);
-  if (const ErrorCode ec = connection.read_header(parser, request.timeout_ms)) return connection.broken(ec);
-  StreamEnd end{head_of(parser.get()), false, ""};
-  if (end.response.status == 200 && opened) opened();
+  const auto deadline = Clock::now() + Milliseconds(request.timeout_ms);
+  ByteClient connection(*url);
+  if (const ErrorCode ec = connection.open(std::min(deadline, Clock::now() + kConnectMax))) return unreachable(*url, ec);
+  HttpRequest asked = request;
+  asked.headers.emplace_back("Accept", "text/event-stream");
+  if (const ErrorCode ec = connection.write(text_of(asked, *url), deadline)) return broken(*url, ec);
+  ResponseReader answer(connection);
+  answer.of_any_length();
+  while (!answer.has_head()) {
+    if (const ErrorCode ec = answer.read_more(deadline)) return broken(*url, ec);
+  }
+  StreamEnd end{head_of(answer.message()), false, ""};
+  const bool streams = end.response.status == 200;
+  if (streams && opened) opened();
 
   SseReader reader;
-  char part[16 * 1024];
-  while (!parser.is_done()) {
-    parser.get().body().data = part;
-    parser.get().body().size = sizeof part;
-    ErrorCode ec = connection.read_some(parser, idle_ms, wanted);
-    if (ec == http::error::need_buffer) ec = {};
-    const std::string_view bytes(part, sizeof part - parser.get().body().size);
-    if (end.response.status != 200) {
-      end.response.body += bytes;
+  for (ErrorCode ec;; ec = answer.read_more(Clock::now() + Milliseconds(idle_ms), wanted)) {
+    const std::string part = std::exchange(answer.body(), {});
+    if (!streams) {
+      end.response.body += part;
       if (end.response.body.size() > kBodyMax_bytes) return fail(Status::unavailable, "the answer is too long");
     } else {
-      const bool goes_on = reader.feed(bytes, handle);
+      const bool goes_on = reader.feed(part, handle);
       end.last_comment = reader.last_comment();
       if (!goes_on) {
         end.stopped = true;
@@ -235,9 +164,9 @@ Result<StreamEnd> http_stream(const HttpRequest& request, int idle_ms, const std
       end.stopped = true;
       return end;
     }
-    if (ec) return connection.broken(ec);
+    if (ec) return broken(*url, ec);
+    if (answer.done()) return end;
   }
-  return end;
 }
 
 }  // namespace agiddi::tools
