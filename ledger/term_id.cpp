@@ -1,16 +1,14 @@
 #include "ledger/term_id.h"
 
 #include <algorithm>
-#include <array>
 
 #include "protocol/check.h"
 
 namespace agiddi::ledger {
 namespace {
 
-__extension__ typedef __int128 Wide;
-
 constexpr int kDigitBits = 4;
+constexpr std::uint64_t kDigitMask = (1 << kDigitBits) - 1;
 constexpr std::int64_t kIntegerBias = std::int64_t{1} << (kPayloadBits - 1);
 constexpr std::int64_t kDecimalBias = std::int64_t{1} << (kPayloadBits - kDigitBits - 1);
 constexpr std::size_t kInlineStringMax_bytes = 7;
@@ -206,14 +204,31 @@ std::optional<TimeMs> inline_time(TermId id) {
   return static_cast<TimeMs>(payload_of(id) >> kDigitBits);
 }
 
-std::strong_ordering compare_inline_numbers(TermId a, TermId b) {
-  static constexpr std::array<std::int64_t, 10> kUp = {1'000'000'000, 0, 0, 0, 0, 0, 1'000, 0, 0, 1};
-  const Wide left = Wide{mantissa_of(a)} * kUp[static_cast<std::size_t>(scale_of(tag_of(a)))];
-  const Wide right = Wide{mantissa_of(b)} * kUp[static_cast<std::size_t>(scale_of(tag_of(b)))];
+Wide inline_nanos(TermId id) {
+  const Wide mantissa = mantissa_of(id);
+  switch (tag_of(id)) {
+    case TermTag::integer: return mantissa * 1'000'000'000;
+    case TermTag::decimal6: return mantissa * 1'000;
+    default: return mantissa;
+  }
+}
+
+std::strong_ordering compare_inline(TermId a, TermId b) {
+  if (tag_of(a) == TermTag::integer && tag_of(b) == TermTag::integer) return a <=> b;
+  if (tag_of(a) == tag_of(b)) return (a >> kDigitBits) <=> (b >> kDigitBits);
+  const Wide left = inline_nanos(a), right = inline_nanos(b);
   return left < right ? std::strong_ordering::less : left > right ? std::strong_ordering::greater : std::strong_ordering::equal;
 }
 
-std::optional<std::pair<TermId, TermId>> inline_number_range(TermTag tag, const Term* low, const Term* high) {
+std::optional<std::pair<TermId, TermId>> inline_range(TermTag tag, const Term* low, const Term* high) {
+  if (tag == TermTag::date_time) {
+    // The digits that were written are no part of the value.
+    const TermId from = low ? inline_id(*low) : kNoTerm, to = high ? inline_id(*high) : kNoTerm;
+    const std::uint64_t first = tag_of(from) == tag ? payload_of(from) & ~kDigitMask : 0;
+    const std::uint64_t last = tag_of(to) == tag ? payload_of(to) | kDigitMask : kPayloadMask;
+    if (first > last) return std::nullopt;
+    return std::pair(make_id(tag, first), make_id(tag, last));
+  }
   const bool integer = tag == TermTag::integer;
   const std::int64_t bias = integer ? kIntegerBias : kDecimalBias;
   std::int64_t from = -bias, to = bias - 1;

@@ -41,11 +41,14 @@ TermId inline_id(const Term& term);            // kNoTerm when the term does not
 Term inline_term(TermId id);                   // id is inline
 std::optional<Decimal> inline_number(TermId id);
 std::optional<TimeMs> inline_time(TermId id);
-// As numbers; both are inline numbers.
-std::strong_ordering compare_inline_numbers(TermId a, TermId b);
+// Of an inline number times 10^9: exact, and below 2^90.
+__extension__ typedef __int128 Wide;
+Wide inline_nanos(TermId id);
+// By value; both are inline numbers, or both are inline times.
+std::strong_ordering compare_inline(TermId a, TermId b);
 
-// The ids of one numeric tag whose numbers lie within [low, high] as an inclusive range of ids; nothing when there are none. A null bound,
-// and one that is no number, is unbounded.
-std::optional<std::pair<TermId, TermId>> inline_number_range(TermTag tag, const Term* low, const Term* high);
+// The ids of one numeric tag, or of times, whose values lie within [low, high] as an inclusive range of ids; nothing when there are none. A null
+// bound, and one that is no number (for date_time: that is no inline time), is unbounded.
+std::optional<std::pair<TermId, TermId>> inline_range(TermTag tag, const Term* low, const Term* high);
 
 }  // namespace agiddi::ledger

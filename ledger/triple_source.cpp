@@ -5,6 +5,7 @@
 
 #include "ledger/dictionary.h"
 #include "ledger/layout.h"
+#include "ledger/term_id.h"
 #include "ledger/triple_store.h"
 #include "protocol/check.h"
 
@@ -124,20 +125,19 @@ class StoredTriples final : public TripleSource {
     });
   }
 
-  void scan_number_range(TermId predicate, const Term* low, const Term* high, bool descending,
-                         const std::function<bool(TermId, TermId)>& visit) const override {
+  void scan_range(TermId predicate, const ValueRange& range, const std::function<bool(TermId, TermId)>& visit) const override {
     std::vector<RangeStream> streams;
-    for (const TermTag tag : {TermTag::integer, TermTag::decimal6, TermTag::decimal9}) {
-      if (const auto range = inline_number_range(tag, low, high)) {
-        streams.emplace_back(reader_, predicate, range->first, range->second, descending);
+    for (const TermTag tag : range.tags()) {
+      if (const auto ids = inline_range(tag, range.low, range.high)) {
+        streams.emplace_back(reader_, predicate, ids->first, ids->second, range.descending);
         if (streams.back().done()) streams.pop_back();
       }
     }
     while (!streams.empty()) {
       auto best = streams.begin();
       for (auto it = best + 1; it != streams.end(); ++it) {
-        const auto order = compare_inline_numbers(it->head().first, best->head().first);
-        if (descending ? order > 0 : order < 0) best = it;
+        const auto order = compare_inline(it->head().first, best->head().first);
+        if (range.descending ? order > 0 : order < 0) best = it;
       }
       const auto [object, subject] = best->head();
       if (!visit(subject, object)) return;
@@ -149,6 +149,21 @@ class StoredTriples final : public TripleSource {
                    const Ids ids = ids_of(key);
                    return visit(ids[2], ids[1]);
                  });
+  }
+
+  bool sorts(TermId predicate, ValueRange::Kind kind) const override {
+    const ValueRange all{kind};
+    const Bytes begin = layout::triple(predicate, make_id(all.tags().front(), 0), 0);
+    const Bytes end = prefix_end(layout::triple(predicate, make_id(all.tags().back(), kPayloadMask), UINT64_MAX));
+    const Bytes whole = layout::triple(predicate, 0, 0), whole_end = layout::triple(predicate, UINT64_MAX, UINT64_MAX);
+    bool others = false;
+    const auto any = [&](BytesView, BytesView) {
+      others = true;
+      return false;
+    };
+    reader_.scan(Column::pos, whole, begin, any);
+    if (!others) reader_.scan(Column::pos, end, whole_end, any);
+    return !others;
   }
 
   // Exact where a counter or a short count says it; else extrapolated from how densely the subjects lie at the start and in the middle
@@ -219,10 +234,10 @@ class MemoryTriples final : public TripleSource {
   void scan(const TriplePattern& pattern, const std::function<bool(TermId, TermId, TermId)>& visit) const override {
     source_->scan(pattern, visit);
   }
-  void scan_number_range(TermId predicate, const Term* low, const Term* high, bool descending,
-                         const std::function<bool(TermId, TermId)>& visit) const override {
-    source_->scan_number_range(predicate, low, high, descending, visit);
+  void scan_range(TermId predicate, const ValueRange& range, const std::function<bool(TermId, TermId)>& visit) const override {
+    source_->scan_range(predicate, range, visit);
   }
+  bool sorts(TermId predicate, ValueRange::Kind kind) const override { return source_->sorts(predicate, kind); }
   std::uint64_t estimate(const TriplePattern& pattern) const override { return source_->estimate(pattern); }
 
  private:
@@ -244,24 +259,55 @@ std::shared_ptr<const TripleSource> make_memory_triples(const std::vector<Triple
 
 std::uint64_t triple_count(const KvReader& reader) { return layout::meta_number(reader, layout::kTriples); }
 
-void sort_number_range(const TripleSource& source, TermId predicate, const Term* low, const Term* high, bool descending,
-                       const std::function<bool(TermId s, TermId o)>& visit) {
-  std::vector<std::pair<TermId, TermId>> numbers, others;   // subject, object
+void TripleSource::look_up(const LookUps& wanted, const VisitFound& visit) const {
+  std::vector<std::uint32_t> of;
+  std::vector<TermId> found;
+  bool goes_on = true;
+  for (std::size_t i = 0; i < wanted.size() && goes_on; ++i) {
+    const TriplePattern pattern{wanted.subjects.empty() ? kNoTerm : wanted.subjects[i], wanted.predicate, wanted.objects.empty() ? kNoTerm : wanted.objects[i]};
+    if (tag_of(pattern.subject) == TermTag::query || tag_of(pattern.object) == TermTag::query) continue;
+    scan(pattern, [&](TermId s, TermId, TermId o) {
+      of.push_back(static_cast<std::uint32_t>(i));
+      found.push_back(wanted.subjects.empty() ? s : o);
+      if (of.size() < kFoundMax) return true;
+      goes_on = visit(of, found);
+      of.clear();
+      found.clear();
+      return goes_on;
+    });
+  }
+  if (goes_on && !of.empty()) visit(of, found);
+}
+
+bool TripleSource::sorts(TermId, ValueRange::Kind) const { return false; }
+
+std::optional<std::uint64_t> TripleSource::count_range(TermId, const ValueRange&) const { return std::nullopt; }
+
+std::span<const TermTag> ValueRange::tags() const {
+  static constexpr std::array kNumbers = {TermTag::integer, TermTag::decimal6, TermTag::decimal9};
+  static constexpr std::array kTimes = {TermTag::date_time};
+  if (kind == Kind::time) return kTimes;
+  return kNumbers;
+}
+
+void sort_range(const TripleSource& source, TermId predicate, const ValueRange& range, const std::function<bool(TermId s, TermId o)>& visit) {
+  std::vector<std::pair<TermId, TermId>> values, others;   // subject, object
+  const auto tags = range.tags();
   source.scan({kNoTerm, predicate, kNoTerm}, [&](TermId s, TermId, TermId o) {
-    if (is_inline_number(o)) {
-      const auto range = inline_number_range(tag_of(o), low, high);
-      if (range && o >= range->first && o <= range->second) numbers.emplace_back(s, o);
+    if (std::find(tags.begin(), tags.end(), tag_of(o)) != tags.end()) {
+      const auto ids = inline_range(tag_of(o), range.low, range.high);
+      if (ids && o >= ids->first && o <= ids->second) values.emplace_back(s, o);
     } else if (tag_of(o) == TermTag::literal) {
       others.emplace_back(s, o);
     }
     return true;
   });
-  std::stable_sort(numbers.begin(), numbers.end(), [&](const auto& a, const auto& b) {
-    const auto order = compare_inline_numbers(a.second, b.second);
-    return descending ? order > 0 : order < 0;
+  std::stable_sort(values.begin(), values.end(), [&](const auto& a, const auto& b) {
+    const auto order = compare_inline(a.second, b.second);
+    return range.descending ? order > 0 : order < 0;
   });
-  numbers.insert(numbers.end(), others.begin(), others.end());
-  for (const auto& [s, o] : numbers) {
+  values.insert(values.end(), others.begin(), others.end());
+  for (const auto& [s, o] : values) {
     if (!visit(s, o)) return;
   }
 }

@@ -4,15 +4,38 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <vector>
 
-#include "ledger/term.h"
+#include "ledger/term_id.h"
 
 namespace agiddi::ledger {
 
 struct TriplePattern {
   TermId subject = kNoTerm, predicate = kNoTerm, object = kNoTerm;  // kNoTerm = any
 };
+
+// Numbers (integers and decimals) or times between two values.
+struct ValueRange {
+  enum class Kind : std::uint8_t { number, time };
+  Kind kind = Kind::number;
+  const Term* low = nullptr;     // inclusive; null: unbounded. A time must be inline (ledger/term_id.h)
+  const Term* high = nullptr;
+  bool descending = false;
+  std::span<const TermTag> tags() const;   // whose ids order like their values
+};
+
+// Many look-ups in one predicate at once: the i-th is that of subjects[i], of objects[i], or of both. A side that is empty is what is looked for.
+struct LookUps {
+  TermId predicate = kNoTerm;
+  std::span<const TermId> subjects, objects;
+  std::size_t size() const { return subjects.empty() ? objects.size() : subjects.size(); }
+};
+// Some of what was found: of[i] says which look-up found found[i], ascending. With both sides given, found[i] is the object.
+using VisitFound = std::function<bool(std::span<const std::uint32_t> of, std::span<const TermId> found)>;
+
+inline constexpr std::size_t kFoundMax = 1024;   // matches told at once
 
 class TripleSource {
  public:
@@ -21,15 +44,21 @@ class TripleSource {
   virtual Term term(TermId id) const = 0;            // id came from this source
   // Matches in the order of the index that was chosen (spo, pos or osp), until visit returns false.
   virtual void scan(const TriplePattern& pattern, const std::function<bool(TermId s, TermId p, TermId o)>& visit) const = 0;
-  // Triples with this predicate whose object is an inline number (integer or decimal) within [low, high] as numbers; ordered by value,
-  // descending on request. Objects whose value is not inline are visited too, after the others: the caller filters.
-  virtual void scan_number_range(TermId predicate, const Term* low, const Term* high, bool descending,
-                                 const std::function<bool(TermId s, TermId o)>& visit) const = 0;
+  // Triples with this predicate whose object is inline, of the range's kind and within it, ordered by value. Objects whose value is not inline are
+  // visited too, after the others and in any order: the caller filters.
+  virtual void scan_range(TermId predicate, const ValueRange& range, const std::function<bool(TermId s, TermId o)>& visit) const = 0;
+  // Whether every object of the predicate is inline and of this kind, so that scan_range visits all of them in the order of their values. False
+  // where that is not known at once.
+  virtual bool sorts(TermId predicate, ValueRange::Kind kind) const;
+  // How many inline objects scan_range visits; nothing where that is not known at once.
+  virtual std::optional<std::uint64_t> count_range(TermId predicate, const ValueRange& range) const;
+  // Joins a block of solutions with a predicate: tells what was found in blocks of bounded size, until visit returns false. Ids that no store has
+  // (TermTag::query) find nothing. Here by one scan() each; a source that has better ways overrides it.
+  virtual void look_up(const LookUps& wanted, const VisitFound& visit) const;
   virtual std::uint64_t estimate(const TriplePattern& pattern) const = 0;  // for planning; exact or not, at least 0, cheap
 };
 
-// scan_number_range for a source without an index by value: scans all triples of the predicate, sorts and visits.
-void sort_number_range(const TripleSource& source, TermId predicate, const Term* low, const Term* high, bool descending,
-                       const std::function<bool(TermId s, TermId o)>& visit);
+// scan_range for a source without an index by value: scans all triples of the predicate, sorts and visits.
+void sort_range(const TripleSource& source, TermId predicate, const ValueRange& range, const std::function<bool(TermId s, TermId o)>& visit);
 
 }  // namespace agiddi::ledger

@@ -108,7 +108,7 @@ int main(int argc, char** argv) {
   };
   measure("price range, first 100 in order", 200, [&] {
     std::uint64_t rows = 0;
-    source->scan_number_range(cost, &low, &high, false, [&](TermId, TermId) { return ++rows < 100; });
+    source->scan_range(cost, {ValueRange::Kind::number, &low, &high}, [&](TermId, TermId) { return ++rows < 100; });
     return rows;
   });
   std::vector<TermId> subjects;

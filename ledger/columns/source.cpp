@@ -1,5 +1,6 @@
 // TripleSource over the columns of one state.
 #include "ledger/columns/cursor.h"
+#include "ledger/columns/look_up.h"
 #include "ledger/columns/store.h"
 #include "ledger/dictionary.h"
 
@@ -31,14 +32,32 @@ class ColumnSource final : public TripleSource {
     }
   }
 
-  void scan_number_range(TermId predicate, const Term* low, const Term* high, bool descending,
-                         const std::function<bool(TermId, TermId)>& visit) const override {
+  void scan_range(TermId predicate, const ValueRange& range, const std::function<bool(TermId, TermId)>& visit) const override {
     const Pairs* pairs = state_->find(predicate);
     if (pairs == nullptr) return;
-    if (!(descending ? numbers<true>(*pairs, low, high, visit) : numbers<false>(*pairs, low, high, visit))) return;
+    if (!(range.descending ? values<true>(*pairs, range, visit) : values<false>(*pairs, range, visit))) return;
     for (auto at = holders_of<false>(*pairs, make_id(TermTag::literal, 0), make_id(TermTag::literal, kPayloadMask)); !at.done(); at.advance()) {
       if (!visit(id_of(at.head().subject), at.head().object)) return;
     }
+  }
+
+  bool sorts(TermId predicate, ValueRange::Kind kind) const override {
+    const Pairs* pairs = state_->find(predicate);
+    return pairs != nullptr && count_range(predicate, {kind}) == pairs->count();
+  }
+
+  std::optional<std::uint64_t> count_range(TermId predicate, const ValueRange& range) const override {
+    const Pairs* pairs = state_->find(predicate);
+    std::uint64_t count = 0;
+    for (const TermTag tag : range.tags()) {
+      const auto ids = pairs ? inline_range(tag, range.low, range.high) : std::nullopt;
+      if (ids) count += pairs->count_of_objects(ids->first, ids->second);
+    }
+    return count;
+  }
+
+  void look_up(const LookUps& wanted, const VisitFound& visit) const override {
+    if (const Pairs* pairs = state_->find(wanted.predicate)) columns::look_up(*pairs, wanted, visit);
   }
 
   std::uint64_t estimate(const TriplePattern& pattern) const override {
@@ -72,20 +91,20 @@ class ColumnSource final : public TripleSource {
     return true;
   }
 
-  // The ids of each numeric tag lie in the order of their values; the three are merged by value.
+  // The ids of each tag lie in the order of their values; those of several are merged by value.
   template <bool kDown>
-  static bool numbers(const Pairs& pairs, const Term* low, const Term* high, const std::function<bool(TermId, TermId)>& visit) {
+  static bool values(const Pairs& pairs, const ValueRange& range, const std::function<bool(TermId, TermId)>& visit) {
     std::vector<ObjectCursor<kDown>> cursors;
-    for (const TermTag tag : {TermTag::integer, TermTag::decimal6, TermTag::decimal9}) {
-      const auto range = inline_number_range(tag, low, high);
-      if (!range) continue;
-      cursors.push_back(holders_of<kDown>(pairs, range->first, range->second));
+    for (const TermTag tag : range.tags()) {
+      const auto ids = inline_range(tag, range.low, range.high);
+      if (!ids) continue;
+      cursors.push_back(holders_of<kDown>(pairs, ids->first, ids->second));
       if (cursors.back().done()) cursors.pop_back();
     }
     while (!cursors.empty()) {
       auto best = cursors.begin();
       for (auto at = best + 1; at < cursors.end(); ++at) {
-        const auto order = compare_inline_numbers(at->head().object, best->head().object);
+        const auto order = compare_inline(at->head().object, best->head().object);
         if (kDown ? order > 0 : order < 0) best = at;
       }
       if (!visit(id_of(best->head().subject), best->head().object)) return false;

@@ -1,7 +1,9 @@
 // GROUP BY and the aggregates (section 11, 18.5.1).
-#include <map>
+#include <algorithm>
 #include <unordered_set>
+#include <utility>
 
+#include "ontology/sparql/block.h"
 #include "ontology/sparql/expression.h"
 #include "ontology/sparql/operators.h"
 
@@ -24,16 +26,74 @@ class Accumulator {
       ++count_;
       return;
     }
+    if (aggregate.argument->kind == Expr::Kind::variable) return add(aggregate, execution.row[aggregate.argument->slot], execution);
     Value value = evaluate(*aggregate.argument, execution);
-    if (value.is_error()) {
-      // COUNT, MIN, MAX and SAMPLE pass over what has no value; a sum over it has none either.
-      if (aggregate.kind == AggregateKind::sum || aggregate.kind == AggregateKind::avg || aggregate.kind == AggregateKind::group_concat) failed_ = true;
-      return;
+    if (value.is_error()) return pass_over(aggregate);
+    if (aggregate.distinct && !is_new(execution.intern(value), execution)) return;
+    add_value(aggregate, std::move(value), execution);
+  }
+
+  // The same for the value of a variable, of which ids alone say enough as a rule.
+  void add(const Aggregate& aggregate, TermId id, Execution& execution) {
+    if (id == kNoTerm) return pass_over(aggregate);
+    if (aggregate.distinct && !is_new(id, execution)) return;
+    switch (aggregate.kind) {
+      case AggregateKind::count: ++count_; return;
+      case AggregateKind::sample:
+        if (count_++ == 0) best_id_ = id;
+        return;
+      case AggregateKind::min:
+      case AggregateKind::max: {
+        if (count_ > 0 && best_id_ == kNoTerm) break;
+        const auto order = count_ == 0 ? std::nullopt : compare_ids(id, best_id_);
+        if (count_ > 0 && !order) {
+          best_ = execution.value(std::exchange(best_id_, kNoTerm));
+          break;
+        }
+        if (count_++ == 0 || (aggregate.kind == AggregateKind::min ? *order < 0 : *order > 0)) best_id_ = id;
+        return;
+      }
+      case AggregateKind::sum:
+      case AggregateKind::avg:
+        if (!ledger::is_inline_number(id)) break;
+        ++count_;
+        nanos_ += ledger::inline_nanos(id);
+        decimals_ |= ledger::tag_of(id) != ledger::TermTag::integer;
+        return;
+      case AggregateKind::group_concat: break;
     }
-    if (aggregate.distinct) {
-      const TermId id = execution.intern(value);
-      if (!is_new(std::string(reinterpret_cast<const char*>(&id), sizeof id), execution)) return;
+    add_value(aggregate, execution.value(id), execution);
+  }
+
+  void count() { ++count_; }   // COUNT(*)
+
+  Value result(const Aggregate& aggregate, Execution& execution) const {
+    if (failed_) return Value::error();
+    switch (aggregate.kind) {
+      case AggregateKind::count: return Value::of(Number::integer(static_cast<std::int64_t>(count_)));
+      case AggregateKind::sum: return Value::of(total());
+      case AggregateKind::avg: {
+        if (count_ == 0) return Value::of(Number::integer(0));
+        const auto sum = total();
+        if (!sum) return Value::error();
+        const Number dividend = sum->type == Number::Type::integer ? sum->promoted(Number::Type::decimal) : *sum;
+        return Value::of(divide(dividend, Number::integer(static_cast<std::int64_t>(count_))));
+      }
+      case AggregateKind::min:
+      case AggregateKind::max:
+      case AggregateKind::sample: return count_ == 0 ? Value::error() : best_id_ != kNoTerm ? execution.value(best_id_) : best_;
+      case AggregateKind::group_concat: return Value::string(text_);
     }
+    return Value::error();
+  }
+
+ private:
+  // COUNT, MIN, MAX and SAMPLE pass over what has no value; a sum over it has none either.
+  void pass_over(const Aggregate& aggregate) {
+    if (aggregate.kind == AggregateKind::sum || aggregate.kind == AggregateKind::avg || aggregate.kind == AggregateKind::group_concat) failed_ = true;
+  }
+
+  void add_value(const Aggregate& aggregate, Value value, Execution& execution) {
     ++count_;
     switch (aggregate.kind) {
       case AggregateKind::count: break;
@@ -70,25 +130,24 @@ class Accumulator {
     }
   }
 
-  Value result(const Aggregate& aggregate) const {
-    if (failed_) return Value::error();
-    switch (aggregate.kind) {
-      case AggregateKind::count: return Value::of(Number::integer(static_cast<std::int64_t>(count_)));
-      case AggregateKind::sum: return Value::of(sum_);
-      case AggregateKind::avg: {
-        if (count_ == 0) return Value::of(Number::integer(0));
-        const Number dividend = sum_.type == Number::Type::integer ? sum_.promoted(Number::Type::decimal) : sum_;
-        return Value::of(divide(dividend, Number::integer(static_cast<std::int64_t>(count_))));
-      }
-      case AggregateKind::min:
-      case AggregateKind::max:
-      case AggregateKind::sample: return count_ == 0 ? Value::error() : best_;
-      case AggregateKind::group_concat: return Value::string(text_);
+  // Of what was summed by ids and by values.
+  std::optional<Number> total() const {
+    constexpr int kDigits = 9;
+    ledger::Wide rest = nanos_ < 0 ? -nanos_ : nanos_;
+    std::string text;
+    for (int i = 0; i < kDigits || rest != 0; ++i, rest /= 10) {
+      if (i == kDigits) text += '.';
+      text += static_cast<char>('0' + static_cast<int>(rest % 10));
     }
-    return Value::error();
+    if (text.size() == kDigits) text += ".0";
+    if (nanos_ < 0) text += '-';
+    std::reverse(text.begin(), text.end());
+    if (!decimals_) text.resize(text.find('.'));
+    const auto number = decimals_ ? parse_decimal(text) : parse_integer(text);
+    return number ? sparql::add(sum_, *number) : std::nullopt;
   }
 
- private:
+  bool is_new(TermId id, Execution& execution) { return is_new(std::string(reinterpret_cast<const char*>(&id), sizeof id), execution); }
   bool is_new(std::string key, Execution& execution) {
     const std::size_t bytes = key.size() + 64;
     if (!seen_.insert(std::move(key)).second) return false;
@@ -98,7 +157,10 @@ class Accumulator {
 
   std::uint64_t count_ = 0;
   bool failed_ = false;
-  Number sum_;
+  ledger::Wide nanos_ = 0;          // of inline numbers, times 10^9
+  bool decimals_ = false;           // one of them was none
+  Number sum_;                      // of the others
+  TermId best_id_ = kNoTerm;        // or best_
   Value best_;
   std::string text_;
   std::unordered_set<std::string> seen_;
@@ -110,35 +172,104 @@ std::string GroupOperator::describe() const {
   return "group, " + std::to_string(keys_.size()) + " keys, " + std::to_string(aggregates_.size()) + " aggregates";
 }
 
-bool GroupOperator::run(Execution& execution, Emit emit) {
-  struct Group {
-    std::vector<TermId> key;
-    std::vector<Accumulator> accumulators;
-  };
-  std::map<std::vector<TermId>, std::size_t> index;
-  std::vector<Group> groups;  // in the order of their first solution
-  auto group_of = [&](std::vector<TermId> key) -> std::size_t {
-    const auto found = index.find(key);
-    if (found != index.end()) return found->second;
-    execution.reserve(sizeof(Group) + keys_.size() * 2 * sizeof(TermId) + aggregates_.size() * sizeof(Accumulator) + 64);
-    groups.push_back({key, std::vector<Accumulator>(aggregates_.size())});
-    index.emplace(std::move(key), groups.size() - 1);
-    return groups.size() - 1;
-  };
-  if (keys_.empty()) group_of({});
-  const bool collected = part_->run(execution, [&] {
-    if (!execution.tick()) return false;
-    std::vector<TermId> key;
-    for (const GroupKey& part : keys_) {
-      const Value value = evaluate(*part.expression, execution);
-      key.push_back(value.is_error() ? kNoTerm : execution.intern(value));
+namespace {
+
+// The groups in the order of their first solution, found by the ids of their keys.
+class Groups {
+ public:
+  Groups(std::size_t keys, std::size_t aggregates, Execution& execution) : keys_(keys), aggregates_(aggregates), execution_(execution), slots_(kSlotsFirst, 0) {}
+
+  Accumulator* of(const TermId* key) {
+    std::uint64_t hash = 0;
+    for (std::size_t i = 0; i < keys_; ++i) hash = (hash ^ key[i]) * 0x9E3779B97F4A7C15ull, hash ^= hash >> 32;
+    for (std::size_t at = hash & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
+      if (slots_[at] == 0) return add(key, hash, at);
+      const std::size_t group = slots_[at] - 1;
+      if (std::equal(key, key + keys_, ids_.data() + group * keys_)) return accumulators_.data() + group * aggregates_;
     }
-    const std::size_t at = group_of(std::move(key));
-    for (std::size_t i = 0; i < aggregates_.size(); ++i) groups[at].accumulators[i].add(aggregates_[i], columns_, execution);
-    return !execution.stopped();
-  });
+  }
+  std::size_t count() const { return hashes_.size(); }
+  const TermId* key(std::size_t group) const { return ids_.data() + group * keys_; }
+  const Accumulator& result(std::size_t group, std::size_t aggregate) const { return accumulators_[group * aggregates_ + aggregate]; }
+
+ private:
+  static constexpr std::size_t kSlotsFirst = 64;
+
+  Accumulator* add(const TermId* key, std::uint64_t hash, std::size_t at) {
+    execution_.reserve(keys_ * sizeof(TermId) + aggregates_ * sizeof(Accumulator) + 32);
+    ids_.insert(ids_.end(), key, key + keys_);
+    hashes_.push_back(hash);
+    accumulators_.resize(accumulators_.size() + aggregates_);
+    slots_[at] = static_cast<std::uint32_t>(hashes_.size());
+    if (hashes_.size() * 2 > slots_.size()) {
+      slots_.assign(slots_.size() * 4, 0);
+      for (std::size_t group = 0; group < hashes_.size(); ++group) {
+        std::size_t place = hashes_[group] & (slots_.size() - 1);
+        while (slots_[place] != 0) place = (place + 1) & (slots_.size() - 1);
+        slots_[place] = static_cast<std::uint32_t>(group + 1);
+      }
+    }
+    return accumulators_.data() + (hashes_.size() - 1) * aggregates_;
+  }
+
+  const std::size_t keys_, aggregates_;
+  Execution& execution_;
+  std::vector<std::uint32_t> slots_;      // group + 1; 0 = free
+  std::vector<std::uint64_t> hashes_;
+  std::vector<TermId> ids_;
+  std::vector<Accumulator> accumulators_;
+};
+
+bool is_variable(const ExprPtr& expr) { return expr->kind == Expr::Kind::variable; }
+
+}  // namespace
+
+bool GroupOperator::by_columns() const {
+  return part_->blocks() != nullptr && std::all_of(keys_.begin(), keys_.end(), [](const GroupKey& key) { return is_variable(key.expression); }) &&
+         std::all_of(aggregates_.begin(), aggregates_.end(), [](const Aggregate& one) { return one.argument ? is_variable(one.argument) : !one.distinct; });
+}
+
+bool GroupOperator::run(Execution& execution, Emit emit) {
+  Groups groups(keys_.size(), aggregates_.size(), execution);
+  std::vector<TermId> key(keys_.size());
+  if (keys_.empty()) groups.of(key.data());
+  bool collected = false;
+  if (by_columns()) {
+    std::vector<Slot> slots;
+    for (const GroupKey& part : keys_) slots.push_back(part.expression->slot);
+    for (const Aggregate& aggregate : aggregates_) {
+      if (aggregate.argument) slots.push_back(aggregate.argument->slot);
+    }
+    Columns columns(std::move(slots));
+    collected = part_->blocks()->run_blocks(execution, [&](const Block& block) {
+      columns.load(block, execution);
+      for (std::size_t row = 0; row < block.size; ++row) {
+        for (std::size_t i = 0; i < key.size(); ++i) key[i] = columns[i][row];
+        Accumulator* accumulators = groups.of(key.data());
+        for (std::size_t i = 0, column = key.size(); i < aggregates_.size(); ++i) {
+          if (aggregates_[i].argument) {
+            accumulators[i].add(aggregates_[i], columns[column++][row], execution);
+          } else {
+            accumulators[i].count();
+          }
+        }
+      }
+      return execution.tick(block.size);
+    });
+  } else {
+    collected = part_->run(execution, [&] {
+      if (!execution.tick()) return false;
+      for (std::size_t i = 0; i < key.size(); ++i) {
+        const Value value = evaluate(*keys_[i].expression, execution);
+        key[i] = value.is_error() ? kNoTerm : execution.intern(value);
+      }
+      Accumulator* accumulators = groups.of(key.data());
+      for (std::size_t i = 0; i < aggregates_.size(); ++i) accumulators[i].add(aggregates_[i], columns_, execution);
+      return !execution.stopped();
+    });
+  }
   if (!collected) return false;
-  for (const Group& group : groups) {
+  for (std::size_t group = 0; group < groups.count(); ++group) {
     if (!execution.tick()) return false;
     std::vector<Slot> bound;
     auto bind = [&](Slot slot, TermId id) {
@@ -146,9 +277,9 @@ bool GroupOperator::run(Execution& execution, Emit emit) {
       execution.row[slot] = id;
       bound.push_back(slot);
     };
-    for (std::size_t i = 0; i < keys_.size(); ++i) bind(keys_[i].output, group.key[i]);
+    for (std::size_t i = 0; i < keys_.size(); ++i) bind(keys_[i].output, groups.key(group)[i]);
     for (std::size_t i = 0; i < aggregates_.size(); ++i) {
-      const Value value = group.accumulators[i].result(aggregates_[i]);
+      const Value value = groups.result(group, i).result(aggregates_[i], execution);
       if (!value.is_error()) bind(aggregates_[i].output, execution.intern(value));
     }
     const bool wanted = emit();

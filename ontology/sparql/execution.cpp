@@ -7,6 +7,7 @@ namespace agiddi::ontology::sparql {
 namespace {
 
 constexpr std::size_t kValuesCached_bytes = 16 << 20;
+constexpr std::size_t kTicksPerLook = 256;   // at the clock
 constexpr std::size_t kRegexesCached = 16;
 
 std::size_t footprint(const ledger::Term& term) { return sizeof(term) * 2 + 2 * (term.value.size() + term.datatype.size() + term.language.size()); }
@@ -20,9 +21,11 @@ Execution::Execution(const Dataset& data, const Limits& limits, CancelToken* can
   row = first_row_.data();
 }
 
-bool Execution::tick() {
+bool Execution::tick(std::size_t steps) {
   if (stop_ != Stop::none) return false;
-  if ((++ticks_ & 255u) == 0) {
+  ticks_ += steps;
+  if (ticks_ >= kTicksPerLook) {
+    ticks_ = 0;
     if (cancel_ != nullptr && cancel_->cancelled()) {
       stop(Stop::cancelled);
     } else if (std::chrono::steady_clock::now() > deadline_) {

@@ -51,7 +51,7 @@ class Execution {
   Execution(const Dataset& dataset, const Limits& limits, CancelToken* cancel, TimeMs now, std::size_t width);
 
   // Budget. Once something stopped the run, every check says so.
-  bool tick();                          // a step of work; false: stop
+  bool tick(std::size_t steps = 1);     // so much work; false: stop
   bool reserve(std::size_t bytes);      // held until release(); false: stop
   void release(std::size_t bytes) { memory_ -= bytes; }
   void stop(Stop reason) {
@@ -92,7 +92,7 @@ class Execution {
   Limits limits_;
   CancelToken* cancel_;
   Stop stop_ = Stop::none;
-  std::uint32_t ticks_ = 0;
+  std::size_t ticks_ = 0;
   std::chrono::steady_clock::time_point deadline_;
   std::size_t memory_ = 0, memory_peak_ = 0;
   std::vector<TermId> first_row_;

@@ -66,9 +66,8 @@ void MemorySource::scan(const ledger::TriplePattern& t, const std::function<bool
   }
 }
 
-void MemorySource::scan_number_range(TermId predicate, const Term* low, const Term* high, bool descending,
-                                     const std::function<bool(TermId, TermId)>& visit) const {
-  ledger::sort_number_range(*this, predicate, low, high, descending, visit);
+void MemorySource::scan_range(TermId predicate, const ledger::ValueRange& range, const std::function<bool(TermId, TermId)>& visit) const {
+  ledger::sort_range(*this, predicate, range, visit);
 }
 
 std::uint64_t MemorySource::estimate(const ledger::TriplePattern& pattern) const {

@@ -38,8 +38,7 @@ class MemorySource : public ledger::TripleSource {
   ledger::Term term(ledger::TermId id) const override { return dictionary_->term(id); }
   void scan(const ledger::TriplePattern& pattern,
             const std::function<bool(ledger::TermId s, ledger::TermId p, ledger::TermId o)>& visit) const override;
-  void scan_number_range(ledger::TermId predicate, const ledger::Term* low, const ledger::Term* high, bool descending,
-                         const std::function<bool(ledger::TermId s, ledger::TermId o)>& visit) const override;
+  void scan_range(ledger::TermId predicate, const ledger::ValueRange& range, const std::function<bool(ledger::TermId, ledger::TermId)>& visit) const override;
   std::uint64_t estimate(const ledger::TriplePattern& pattern) const override;
 
  private:

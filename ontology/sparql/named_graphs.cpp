@@ -92,9 +92,15 @@ struct NamedGraphs::Impl {
     void scan(const TriplePattern& t, const Visit& visit) const override {
       if (impl_.may_read() && !foreign(t)) source_.scan(t, visit);
     }
-    void scan_number_range(TermId predicate, const Term* low, const Term* high, bool descending,
-                           const std::function<bool(TermId, TermId)>& visit) const override {
-      if (impl_.may_read() && !is_own(predicate)) source_.scan_number_range(predicate, low, high, descending, visit);
+    void scan_range(TermId predicate, const ledger::ValueRange& range, const std::function<bool(TermId, TermId)>& visit) const override {
+      if (impl_.may_read() && !is_own(predicate)) source_.scan_range(predicate, range, visit);
+    }
+    bool sorts(TermId predicate, ledger::ValueRange::Kind kind) const override { return !is_own(predicate) && source_.sorts(predicate, kind); }
+    std::optional<std::uint64_t> count_range(TermId predicate, const ledger::ValueRange& range) const override {
+      return is_own(predicate) ? 0 : source_.count_range(predicate, range);
+    }
+    void look_up(const ledger::LookUps& wanted, const ledger::VisitFound& visit) const override {
+      if (impl_.may_read() && !is_own(wanted.predicate)) source_.look_up(wanted, visit);   // own ids among what is looked up find nothing there
     }
     std::uint64_t estimate(const TriplePattern& t) const override { return foreign(t) ? 0 : source_.estimate(t); }
 
@@ -112,9 +118,8 @@ struct NamedGraphs::Impl {
     void scan(const TriplePattern& t, const Visit& visit) const override {
       if (const auto held = impl_.content(*this)) held->scan(t, visit);
     }
-    void scan_number_range(TermId predicate, const Term* low, const Term* high, bool descending,
-                           const std::function<bool(TermId, TermId)>& visit) const override {
-      ledger::sort_number_range(*this, predicate, low, high, descending, visit);
+    void scan_range(TermId predicate, const ledger::ValueRange& range, const std::function<bool(TermId, TermId)>& visit) const override {
+      ledger::sort_range(*this, predicate, range, visit);
     }
     std::uint64_t estimate(const TriplePattern& t) const override {
       std::uint64_t count = 0;

@@ -12,10 +12,12 @@
 #include <vector>
 
 #include "ontology/sparql/execution.h"
+#include "ontology/sparql/id_test.h"
 
 namespace agiddi::ontology::sparql {
 
 class Operator;
+class BlockSource;
 using OperatorPtr = std::unique_ptr<Operator>;
 
 class Operator {
@@ -24,6 +26,7 @@ class Operator {
   virtual bool run(Execution& execution, Emit emit) = 0;
   virtual std::string describe() const = 0;                 // one line
   virtual std::vector<const Operator*> parts() const { return {}; }
+  virtual BlockSource* blocks() { return nullptr; }         // of one that can give its solutions in blocks as well (block.h)
   double estimate = -1;                                     // rows, when the planner has a guess
 };
 
@@ -42,21 +45,28 @@ class UnitOperator final : public Operator {
   std::string describe() const override { return "unit"; }
 };
 
-// A numeric interval that filters demand of a scan's object; the filters are still applied.
-struct NumberRange {
+// The values that filters demand of a scan's object (the filters are still applied), and the order in which they are wanted.
+struct ScanRange {
+  ledger::ValueRange::Kind kind = ledger::ValueRange::Kind::number;
   std::optional<ledger::Term> low, high;
+  bool descending = false;
+  bool ordered = false;      // for the order alone, or for it too
+  ledger::ValueRange values() const { return {kind, low ? &*low : nullptr, high ? &*high : nullptr, descending}; }
 };
 
 class ScanOperator final : public Operator {
  public:
-  ScanOperator(Place s, Place p, Place o, std::optional<NumberRange> range)
+  ScanOperator(Place s, Place p, Place o, std::optional<ScanRange> range)
       : s_(std::move(s)), p_(std::move(p)), o_(std::move(o)), range_(std::move(range)) {}
   bool run(Execution& execution, Emit emit) override;
   std::string describe() const override;
+  const Place& subject() const { return s_; }
+  const Place& predicate() const { return p_; }
+  const Place& object() const { return o_; }
 
  private:
   Place s_, p_, o_;
-  std::optional<NumberRange> range_;
+  std::optional<ScanRange> range_;
 };
 
 class PathOperator final : public Operator {
@@ -98,18 +108,32 @@ class GraphOperator final : public Operator {
   OperatorPtr part_;
 };
 
+// The current solution, when the conditions hold.
+class ConditionOperator final : public Operator {
+ public:
+  ConditionOperator(std::vector<ExprPtr> conditions, std::vector<Slot> mentioned, std::string shown);
+  bool run(Execution& execution, Emit emit) override { return passes(execution) ? emit() : !execution.stopped(); }
+  std::string describe() const override { return "filter " + shown_; }
+  bool passes(Execution& execution) const;
+  const std::vector<Slot>& mentioned() const { return mentioned_; }
+
+ private:
+  std::vector<ExprPtr> conditions_;
+  std::vector<std::optional<IdTest>> tests_;
+  std::vector<Slot> mentioned_;
+  std::string shown_;
+};
+
 class FilterOperator final : public Operator {
  public:
-  FilterOperator(OperatorPtr part, std::vector<ExprPtr> conditions, std::string shown)
-      : part_(std::move(part)), conditions_(std::move(conditions)), shown_(std::move(shown)) {}
+  FilterOperator(OperatorPtr part, std::unique_ptr<ConditionOperator> condition) : part_(std::move(part)), condition_(std::move(condition)) {}
   bool run(Execution& execution, Emit emit) override;
-  std::string describe() const override { return "filter " + shown_; }
+  std::string describe() const override { return condition_->describe(); }
   std::vector<const Operator*> parts() const override { return {part_.get()}; }
 
  private:
   OperatorPtr part_;
-  std::vector<ExprPtr> conditions_;
-  std::string shown_;
+  std::unique_ptr<ConditionOperator> condition_;
 };
 
 class ExtendOperator final : public Operator {
@@ -231,6 +255,7 @@ class GroupOperator final : public Operator {
   std::vector<const Operator*> parts() const override { return {part_.get()}; }
 
  private:
+  bool by_columns() const;   // by the ids of variables alone, which blocks give at once
   OperatorPtr part_;
   std::vector<GroupKey> keys_;
   std::vector<Aggregate> aggregates_;
@@ -261,20 +286,23 @@ class DistinctOperator final : public Operator {
   std::vector<Slot> columns_;
 };
 
-// Sorts; with a bound only the first rows are kept, in a heap.
+// Sorts; with a bound only the first rows are kept, in a heap. Of rows that come in the order of their first key already (presorted) those with the same
+// first key are sorted and given, before more are read.
 class OrderOperator final : public Operator {
  public:
-  OrderOperator(OperatorPtr part, std::vector<OrderKey> keys, std::vector<Slot> columns, std::optional<std::uint64_t> first)
-      : part_(std::move(part)), keys_(std::move(keys)), columns_(std::move(columns)), first_(first) {}
+  OrderOperator(OperatorPtr part, std::vector<OrderKey> keys, std::vector<Slot> columns, std::optional<std::uint64_t> first, bool presorted)
+      : part_(std::move(part)), keys_(std::move(keys)), columns_(std::move(columns)), first_(first), presorted_(presorted) {}
   bool run(Execution& execution, Emit emit) override;
-  std::string describe() const override { return first_ ? "order, first " + std::to_string(*first_) : "order"; }
+  std::string describe() const override;
   std::vector<const Operator*> parts() const override { return {part_.get()}; }
 
  private:
+  class Rows;
   OperatorPtr part_;
   std::vector<OrderKey> keys_;
   std::vector<Slot> columns_;
   std::optional<std::uint64_t> first_;
+  bool presorted_;
 };
 
 class SliceOperator final : public Operator {

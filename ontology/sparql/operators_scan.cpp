@@ -55,8 +55,7 @@ bool ScanOperator::run(Execution& execution, Emit emit) {
   };
   if (range_ && pattern.subject == kNoTerm && pattern.object == kNoTerm && pattern.predicate != kNoTerm) {
     auto visit_range = [&](TermId s, TermId o) { return visit(s, pattern.predicate, o); };
-    execution.graph->scan_number_range(pattern.predicate, range_->low ? &*range_->low : nullptr, range_->high ? &*range_->high : nullptr, false,
-                                       std::ref(visit_range));
+    execution.graph->scan_range(pattern.predicate, range_->values(), std::ref(visit_range));
   } else {
     execution.graph->scan(pattern, std::ref(visit));
   }
@@ -64,9 +63,10 @@ bool ScanOperator::run(Execution& execution, Emit emit) {
 }
 
 std::string ScanOperator::describe() const {
-  std::string out = range_ ? "range scan " : "scan ";
+  std::string out = !range_ ? "scan " : range_->ordered ? "ordered scan " : "range scan ";
   out += s_.shown + " " + p_.shown + " " + o_.shown;
-  if (range_) {
+  if (range_ && range_->descending) out += " downwards";
+  if (range_ && (range_->low || range_->high)) {
     out += " in [" + (range_->low ? range_->low->value : std::string("-")) + ", " + (range_->high ? range_->high->value : std::string("-")) + "]";
   }
   return out;
@@ -126,6 +126,7 @@ bool GraphOperator::run(Execution& execution, Emit emit) {
     return found == execution.named.end() || run_in(execution, found->second, kNoTerm, emit);
   }
   for (const auto& [name, graph] : execution.named) {
+    if (!execution.tick()) return false;
     if (!run_in(execution, graph, execution.intern(ledger::Term::iri(name)), emit)) return false;
   }
   return true;

@@ -7,14 +7,22 @@
 
 namespace agiddi::ontology::sparql {
 
+ConditionOperator::ConditionOperator(std::vector<ExprPtr> conditions, std::vector<Slot> mentioned, std::string shown)
+    : conditions_(std::move(conditions)), mentioned_(std::move(mentioned)), shown_(std::move(shown)) {
+  for (const ExprPtr& condition : conditions_) tests_.push_back(IdTest::of(*condition));
+}
+
+bool ConditionOperator::passes(Execution& execution) const {
+  for (std::size_t i = 0; i < conditions_.size(); ++i) {
+    std::optional<bool> known;
+    if (tests_[i]) known = tests_[i]->holds(execution.row[tests_[i]->slot()]);
+    if (!(known ? *known : holds(*conditions_[i], execution))) return false;
+  }
+  return true;
+}
+
 bool FilterOperator::run(Execution& execution, Emit emit) {
-  return part_->run(execution, [&] {
-    if (!execution.tick()) return false;
-    for (const ExprPtr& condition : conditions_) {
-      if (!holds(*condition, execution)) return !execution.stopped();
-    }
-    return emit();
-  });
+  return part_->run(execution, [&] { return execution.tick() && condition_->run(execution, emit); });
 }
 
 bool ExtendOperator::run(Execution& execution, Emit emit) {
@@ -117,60 +125,120 @@ bool SliceOperator::run(Execution& execution, Emit emit) {
 
 namespace {
 
-struct Sorted {
-  std::vector<Value> keys;
-  std::vector<TermId> columns;
-  std::uint64_t number = 0;  // of arrival: the sort is stable
+// What a row is sorted by: the id of a variable where ids may say how it sorts, else its value.
+struct SortKey {
+  TermId id = kNoTerm;
+  Value value;
+
+  static SortKey of(const Expr& expression, Execution& execution) {
+    if (expression.kind == Expr::Kind::variable) {
+      const TermId id = execution.row[expression.slot];
+      if (ledger::is_inline_number(id) || ledger::tag_of(id) == ledger::TermTag::date_time) return {id, {}};
+    }
+    return {kNoTerm, evaluate(expression, execution)};
+  }
+  friend std::strong_ordering compare_keys(const SortKey& a, const SortKey& b) {
+    if (a.id != kNoTerm && b.id != kNoTerm) {
+      if (const auto order = compare_ids(a.id, b.id)) return *order;
+    }
+    const auto value_of = [](const SortKey& key) { return Value::of(ledger::inline_term(key.id)); };
+    if (a.id != kNoTerm) return sort_order(value_of(a), b.id != kNoTerm ? value_of(b) : b.value);
+    return sort_order(a.value, b.id != kNoTerm ? value_of(b) : b.value);
+  }
+  std::size_t bytes() const { return sizeof(SortKey) + value.term.value.size() + value.term.datatype.size(); }
 };
 
 }  // namespace
 
-bool OrderOperator::run(Execution& execution, Emit emit) {
-  std::vector<Sorted> rows;
-  std::uint64_t arrived = 0;
-  std::size_t reserved = 0;
-  auto before = [&](const Sorted& a, const Sorted& b) {
-    for (std::size_t i = 0; i < keys_.size(); ++i) {
-      const auto order = sort_order(a.keys[i], b.keys[i]);
-      if (order != 0) return keys_[i].descending ? order > 0 : order < 0;
-    }
-    return a.number < b.number;
+std::string OrderOperator::describe() const {
+  std::string out = first_ ? "order, first " + std::to_string(*first_) : "order";
+  return presorted_ ? out + ", of rows that come in the order of the first key" : out;
+}
+
+// The rows that are being sorted, in memory that the execution counts.
+class OrderOperator::Rows {
+ private:
+  struct Sorted {
+    std::vector<SortKey> keys;
+    std::vector<TermId> columns;
+    std::uint64_t number = 0;  // of arrival: the sort is stable
   };
-  const bool bounded = first_.has_value();
-  const bool collected = part_->run(execution, [&] {
-    if (!execution.tick()) return false;
-    Sorted row;
-    row.number = arrived++;
-    for (const OrderKey& key : keys_) row.keys.push_back(evaluate(*key.expression, execution));
-    if (bounded && rows.size() >= *first_) {
-      if (rows.empty() || !before(row, rows.front())) return true;
-      std::pop_heap(rows.begin(), rows.end(), before);
-      rows.pop_back();
+  auto by_keys() const {
+    return [this](const Sorted& a, const Sorted& b) {
+      for (std::size_t i = 0; i < order_.keys_.size(); ++i) {
+        const auto order = compare_keys(a.keys[i], b.keys[i]);
+        if (order != 0) return order_.keys_[i].descending ? order > 0 : order < 0;
+      }
+      return a.number < b.number;
+    };
+  }
+
+ public:
+  Rows(const OrderOperator& order, Execution& execution) : order_(order), execution_(execution) {}
+  ~Rows() { execution_.release(reserved_); }
+
+  bool empty() const { return rows_.empty(); }
+  bool same_first_key(const SortKey& key) const { return compare_keys(rows_.back().keys[0], key) == 0; }
+  // The current solution. False: no memory.
+  bool add() {
+    row_.number = arrived_++;
+    row_.keys.clear();
+    for (const OrderKey& key : order_.keys_) row_.keys.push_back(SortKey::of(*key.expression, execution_));
+    const auto before = by_keys();
+    const bool bounded = order_.first_ && !order_.presorted_;
+    if (bounded && rows_.size() >= *order_.first_) {
+      if (!before(row_, rows_.front())) return true;
+      std::pop_heap(rows_.begin(), rows_.end(), before);
     } else {
-      std::size_t bytes = sizeof(Sorted) + columns_.size() * sizeof(TermId);
-      for (const Value& key : row.keys) bytes += sizeof(Value) + key.term.value.size() + key.term.datatype.size();
-      reserved += bytes;
-      if (!execution.reserve(bytes)) return false;
+      std::size_t bytes = sizeof(Sorted) + order_.columns_.size() * sizeof(TermId);
+      for (const SortKey& key : row_.keys) bytes += key.bytes();
+      reserved_ += bytes;
+      if (!execution_.reserve(bytes)) return false;
+      rows_.emplace_back();
     }
-    for (Slot slot : columns_) row.columns.push_back(execution.row[slot]);
-    rows.push_back(std::move(row));
-    if (bounded) std::push_heap(rows.begin(), rows.end(), before);
+    row_.columns.clear();
+    for (Slot slot : order_.columns_) row_.columns.push_back(execution_.row[slot]);
+    std::swap(rows_.back(), row_);
+    if (bounded) std::push_heap(rows_.begin(), rows_.end(), before);
     return true;
-  });
-  bool wanted = collected;
-  if (wanted) {
-    std::sort(rows.begin(), rows.end(), before);
-    std::vector<TermId> saved(columns_.size());
-    for (std::size_t i = 0; i < columns_.size(); ++i) saved[i] = execution.row[columns_[i]];
-    for (const Sorted& row : rows) {
-      for (std::size_t i = 0; i < columns_.size(); ++i) execution.row[columns_[i]] = row.columns[i];
+  }
+  // Gives all of them in order, and forgets them.
+  bool give(Emit emit) {
+    if (rows_.size() > 1) std::sort(rows_.begin(), rows_.end(), by_keys());
+    const auto& columns = order_.columns_;
+    saved_.resize(columns.size());
+    for (std::size_t i = 0; i < columns.size(); ++i) saved_[i] = execution_.row[columns[i]];
+    bool wanted = true;
+    for (const Sorted& sorted : rows_) {
+      for (std::size_t i = 0; i < columns.size(); ++i) execution_.row[columns[i]] = sorted.columns[i];
       wanted = emit();
       if (!wanted) break;
     }
-    for (std::size_t i = 0; i < columns_.size(); ++i) execution.row[columns_[i]] = saved[i];
+    for (std::size_t i = 0; i < columns.size(); ++i) execution_.row[columns[i]] = saved_[i];
+    rows_.clear();
+    execution_.release(std::exchange(reserved_, 0));
+    return wanted;
   }
-  execution.release(reserved);
-  return wanted;
+
+ private:
+  const OrderOperator& order_;
+  Execution& execution_;
+  std::vector<Sorted> rows_;
+  Sorted row_;                 // the one that arrives; its memory is that of one that went
+  std::vector<TermId> saved_;
+  std::uint64_t arrived_ = 0;
+  std::size_t reserved_ = 0;
+};
+
+bool OrderOperator::run(Execution& execution, Emit emit) {
+  if (first_ == 0) return true;
+  Rows rows(*this, execution);
+  const bool ended = part_->run(execution, [&] {
+    if (!execution.tick()) return false;
+    if (presorted_ && !rows.empty() && !rows.same_first_key(SortKey::of(*keys_[0].expression, execution)) && !rows.give(emit)) return false;
+    return rows.add();
+  });
+  return ended && rows.give(emit);
 }
 
 }  // namespace agiddi::ontology::sparql

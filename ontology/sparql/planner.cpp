@@ -1,8 +1,8 @@
 #include "ontology/sparql/planner.h"
 
 #include <algorithm>
-#include <limits>
 
+#include "ontology/sparql/pipeline.h"
 #include "ontology/sparql/value.h"
 
 namespace agiddi::ontology::sparql {
@@ -30,12 +30,13 @@ TermId Planner::id_of(const Atom& atom) {
   return known->second;
 }
 
-OperatorPtr Planner::scan(const PatternTriple& triple) {
-  if (triple.path) {
-    std::string text = shown(triple.subject, body_.slot_names) + " " + shown(*triple.path) + " " + shown(triple.object, body_.slot_names);
-    return std::make_unique<PathOperator>(triple.subject, triple.path, triple.object, std::move(text));
-  }
-  std::optional<NumberRange> range;
+OperatorPtr Planner::path(const PatternTriple& triple) {
+  std::string text = shown(triple.subject, body_.slot_names) + " " + shown(*triple.path) + " " + shown(triple.object, body_.slot_names);
+  return std::make_unique<PathOperator>(triple.subject, triple.path, triple.object, std::move(text));
+}
+
+std::unique_ptr<ScanOperator> Planner::scan(const PatternTriple& triple) {
+  std::optional<ScanRange> range;
   if (triple.object.is_variable()) {
     const auto found = ranges_.find(triple.object.slot);
     if (found != ranges_.end()) range = found->second;
@@ -44,13 +45,16 @@ OperatorPtr Planner::scan(const PatternTriple& triple) {
 }
 
 OperatorPtr Planner::plan(const Node& node, const SlotSet& bound) {
+  // Both are for this node only, unless it hands them on.
+  const auto wish = std::exchange(wish_, std::nullopt);
+  const auto wanted = std::exchange(wanted_, std::nullopt);
   switch (node.kind) {
     case Node::Kind::bgp:
     case Node::Kind::join:
     case Node::Kind::left_join:
     case Node::Kind::minus:
     case Node::Kind::filter:
-    case Node::Kind::extend: return plan_group(node, bound);
+    case Node::Kind::extend: return plan_group(node, bound, wish);
     case Node::Kind::union_: {
       std::vector<OperatorPtr> arms;
       for (const NodePtr& child : node.children) arms.push_back(plan(*child, bound));
@@ -97,25 +101,32 @@ OperatorPtr Planner::plan(const Node& node, const SlotSet& bound) {
         if (bound.has(outer)) inside.add(inner);
       }
       if (node.children[0]->kind != Node::Kind::order) first_.reset();
+      wanted_ = wanted;
       return std::make_unique<ProjectOperator>(plan(*node.children[0], inside), node.projection);
     }
     case Node::Kind::distinct:
     case Node::Kind::reduced: {
       first_.reset();
+      wanted_ = wanted;
       OperatorPtr part = plan(*node.children[0], bound);
       return std::make_unique<DistinctOperator>(std::move(part), analysis_.possible(node).slots());
     }
     case Node::Kind::order: {
       const auto first = std::exchange(first_, std::nullopt);
+      const OrderKey& key = node.order.front();
+      if (wanted && bound.empty() && key.expression->kind == Expr::Kind::variable) wish_ = OrderWish{key.expression->slot, key.descending, *wanted};
+      granted_ = false;
       OperatorPtr part = plan(*node.children[0], bound);
+      const bool presorted = std::exchange(granted_, false);
       const SlotSet& inside = analysis_.possible(*node.children[0]);
-      for (const OrderKey& key : node.order) register_exists(*key.expression, inside);
-      return std::make_unique<OrderOperator>(std::move(part), node.order, inside.slots(), first);
+      for (const OrderKey& one : node.order) register_exists(*one.expression, inside);
+      return std::make_unique<OrderOperator>(std::move(part), node.order, inside.slots(), first, presorted);
     }
     case Node::Kind::slice: {
       first_.reset();
       const Node::Kind below = node.children[0]->kind;
       if (node.limit && (below == Node::Kind::project || below == Node::Kind::order)) first_ = node.offset + *node.limit;
+      if (node.limit) wanted_ = static_cast<double>(node.offset + *node.limit);
       OperatorPtr part = plan(*node.children[0], bound);
       first_.reset();
       return std::make_unique<SliceOperator>(std::move(part), node.offset, node.limit);
@@ -188,7 +199,7 @@ void Planner::flatten(const Node& node, bool top, const SlotSet& sibling_possibl
   group.units.push_back(std::move(unit));
 }
 
-// Numeric bounds that the conditions put on a variable: ?v < 5, 5 > ?v, ?v = 5.
+// Bounds that the conditions put on a variable: ?v < 5, 5 > ?v, ?v = 5, and the same with times.
 void Planner::collect_ranges(const std::vector<ExprPtr>& conditions) {
   using Kind = Expr::Kind;
   for (const ExprPtr& condition : conditions) {
@@ -198,17 +209,24 @@ void Planner::collect_ranges(const std::vector<ExprPtr>& conditions) {
     Kind kind = condition->kind;
     if (left->kind == Kind::constant && right->kind == Kind::variable) {
       std::swap(left, right);
-      kind = kind == Kind::less ? Kind::greater : kind == Kind::greater ? Kind::less
-             : kind == Kind::less_equal ? Kind::greater_equal : kind == Kind::greater_equal ? Kind::less_equal : kind;
+      kind = mirrored(kind);
     }
     if (left->kind != Kind::variable || right->kind != Kind::constant) continue;
     const Value value = Value::of(right->term);
-    if (!value.number || !value.number->exact()) continue;
-    NumberRange& range = ranges_[left->slot];
+    ScanRange range;
+    if (value.number && value.number->exact()) {
+      range.kind = ledger::ValueRange::Kind::number;
+    } else if (ledger::tag_of(ledger::inline_id(right->term)) == ledger::TermTag::date_time) {
+      range.kind = ledger::ValueRange::Kind::time;
+    } else {
+      continue;
+    }
+    ScanRange& known = ranges_.try_emplace(left->slot, range).first->second;
+    if (known.kind != range.kind) continue;   // nothing is both; the filters say so
     const bool above = kind == Kind::greater || kind == Kind::greater_equal || kind == Kind::equal;
     const bool below = kind == Kind::less || kind == Kind::less_equal || kind == Kind::equal;
-    if (above && (!range.low || compare(*Value::of(*range.low).number, *value.number) < 0)) range.low = right->term;
-    if (below && (!range.high || compare(*Value::of(*range.high).number, *value.number) > 0)) range.high = right->term;
+    if (above && (!known.low || *compare(Value::of(*known.low), value) < 0)) known.low = right->term;
+    if (below && (!known.high || *compare(Value::of(*known.high), value) > 0)) known.high = right->term;
   }
 }
 
@@ -240,68 +258,150 @@ void Planner::apply_conditions(Group& group, State& state, const SlotSet& visibl
   }
   group.conditions = std::move(waiting);
   if (ready.empty()) return;
-  std::stable_partition(ready.begin(), ready.end(), [](const ExprPtr& condition) { return !has_exists(*condition); });
-  std::string text;
-  for (const ExprPtr& condition : ready) {
-    register_exists(*condition, state.possible | bound);
-    text += (text.empty() ? "" : " && ") + shown(*condition, body_.slot_names);
+  const auto with_exists = std::stable_partition(ready.begin(), ready.end(), [](const ExprPtr& condition) { return !has_exists(*condition); });
+  auto condition_of = [&](auto begin, auto end) {
+    std::vector<ExprPtr> conditions(begin, end);
+    std::string text;
+    for (const ExprPtr& condition : conditions) {
+      register_exists(*condition, state.possible | bound);
+      text += (text.empty() ? "" : " && ") + shown(*condition, body_.slot_names);
+    }
+    std::vector<Slot> mentioned = analysis_.mentioned(conditions).slots();
+    return std::make_unique<ConditionOperator>(std::move(conditions), std::move(mentioned), std::move(text));
+  };
+  auto begin = ready.begin();
+  if (auto* pipeline = dynamic_cast<PipelineOperator*>(state.op.get()); pipeline != nullptr && begin != with_exists) {
+    pipeline->filter(condition_of(begin, with_exists));
+    begin = with_exists;
   }
+  if (begin == ready.end()) return;
   if (!state.op) state.op = std::make_unique<UnitOperator>();
-  state.op = std::make_unique<FilterOperator>(std::move(state.op), std::move(ready), std::move(text));
+  state.op = std::make_unique<FilterOperator>(std::move(state.op), condition_of(begin, ready.end()));
 }
 
-OperatorPtr Planner::plan_group(const Node& node, const SlotSet& bound) {
+OperatorPtr Planner::plan_group(const Node& node, const SlotSet& bound, const std::optional<OrderWish>& wish) {
   Group group;
   flatten(node, true, {}, {}, group);
   const SlotSet visible = analysis_.possible(node);
   const auto outer_ranges = std::exchange(ranges_, {});
   collect_ranges(group.conditions);
+  const Sequence order = sequence(group, bound, wish);
+  const bool granted = std::exchange(granted_, false);
   State state;
   apply_conditions(group, state, visible, bound, false);
-  join_units(group, bound, state, visible);
+  join_units(group, order, bound, state, visible);
   if (!state.op) state.op = std::make_unique<UnitOperator>();
+  // Each step goes on from the rows as they come, so they stay in their order.
   for (const Node* step : group.steps) {
     apply_step(*step, bound, state);
     apply_conditions(group, state, visible, bound, false);
   }
   apply_conditions(group, state, visible, bound, true);
   ranges_ = outer_ranges;
+  granted_ = granted;
   return std::move(state.op);
 }
 
-void Planner::join_units(Group& group, const SlotSet& bound, State& state, const SlotSet& visible) {
-  std::vector<Unit>& left = group.units;
-  while (!left.empty()) {
-    if (!execution_.tick()) return;  // planning counts towards the time limit; the plan will not be run
-    // Greedy: the fewest rows next, but never a cross product while something is connected.
-    std::size_t best = 0;
-    double best_rows = std::numeric_limits<double>::infinity();
+// Greedy: the fewest rows next, but never a cross product while something is connected.
+Planner::Sequence Planner::greedy(const Group& group, const SlotSet& bound, std::optional<std::size_t> first) {
+  Sequence out;
+  SlotSet known = bound;
+  std::vector<bool> taken(group.units.size(), false);
+  while (out.units.size() < group.units.size()) {
+    std::size_t best = group.units.size();   // none yet
+    double best_rows = 0;
     bool best_connected = false;
-    const SlotSet known = state.certain | bound;
-    for (std::size_t i = 0; i < left.size(); ++i) {
-      if (!execution_.tick()) return;
-      const bool connected = !state.op || left[i].slots.meets(known);
-      const double rows = estimate(left[i], known);
-      if (i == 0 || (connected && !best_connected) || (connected == best_connected && rows < best_rows)) {
+    if (first && out.units.empty()) {
+      best = *first;
+      best_rows = estimate(group.units[best], known);
+    }
+    for (std::size_t i = 0; i < group.units.size() && !(out.units.empty() && first); ++i) {
+      if (!execution_.tick()) return out;  // planning counts towards the time limit; the plan will not be run
+      if (taken[i]) continue;
+      const bool connected = out.units.empty() || group.units[i].slots.meets(known);
+      const double rows = estimate(group.units[i], known);
+      if (best == group.units.size() || (connected && !best_connected) || (connected == best_connected && rows < best_rows)) {
         best = i;
         best_rows = rows;
         best_connected = connected;
       }
     }
-    const Unit unit = left[best];
-    left.erase(left.begin() + static_cast<std::ptrdiff_t>(best));
-    state.rows *= std::max(best_rows, 0.001);
+    const Unit& unit = group.units[best];
+    out.rows *= std::max(best_rows, 0.001);
+    out.cost += out.rows;
+    out.units.push_back(best);
+    taken[best] = true;
+    known |= unit.triple != nullptr ? unit.slots : analysis_.certain(*unit.node);
+  }
+  return out;
+}
+
+Planner::Sequence Planner::sequence(const Group& group, const SlotSet& bound, const std::optional<OrderWish>& wish) {
+  Sequence best = greedy(group, bound, std::nullopt);
+  if (!wish || graph_ == nullptr) return best;
+  for (std::size_t i = 0; i < group.units.size(); ++i) {
+    const PatternTriple* triple = group.units[i].triple;
+    if (triple == nullptr || triple->path || triple->object.slot != wish->slot || !triple->subject.is_variable() || triple->subject.slot == wish->slot) continue;
+    const TermId predicate = id_of(triple->predicate);
+    if (predicate == kNoTerm) continue;
+    for (const auto kind : {ledger::ValueRange::Kind::number, ledger::ValueRange::Kind::time}) {
+      if (!graph_->sorts(predicate, kind)) continue;
+      Sequence ordered = greedy(group, bound, i);
+      ordered.cost *= std::min(1.0, wish->first / std::max(ordered.rows, 1e-9));
+      if (ordered.cost >= best.cost) continue;
+      best = std::move(ordered);
+      ScanRange& range = ranges_[wish->slot];   // bounds of another kind leave nothing, whatever comes first
+      if (range.kind != kind) range = {};
+      range.kind = kind;
+      range.descending = wish->descending;
+      range.ordered = true;
+      granted_ = true;
+    }
+  }
+  return best;
+}
+
+void Planner::join_units(Group& group, const Sequence& sequence, const SlotSet& bound, State& state, const SlotSet& visible) {
+  for (const std::size_t i : sequence.units) {
+    const Unit& unit = group.units[i];
+    state.rows *= std::max(estimate(unit, state.certain | bound), 0.001);
     join_unit(unit, bound, state);
-    state.op->estimate = state.rows;
+    if (auto* pipeline = dynamic_cast<PipelineOperator*>(state.op.get())) {
+      pipeline->set_estimate(state.rows);
+    } else {
+      state.op->estimate = state.rows;
+    }
     apply_conditions(group, state, visible, bound, false);
+  }
+}
+
+void Planner::join_triple(const PatternTriple& triple, const SlotSet& slots, const SlotSet& bound, State& state) {
+  if (triple.path) {
+    OperatorPtr next = path(triple);
+    state.op = state.op ? std::make_unique<NestedJoinOperator>(std::move(state.op), std::move(next)) : std::move(next);
+    return;
+  }
+  auto next = scan(triple);
+  const Slot s = triple.subject.slot, o = triple.object.slot;
+  // By blocks, unless something around has bound variables of it: then there are few solutions at a time. A variable that may be unbound joins with
+  // anything, solution by solution.
+  const bool simple = !triple.predicate.is_variable() && (s != o || s == kNoSlot);
+  const bool by_blocks = simple && !slots.meets(bound) && (slots & state.possible).within(state.certain);
+  if (!state.op) {
+    state.op = std::move(next);
+    if (by_blocks && !slots.empty()) state.op = std::make_unique<PipelineOperator>(std::move(state.op), slots);
+  } else if (by_blocks && slots.meets(state.certain)) {
+    if (dynamic_cast<PipelineOperator*>(state.op.get()) == nullptr) state.op = std::make_unique<PipelineOperator>(std::move(state.op), state.possible);
+    static_cast<PipelineOperator&>(*state.op).join(std::move(next));
+  } else {
+    state.op = std::make_unique<NestedJoinOperator>(std::move(state.op), std::move(next));
   }
 }
 
 void Planner::join_unit(const Unit& unit, const SlotSet& bound, State& state) {
   const SlotSet known = state.certain | bound;
   if (unit.triple != nullptr) {
-    OperatorPtr next = scan(*unit.triple);
-    state.op = state.op ? std::make_unique<NestedJoinOperator>(std::move(state.op), std::move(next)) : std::move(next);
+    join_triple(*unit.triple, unit.slots, bound, state);
     state.possible |= unit.slots;
     state.certain |= unit.slots;
     return;

@@ -24,6 +24,11 @@ class Planner {
   Plan make();
 
  private:
+  struct OrderWish {                     // of an ORDER BY with a LIMIT: rows in the order of this slot
+    Slot slot;
+    bool descending;
+    double first;                        // so many are wanted
+  };
   struct Unit {  // what a group joins: a triple or path pattern, or any other node
     const PatternTriple* triple = nullptr;
     const Node* node = nullptr;
@@ -37,6 +42,10 @@ class Planner {
   struct PredicateStatistics {
     double count = 0, per_subject = 1, per_object = 1;
   };
+  struct Sequence {                      // in which a group joins its units
+    std::vector<std::size_t> units;
+    double cost = 0, rows = 1;           // rows made on the way, and at the end
+  };
   struct State {                         // of the pipeline that a group becomes
     OperatorPtr op;
     SlotSet possible, certain;
@@ -45,15 +54,20 @@ class Planner {
 
   // bound: what the surroundings bind before this node runs; for estimates only.
   OperatorPtr plan(const Node& node, const SlotSet& bound);
-  OperatorPtr plan_group(const Node& node, const SlotSet& bound);
+  OperatorPtr plan_group(const Node& node, const SlotSet& bound, const std::optional<OrderWish>& wish);
   void flatten(const Node& node, bool top, const SlotSet& sibling_possible, const SlotSet& sibling_mentioned, Group& group);
-  void join_units(Group& group, const SlotSet& bound, State& state, const SlotSet& visible);
+  Sequence greedy(const Group& group, const SlotSet& bound, std::optional<std::size_t> first);
+  // Begins with a scan in the wanted order where that promises less work; the wish is then granted.
+  Sequence sequence(const Group& group, const SlotSet& bound, const std::optional<OrderWish>& wish);
+  void join_units(Group& group, const Sequence& sequence, const SlotSet& bound, State& state, const SlotSet& visible);
+  void join_triple(const PatternTriple& triple, const SlotSet& slots, const SlotSet& bound, State& state);
   void join_unit(const Unit& unit, const SlotSet& bound, State& state);
   void apply_step(const Node& step, const SlotSet& bound, State& state);
   void apply_conditions(Group& group, State& state, const SlotSet& visible, const SlotSet& bound, bool all);
   void register_exists(const Expr& expr, const SlotSet& bound);
   void collect_ranges(const std::vector<ExprPtr>& conditions);
-  OperatorPtr scan(const PatternTriple& triple);
+  OperatorPtr path(const PatternTriple& triple);
+  std::unique_ptr<ScanOperator> scan(const PatternTriple& triple);
   Place place(const Atom& atom) const;
   TermId id_of(const Atom& atom);
 
@@ -61,8 +75,10 @@ class Planner {
   double estimate(const Unit& unit, const SlotSet& bound);
   double estimate(const PatternTriple& triple, const SlotSet& bound);
   double estimate(const Node& node);
-  double number_of(TermId id);
+  double estimate(const Node& node, const SlotSet& bound);
+  double value_of(TermId id);   // of an inline number or time
   double range_count(const PatternTriple& triple, double base);
+  double sampled_range_count(TermId predicate, const ledger::ValueRange& range, double base);
   const PredicateStatistics& statistics(TermId predicate);
 
   const QueryBody& body_;
@@ -70,12 +86,15 @@ class Planner {
   Analysis analysis_;
   const ledger::TripleSource* graph_;           // whose estimates count: the active graph, or any of those it may be
   std::vector<OperatorPtr> exists_;
-  std::map<Slot, NumberRange> ranges_;          // what the conditions of the group in hand demand
+  std::map<Slot, ScanRange> ranges_;            // what the conditions of the group in hand demand
   std::map<TermId, PredicateStatistics> statistics_;
   std::map<const PatternTriple*, double> base_estimates_, range_counts_;
   std::map<ledger::Term, TermId> ids_;          // of constants, asked of the store once
   std::map<const Node*, double> node_estimates_;
   std::optional<std::uint64_t> first_;          // a LIMIT that reaches the ORDER BY below it
+  std::optional<double> wanted_;                // so many rows will be taken of the node below, perhaps a few more
+  std::optional<OrderWish> wish_;               // what an ORDER BY tells the group below it
+  bool granted_ = false;
 };
 
 // An expression and an atom as text, for plans.

@@ -12,6 +12,9 @@ constexpr std::size_t kSamples = 8;
 constexpr std::size_t kRangeCounted = 256;  // a range scan is counted up to here; beyond, a fraction of all is assumed
 constexpr double kFew = 0.001;
 
+// With a join variable bound, a part gives far fewer rows than by itself; how many is anybody's guess.
+double guess_of_part(double rows) { return std::max(rows / 100, std::min(rows, 1.0)); }
+
 }  // namespace
 
 const Planner::PredicateStatistics& Planner::statistics(TermId predicate) {
@@ -37,7 +40,8 @@ const Planner::PredicateStatistics& Planner::statistics(TermId predicate) {
   return statistics_.emplace(predicate, out).first->second;
 }
 
-double Planner::number_of(TermId id) {
+double Planner::value_of(TermId id) {
+  if (const auto time = ledger::inline_time(id)) return static_cast<double>(*time);
   const auto& number = execution_.value(id).number;
   return number ? number->as_double() : 0;
 }
@@ -45,10 +49,15 @@ double Planner::number_of(TermId id) {
 double Planner::range_count(const PatternTriple& triple, double base) {
   const auto known = range_counts_.find(&triple);
   if (known != range_counts_.end()) return known->second;
-  const NumberRange& range = ranges_.at(triple.object.slot);
-  const ledger::Term* low = range.low ? &*range.low : nullptr;
-  const ledger::Term* high = range.high ? &*range.high : nullptr;
+  const ledger::ValueRange range = ranges_.at(triple.object.slot).values();
   const TermId predicate = id_of(triple.predicate);
+  const auto counted = graph_->count_range(predicate, range);
+  const double count = counted ? static_cast<double>(*counted) : sampled_range_count(predicate, range, base);
+  range_counts_.emplace(&triple, count);
+  return count;
+}
+
+double Planner::sampled_range_count(TermId predicate, const ledger::ValueRange& range, double base) {
   std::size_t seen = 0;
   TermId first = kNoTerm, last = kNoTerm, end = kNoTerm;
   auto visit = [&](TermId, TermId o) {
@@ -56,21 +65,21 @@ double Planner::range_count(const PatternTriple& triple, double base) {
     last = o;
     return ++seen < kRangeCounted;
   };
-  graph_->scan_number_range(predicate, low, high, false, std::ref(visit));
-  double count = static_cast<double>(seen);
-  if (seen == kRangeCounted) {
-    // More than was counted: as densely as it began, up to the largest value of the range.
-    auto visit_end = [&](TermId, TermId o) {
-      end = o;
-      return false;
-    };
-    graph_->scan_number_range(predicate, low, high, true, std::ref(visit_end));
-    const double from = number_of(first), counted = number_of(last) - from, whole = number_of(end) - from;
-    const double guess = counted > 0 && whole >= counted ? count * whole / counted : base / 3;
-    count = std::clamp(guess, count, std::max(count, base));
-  }
-  range_counts_.emplace(&triple, count);
-  return count;
+  ledger::ValueRange upwards = range, downwards = range;
+  upwards.descending = false;
+  downwards.descending = true;
+  graph_->scan_range(predicate, upwards, std::ref(visit));
+  const double count = static_cast<double>(seen);
+  if (seen < kRangeCounted) return count;
+  // More than was counted: as densely as it began, up to the largest value of the range.
+  auto visit_end = [&](TermId, TermId o) {
+    end = o;
+    return false;
+  };
+  graph_->scan_range(predicate, downwards, std::ref(visit_end));
+  const double from = value_of(first), part = value_of(last) - from, whole = value_of(end) - from;
+  const double guess = part > 0 && whole >= part ? count * whole / part : base / 3;
+  return std::clamp(guess, count, std::max(count, base));
 }
 
 double Planner::estimate(const PatternTriple& triple, const SlotSet& bound) {
@@ -91,7 +100,9 @@ double Planner::estimate(const PatternTriple& triple, const SlotSet& bound) {
   const double base = known->second;
   if (base <= 0) return 0;
   double rows = base;
-  if (p != kNoTerm && triple.object.is_variable() && s == kNoTerm && ranges_.contains(triple.object.slot)) rows = std::min(rows, range_count(triple, base));
+  if (p != kNoTerm && triple.object.is_variable() && s == kNoTerm && ranges_.contains(triple.object.slot)) {
+    rows = std::min(rows, std::max(range_count(triple, base), kFew));
+  }
   if (p == kNoTerm) {
     if (s_bound) rows = std::min(rows, 10.0);
     if (o_bound) rows = std::min(rows, 10.0);
@@ -108,9 +119,21 @@ double Planner::estimate(const PatternTriple& triple, const SlotSet& bound) {
 
 double Planner::estimate(const Unit& unit, const SlotSet& bound) {
   if (unit.triple != nullptr) return estimate(*unit.triple, bound);
-  const double rows = estimate(*unit.node);
-  // With a join variable bound, a part gives far fewer rows than by itself; how many is anybody's guess.
-  return analysis_.certain(*unit.node).meets(bound) ? std::max(rows / 100, std::min(rows, 1.0)) : rows;
+  return estimate(*unit.node, bound);
+}
+
+double Planner::estimate(const Node& node, const SlotSet& bound) {
+  const double rows = estimate(node);
+  if (!analysis_.certain(node).meets(bound)) return rows;
+  if (node.kind == Node::Kind::union_) {
+    double sum = 0;
+    for (const NodePtr& arm : node.children) {
+      const bool one = arm->kind == Node::Kind::bgp && arm->triples.size() == 1;
+      sum += one ? estimate(arm->triples[0], bound) : guess_of_part(estimate(*arm));
+    }
+    return sum;
+  }
+  return guess_of_part(rows);
 }
 
 double Planner::estimate(const Node& node) {

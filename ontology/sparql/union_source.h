@@ -32,16 +32,19 @@ class UnionSource final : public ledger::TripleSource {
     }
   }
 
-  void scan_number_range(ledger::TermId predicate, const ledger::Term* low, const ledger::Term* high, bool descending,
-                         const std::function<bool(ledger::TermId, ledger::TermId)>& visit) const override {
-    if (parts_.size() == 1) return parts_[0]->scan_number_range(predicate, low, high, descending, visit);
-    // Ordered within each part only; nothing of the engine relies on more.
-    bool wanted = true;
-    for (std::size_t i = 0; i < parts_.size() && wanted; ++i) {
-      parts_[i]->scan_number_range(predicate, low, high, descending, [&](ledger::TermId s, ledger::TermId o) {
-        return in_earlier(i, s, predicate, o) || (wanted = visit(s, o));
-      });
-    }
+  // Of one part, or sorted.
+  void scan_range(ledger::TermId predicate, const ledger::ValueRange& range, const std::function<bool(ledger::TermId, ledger::TermId)>& visit) const override {
+    if (parts_.size() == 1) return parts_[0]->scan_range(predicate, range, visit);
+    ledger::sort_range(*this, predicate, range, visit);
+  }
+  bool sorts(ledger::TermId predicate, ledger::ValueRange::Kind kind) const override { return parts_.size() == 1 && parts_[0]->sorts(predicate, kind); }
+  std::optional<std::uint64_t> count_range(ledger::TermId predicate, const ledger::ValueRange& range) const override {
+    return parts_.size() == 1 ? parts_[0]->count_range(predicate, range) : std::nullopt;
+  }
+
+  void look_up(const ledger::LookUps& wanted, const ledger::VisitFound& visit) const override {
+    if (parts_.size() == 1) return parts_[0]->look_up(wanted, visit);
+    TripleSource::look_up(wanted, visit);
   }
 
   std::uint64_t estimate(const ledger::TriplePattern& pattern) const override {

@@ -131,6 +131,25 @@ TEST_CASE("the dictionary in memory finds every term both ways while it grows", 
   }
 }
 
+namespace {
+
+// What a block of look-ups finds, each with the place of its look-up. Blocks are bounded, and come in the order of the look-ups.
+std::vector<std::pair<std::uint32_t, TermId>> looked_up(const TripleSource& source, const LookUps& wanted) {
+  std::vector<std::pair<std::uint32_t, TermId>> out;
+  source.look_up(wanted, [&](std::span<const std::uint32_t> of, std::span<const TermId> found) {
+    CHECK(of.size() == found.size());
+    CHECK(!of.empty());
+    CHECK(of.size() <= kFoundMax);
+    for (std::size_t i = 0; i < of.size(); ++i) out.emplace_back(of[i], found[i]);
+    return true;
+  });
+  CHECK(std::is_sorted(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.first < b.first; }));
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+}  // namespace
+
 TEST_CASE("columns give what the indexes on disk give, at every height that is kept", "[columns]") {
   std::mt19937_64 random(3);
   auto test = make_store("memory");
@@ -193,7 +212,7 @@ TEST_CASE("columns give what the indexes on disk give, at every height that is k
       for (const bool descending : {false, true}) {
         const auto numbers = [&](const TripleSource& source) {
           std::vector<std::pair<Term, TermId>> out;
-          source.scan_number_range(p, &low, &high, descending, [&](TermId subject, TermId object) {
+          source.scan_range(p, {ValueRange::Kind::number, &low, &high, descending}, [&](TermId subject, TermId object) {
             out.emplace_back(source.term(object), subject);
             return true;
           });
@@ -215,6 +234,28 @@ TEST_CASE("columns give what the indexes on disk give, at every height that is k
         std::sort(theirs.begin(), theirs.end());
         REQUIRE(mine == theirs);
       }
+    }
+    for (const Term& predicate : predicates) {
+      const TermId p = disk->find(predicate);
+      const auto some_of = [&](const std::vector<Term>& terms) {
+        std::vector<TermId> ids;
+        for (const Term& term : terms) {
+          if (const TermId id = disk->find(term); id != kNoTerm) ids.insert(ids.end(), random() % 4, id);
+        }
+        if (random() % 2 == 0) {
+          std::sort(ids.begin(), ids.end());
+        } else {
+          std::shuffle(ids.begin(), ids.end(), random);
+        }
+        ids.push_back(make_id(TermTag::query, 5));
+        return ids;
+      };
+      std::vector<TermId> s = some_of(subjects), o = some_of(objects);
+      CHECK(looked_up(*memory, {p, s, {}}) == looked_up(*disk, {p, s, {}}));
+      CHECK(looked_up(*memory, {p, {}, o}) == looked_up(*disk, {p, {}, o}));
+      s.resize(std::min(s.size(), o.size()));
+      o.resize(s.size());
+      CHECK(looked_up(*memory, {p, s, o}) == looked_up(*disk, {p, s, o}));
     }
     for (const Term& term : objects) CHECK(memory->find(term) == disk->find(term));
   }
@@ -254,6 +295,24 @@ TEST_CASE("a large column is sorted while blocks go on, and nothing is lost", "[
   };
   CHECK((all_of(*memory) == all_of(*disk)));
   CHECK(memory->estimate({}) == next);
+
+  // Look-ups of many in a large column, near to each other and far, and those with many answers.
+  const TermId p = disk->find(predicate);
+  std::mt19937_64 random(5);
+  for (const std::uint64_t step : {std::uint64_t{1}, std::uint64_t{13}, next / 50}) {
+    std::vector<TermId> subjects, values;
+    for (std::uint64_t i = random() % step; i < next && subjects.size() < 3'000; i += 1 + random() % (2 * step)) {
+      subjects.push_back(disk->find(Term::iri("urn:s" + std::to_string(i))));
+      values.push_back(disk->find(Term::typed(std::to_string(i % 997 + random() % 2), xsd::integer)));
+    }
+    CHECK(looked_up(*memory, {p, subjects, {}}) == looked_up(*disk, {p, subjects, {}}));
+    CHECK(looked_up(*memory, {p, subjects, values}) == looked_up(*disk, {p, subjects, values}));
+    values.resize(std::min<std::size_t>(values.size(), 20));
+    CHECK(looked_up(*memory, {p, {}, values}) == looked_up(*disk, {p, {}, values}));
+    std::size_t told = 0;
+    memory->look_up({p, subjects, {}}, [&](std::span<const std::uint32_t> of, std::span<const TermId>) { return told += of.size(), false; });
+    CHECK(told <= kFoundMax);
+  }
 }
 
 TEST_CASE("a ledger with columns answers as one without, after a restart too", "[columns]") {

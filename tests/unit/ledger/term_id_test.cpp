@@ -73,18 +73,18 @@ TEST_CASE("inline numbers compare across tags as numbers") {
       const auto id = [](const std::string& text) { return inline_id(text.find('.') == std::string::npos ? integer(text) : decimal(text)); };
       const Decimal x = *Decimal::parse(a), y = *Decimal::parse(b);
       INFO(a << " and " << b);
-      CHECK((compare_inline_numbers(id(a), id(b)) == (x <=> y)));
+      CHECK((compare_inline(id(a), id(b)) == (x <=> y)));
       CHECK(*inline_number(id(a)) == x);
     }
   }
-  CHECK((compare_inline_numbers(inline_id(decimal("5.00")), inline_id(integer("5"))) == std::strong_ordering::equal));
+  CHECK((compare_inline(inline_id(decimal("5.00")), inline_id(integer("5"))) == std::strong_ordering::equal));
   CHECK(*inline_time(inline_id(time("1970-01-01T00:00:01.5Z"))) == 1500);
   CHECK(!inline_number(inline_id(Term::literal("5"))));
 }
 
 TEST_CASE("ranges of numbers are ranges of ids") {
   const auto contains = [](TermTag tag, const Term* low, const Term* high, const Term& value) {
-    const auto range = inline_number_range(tag, low, high);
+    const auto range = inline_range(tag, low, high);
     const TermId id = inline_id(value);
     return range && id >= range->first && id <= range->second;
   };
@@ -102,9 +102,9 @@ TEST_CASE("ranges of numbers are ranges of ids") {
   CHECK(!contains(TermTag::decimal6, &fine, nullptr, decimal("1")));
   CHECK(contains(TermTag::decimal6, nullptr, &fine, decimal("1")));
   CHECK(contains(TermTag::decimal9, &half, nullptr, decimal("0.5000001")));
-  CHECK(!inline_number_range(TermTag::integer, &big, nullptr));
+  CHECK(!inline_range(TermTag::integer, &big, nullptr));
   CHECK(contains(TermTag::integer, nullptr, &big, integer("576460752303423487")));
-  CHECK(!inline_number_range(TermTag::decimal6, &one, &half));
+  CHECK(!inline_range(TermTag::decimal6, &one, &half));
   CHECK(contains(TermTag::decimal6, &word, nullptr, decimal("-5")));
 }
 

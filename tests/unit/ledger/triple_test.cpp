@@ -192,7 +192,7 @@ TEST_CASE("number ranges come in the order of their values, then what has no inl
           if ((!low || value_of(*low) <= value) && (!high || value <= value_of(*high))) expected.emplace(subject, object);
         }
         std::optional<Decimal> last;
-        source->scan_number_range(source->find(predicate), low ? &*low : nullptr, high ? &*high : nullptr, descending, [&](TermId s, TermId o) {
+        source->scan_range(source->find(predicate), {ValueRange::Kind::number, low ? &*low : nullptr, high ? &*high : nullptr, descending}, [&](TermId s, TermId o) {
           if (is_inline(o)) {
             CHECK(found_rest.empty());
             const Decimal value = *inline_number(o);
@@ -210,7 +210,7 @@ TEST_CASE("number ranges come in the order of their values, then what has no inl
     }
   }
   int seen = 0;
-  source->scan_number_range(source->find(predicate), nullptr, nullptr, false, [&](TermId, TermId) { return ++seen < 100; });
+  source->scan_range(source->find(predicate), {}, [&](TermId, TermId) { return ++seen < 100; });
   CHECK(seen == 100);
 }
 

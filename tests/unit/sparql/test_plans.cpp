@@ -66,6 +66,7 @@ TEST_CASE("the ledger's own indexes give the same answers") {
   }
   const auto memory = agiddi::tests::graph_of(turtle);
   const auto stored = agiddi::tests::ledger_graph_of(turtle);
+  const auto columns = agiddi::tests::columns_graph_of(turtle);
   for (const char* query : {"SELECT * { ?s ?p ?o }", "SELECT ?d ?c { ?d :cost ?c FILTER(?c > 2 && ?c <= 4.25) }", "SELECT ?s { ?s :max ?m FILTER(?m > 50) }",
                             "SELECT ?d ?s { ?d :hosts ?s . ?s :observes :Temperature ; :max ?m FILTER(?m < 20) }", "SELECT ?p (COUNT(*) AS ?n) { ?s :observes ?p } GROUP BY ?p",
                             "SELECT ?d { ?d :at ?t FILTER(?t >= \"2024-08-01T00:00:00Z\"^^xsd:dateTime) }", "SELECT DISTINCT ?x { ?d :cost ?c BIND(?c * 4 AS ?x) }",
@@ -75,6 +76,50 @@ TEST_CASE("the ledger's own indexes give the same answers") {
     const std::string answer = ask(memory, query);
     CHECK_FALSE(answer.empty());
     CHECK(answer == ask(*stored, query));
+    CHECK(answer == ask(*columns, query));
+  }
+}
+
+TEST_CASE("the first few in the order of an index are read from it, and are those of a sort") {
+  std::mt19937 random(7);
+  std::string turtle;
+  for (int i = 0; i < 400; ++i) {
+    const std::string n = std::to_string(i);
+    turtle += ":d" + n + " :hosts :s" + n + " , :t" + n + " ; :cost " + std::to_string(random() % 40) + (random() % 2 == 0 ? ".50" : "") +
+              " ; :name \"device " + n + "\" ; :at \"2024-0" + std::to_string(1 + random() % 9) + "-01T00:00:0" + std::to_string(random() % 10) +
+              "Z\"^^xsd:dateTime . :s" + n + " :observes " + (random() % 3 == 0 ? ":Temperature" : ":Humidity") + " . :t" + n + " :observes :Wind ; :rank " +
+              (i % 50 == 3 ? "\"high\"" : std::to_string(random() % 30)) + " . ";
+  }
+  const auto sorted = agiddi::tests::graph_of(turtle);
+  const std::shared_ptr<const agiddi::ledger::TripleSource> sources[] = {agiddi::tests::columns_graph_of(turtle), agiddi::tests::ledger_graph_of(turtle)};
+  const auto plan_on = [&](const agiddi::ledger::TripleSource& source, const std::string& text) {
+    return *sparql::explain(*sparql::parse_query(std::string(agiddi::tests::kPrefixes) + text), sparql::Dataset(source));
+  };
+  const std::string groups[] = {"{ ?d :cost ?k ; :hosts ?s . ?s :observes :Temperature }", "{ ?d :at ?k ; :hosts ?s . ?s :observes ?o }",
+                                "{ ?d :cost ?k ; :hosts ?s FILTER(?k > 7) OPTIONAL { ?s :rank ?r } }", "{ ?d :at ?k FILTER(?k >= \"2024-03-01T00:00:00Z\"^^xsd:dateTime) ?d :hosts ?s }",
+                                "{ ?d :cost ?k . { ?d :hosts ?s . ?s :observes :Wind } UNION { ?d :hosts ?s . ?s :observes :Humidity } }",
+                                "{ ?d :hosts ?s . ?s :rank ?k }", "{ ?d :cost ?k ; :hosts ?s MINUS { ?s :observes :Wind } }",
+                                "{ ?d :cost ?k ; :hosts ?s . FILTER EXISTS { ?s :observes :Humidity } }"};
+  for (const std::string& group : groups) {
+    for (const std::string order : {"?k ?s", "DESC(?k) ?s", "DESC(?k) DESC(?s)"}) {
+      for (const std::string bound : {"LIMIT 1", "LIMIT 7", "LIMIT 30 OFFSET 11", "LIMIT 100000"}) {
+        const std::string query = "SELECT ?d ?s ?k " + group + " ORDER BY " + order + " " + bound;
+        INFO(query);
+        const std::string expected = ask(sorted, query, true);
+        CHECK_FALSE(expected.empty());
+        for (const auto& source : sources) CHECK(ask(*source, query, true) == expected);
+      }
+    }
+  }
+  for (const auto& source : sources) {
+    const std::string query = "SELECT ?d ?s ?k " + groups[0] + " ORDER BY DESC(?k) LIMIT 5";
+    CHECK(plan_on(*source, query).find("ordered scan ?d <http://x/cost> ?k downwards") != std::string::npos);
+    const auto asked = sparql::parse_query(std::string(agiddi::tests::kPrefixes) + query);
+    CHECK(sparql::evaluate(*asked, sparql::Dataset(*source))->triples_read < 400);
+    // Not all ranks are numbers, so an index cannot give their order.
+    CHECK(plan_on(*source, "SELECT * " + groups[5] + " ORDER BY ?k LIMIT 5").find("ordered scan") == std::string::npos);
+    // Without a bound, or with one that takes all, the index gives nothing that a sort does not.
+    CHECK(plan_on(*source, "SELECT * " + groups[0] + " ORDER BY ?k").find("ordered scan") == std::string::npos);
   }
 }
 

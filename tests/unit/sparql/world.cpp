@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "ledger/columns/store.h"
+#include "ledger/kv.h"
 #include "ledger/triple_store.h"
 #include "ontology/rdf_io.h"
 
@@ -29,6 +31,27 @@ sparql::MemorySource graph_of(std::string_view turtle) {
 }
 
 std::shared_ptr<const ledger::TripleSource> ledger_graph_of(std::string_view turtle) { return ledger::make_memory_triples(parsed(turtle)); }
+
+std::shared_ptr<const ledger::TripleSource> columns_graph_of(std::string_view turtle) {
+  const auto disk = ledger::make_memory_store();
+  ledger::TripleWriter writer(*disk, ledger::make_term_cache(1 << 10));
+  const auto triples = parsed(turtle);
+  std::shared_ptr<ledger::columns::Store> store;
+  for (std::uint64_t height = 1; height <= 2; ++height) {
+    const std::size_t begin = height == 1 ? 0 : triples.size() * 2 / 3, end = height == 1 ? triples.size() * 2 / 3 : triples.size();
+    ledger::TripleChanges changes;
+    for (std::size_t i = begin; i < end; ++i) changes.push_back({triples[i], true});
+    ledger::KvBatch batch;
+    const auto block = writer.encode(changes, batch);
+    disk->write(batch, true);
+    if (height == 1) {
+      store = std::make_shared<ledger::columns::Store>(*disk, height);
+    } else {
+      store->apply(height, block);
+    }
+  }
+  return ledger::columns::make_source(store, store->at(2));
+}
 
 namespace {
 

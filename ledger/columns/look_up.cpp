@@ -1,0 +1,189 @@
+#include "ledger/columns/look_up.h"
+
+#include "ledger/columns/cursor.h"
+
+namespace agiddi::ledger::columns {
+namespace {
+
+constexpr std::uint32_t kSteps = 8;   // taken before a search
+
+// What was found and not told yet.
+class Found {
+ public:
+  explicit Found(const VisitFound& visit) : visit_(visit) {}
+  // False: no more is wanted.
+  bool add(std::uint32_t of, TermId found) {
+    of_[count_] = of;
+    found_[count_] = found;
+    return ++count_ < kFoundMax || tell();
+  }
+  bool tell() {
+    const std::size_t count = std::exchange(count_, 0);
+    return count == 0 || visit_({of_.data(), count}, {found_.data(), count});
+  }
+
+ private:
+  const VisitFound& visit_;
+  std::size_t count_ = 0;
+  std::array<std::uint32_t, kFoundMax> of_;
+  std::array<TermId, kFoundMax> found_;
+};
+
+// Says whether a run has changes of a key, for keys that ascend as a rule.
+template <class Key, class Of>
+class RunFinger {
+ public:
+  RunFinger(const std::vector<Change>& changes, Of of) : changes_(changes), of_(of) {}
+  bool has(Key key) {
+    std::size_t steps = 0;
+    if (at_ > 0 && !(of_(changes_[at_ - 1]) < key)) {
+      seek(0, key);
+    } else {
+      while (at_ < changes_.size() && of_(changes_[at_]) < key) {
+        if (++steps > kSteps) {
+          seek(at_, key);
+          break;
+        }
+        ++at_;
+      }
+    }
+    return at_ < changes_.size() && of_(changes_[at_]) == key;
+  }
+
+ private:
+  void seek(std::size_t from, Key key) {
+    const auto begin = changes_.begin() + static_cast<std::ptrdiff_t>(from);
+    at_ = static_cast<std::size_t>(std::partition_point(begin, changes_.end(), [&](const Change& change) { return of_(change) < key; }) - changes_.begin());
+  }
+  const std::vector<Change>& changes_;
+  Of of_;
+  std::size_t at_ = 0;
+};
+
+constexpr auto kSubjectOf = [](const Change& change) { return change.pair.subject; };
+constexpr auto kObjectOf = [](const Change& change) { return change.pair.object; };
+
+template <class Fingers, class Key>
+bool changed(Fingers& fingers, Key key) {
+  bool any = false;
+  for (auto& finger : fingers) any |= finger.has(key);
+  return any;
+}
+
+// The rows of a subject, for subjects that ascend as a rule.
+class RowFinger {
+ public:
+  explicit RowFinger(const Base* base) : base_(base), size_(base ? base->size() : 0) {}
+  Span rows_of(Node subject) {
+    if (size_ == 0) return {};
+    if (at_ == size_ || base_->subject(at_) > subject) return near(subject);
+    for (std::uint32_t steps = 0; base_->subject(at_) < subject; ++at_) {
+      if (++steps > kSteps || at_ + 1 == size_) return near(subject);
+    }
+    std::uint32_t end = at_;
+    while (end < size_ && base_->subject(end) == subject) {
+      if (end - at_ > kSteps) return near(subject);
+      ++end;
+    }
+    return {at_, end};
+  }
+
+ private:
+  Span near(Node subject) {
+    const Span rows = base_->rows_of(subject);
+    at_ = std::min(rows.begin, size_ - 1);
+    return rows;
+  }
+  const Base* base_;
+  std::uint32_t size_, at_ = 0;
+};
+
+// The rank of an object, for objects that ascend as a rule; distinct_objects() when it has none.
+class RankFinger {
+ public:
+  explicit RankFinger(const Base* base) : base_(base), size_(base ? base->distinct_objects() : 0) {}
+  std::uint32_t size() const { return size_; }
+  std::uint32_t rank_of(TermId object) {
+    if (size_ == 0) return 0;
+    if (base_->value(at_) > object) return near(object);
+    for (std::uint32_t steps = 0; base_->value(at_) < object; ++at_) {
+      if (++steps > kSteps || at_ + 1 == size_) return near(object);
+    }
+    return base_->value(at_) == object ? at_ : size_;
+  }
+
+ private:
+  std::uint32_t near(TermId object) {
+    const std::uint32_t rank = base_->lower_rank(object);
+    at_ = std::min(rank, size_ - 1);
+    return rank < size_ && base_->value(rank) == object ? rank : size_;
+  }
+  const Base* base_;
+  std::uint32_t size_, at_ = 0;
+};
+
+void objects_of(const Pairs& column, const LookUps& wanted, Found& found) {
+  const Base* base = column.base();
+  RowFinger rows(base);
+  std::vector<RunFinger<Node, decltype(kSubjectOf)>> runs;
+  for (const auto& run : column.runs()) runs.emplace_back(run->by_subject, kSubjectOf);
+  const bool both = !wanted.objects.empty();
+  for (std::uint32_t i = 0; i < wanted.size(); ++i) {
+    if (!is_node(wanted.subjects[i])) continue;
+    const Node subject = node_of(wanted.subjects[i]);
+    if (!runs.empty() && changed(runs, subject)) {
+      for (SubjectCursor at = columns::rows_of(column, subject); !at.done(); at.advance()) {
+        if (both && at.head().object != wanted.objects[i]) continue;
+        if (!found.add(i, at.head().object)) return;
+      }
+      continue;
+    }
+    const Span span = rows.rows_of(subject);
+    if (both && span.size() > kSteps) {
+      if (base->contains({subject, wanted.objects[i]}) && !found.add(i, wanted.objects[i])) return;
+      continue;
+    }
+    for (std::uint32_t row = span.begin; row < span.end; ++row) {
+      const TermId object = base->object(row);
+      if (both && object != wanted.objects[i]) continue;
+      if (!found.add(i, object)) return;
+    }
+  }
+  found.tell();
+}
+
+void subjects_of(const Pairs& column, const LookUps& wanted, Found& found) {
+  const Base* base = column.base();
+  RankFinger ranks(base);
+  std::vector<RunFinger<TermId, decltype(kObjectOf)>> runs;
+  for (const auto& run : column.runs()) runs.emplace_back(run->by_object, kObjectOf);
+  for (std::uint32_t i = 0; i < wanted.size(); ++i) {
+    const TermId object = wanted.objects[i];
+    if (!runs.empty() && changed(runs, object)) {
+      for (auto at = holders_of<false>(column, object, object); !at.done(); at.advance()) {
+        if (!found.add(i, id_of(at.head().subject))) return;
+      }
+      continue;
+    }
+    const std::uint32_t rank = ranks.rank_of(object);
+    if (rank == ranks.size()) continue;
+    const Span span = base->holders_of(rank);
+    for (std::uint32_t place = span.begin; place < span.end; ++place) {
+      if (!found.add(i, id_of(base->holder(place)))) return;
+    }
+  }
+  found.tell();
+}
+
+}  // namespace
+
+void look_up(const Pairs& column, const LookUps& wanted, const VisitFound& visit) {
+  Found found(visit);
+  if (wanted.subjects.empty()) {
+    subjects_of(column, wanted, found);
+  } else {
+    objects_of(column, wanted, found);
+  }
+}
+
+}  // namespace agiddi::ledger::columns
