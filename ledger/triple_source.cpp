@@ -279,6 +279,8 @@ void TripleSource::look_up(const LookUps& wanted, const VisitFound& visit) const
   if (goes_on && !of.empty()) visit(of, found);
 }
 
+std::optional<PredicateCounts> TripleSource::counts(TermId) const { return std::nullopt; }
+
 bool TripleSource::sorts(TermId, ValueRange::Kind) const { return false; }
 
 std::optional<std::uint64_t> TripleSource::count_range(TermId, const ValueRange&) const { return std::nullopt; }

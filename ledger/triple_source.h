@@ -26,6 +26,10 @@ struct ValueRange {
   std::span<const TermTag> tags() const;   // whose ids order like their values
 };
 
+struct PredicateCounts {
+  double triples = 0, subjects = 0, objects = 0;   // the two last are nearly so
+};
+
 // Many look-ups in one predicate at once: the i-th is that of subjects[i], of objects[i], or of both. A side that is empty is what is looked for.
 struct LookUps {
   TermId predicate = kNoTerm;
@@ -50,11 +54,13 @@ class TripleSource {
   // Whether every object of the predicate is inline and of this kind, so that scan_range visits all of them in the order of their values. False
   // where that is not known at once.
   virtual bool sorts(TermId predicate, ValueRange::Kind kind) const;
-  // How many inline objects scan_range visits; nothing where that is not known at once.
+  // Nearly how many inline objects scan_range visits, for planning; nothing where that is not known at once.
   virtual std::optional<std::uint64_t> count_range(TermId predicate, const ValueRange& range) const;
   // Joins a block of solutions with a predicate: tells what was found in blocks of bounded size, until visit returns false. Ids that no store has
   // (TermTag::query) find nothing. Here by one scan() each; a source that has better ways overrides it.
   virtual void look_up(const LookUps& wanted, const VisitFound& visit) const;
+  // What is known at once of a whole predicate, for planning; nothing where that would take a scan.
+  virtual std::optional<PredicateCounts> counts(TermId predicate) const;
   virtual std::uint64_t estimate(const TriplePattern& pattern) const = 0;  // for planning; exact or not, at least 0, cheap
 };
 

@@ -29,25 +29,25 @@ class Found {
   std::array<TermId, kFoundMax> found_;
 };
 
-// Says whether a run has changes of a key, for keys that ascend as a rule.
+// The changes of a key in one run, for keys that ascend as a rule.
 template <class Key, class Of>
 class RunFinger {
  public:
   RunFinger(const std::vector<Change>& changes, Of of) : changes_(changes), of_(of) {}
-  bool has(Key key) {
-    std::size_t steps = 0;
+  std::span<const Change> of(Key key) {
     if (at_ > 0 && !(of_(changes_[at_ - 1]) < key)) {
       seek(0, key);
     } else {
-      while (at_ < changes_.size() && of_(changes_[at_]) < key) {
+      for (std::uint32_t steps = 0; at_ < changes_.size() && of_(changes_[at_]) < key; ++at_) {
         if (++steps > kSteps) {
           seek(at_, key);
           break;
         }
-        ++at_;
       }
     }
-    return at_ < changes_.size() && of_(changes_[at_]) == key;
+    std::size_t end = at_;
+    while (end < changes_.size() && of_(changes_[end]) == key) ++end;
+    return {changes_.data() + at_, end - at_};
   }
 
  private:
@@ -63,11 +63,27 @@ class RunFinger {
 constexpr auto kSubjectOf = [](const Change& change) { return change.pair.subject; };
 constexpr auto kObjectOf = [](const Change& change) { return change.pair.object; };
 
+// The changes of a key in all runs. As a rule at most one run has some.
+struct Changes {
+  std::span<const Change> only;
+  bool several = false;    // runs have some: they must be merged
+  // A pair of the base that a run mentions is there when the run says so: removed, and perhaps added again.
+  bool mention(const Pair& pair) const {
+    return std::any_of(only.begin(), only.end(), [&](const Change& change) { return change.pair == pair; });
+  }
+};
+
 template <class Fingers, class Key>
-bool changed(Fingers& fingers, Key key) {
-  bool any = false;
-  for (auto& finger : fingers) any |= finger.has(key);
-  return any;
+Changes changes_of(Fingers& fingers, Key key) {
+  Changes out;
+  for (auto& finger : fingers) {
+    const auto some = finger.of(key);
+    if (some.empty()) continue;
+    out.several = !out.only.empty();
+    out.only = some;
+    if (out.several) break;
+  }
+  return out;
 }
 
 // The rows of a subject, for subjects that ascend as a rule.
@@ -131,7 +147,8 @@ void objects_of(const Pairs& column, const LookUps& wanted, Found& found) {
   for (std::uint32_t i = 0; i < wanted.size(); ++i) {
     if (!is_node(wanted.subjects[i])) continue;
     const Node subject = node_of(wanted.subjects[i]);
-    if (!runs.empty() && changed(runs, subject)) {
+    const Changes changes = changes_of(runs, subject);
+    if (changes.several) {
       for (SubjectCursor at = columns::rows_of(column, subject); !at.done(); at.advance()) {
         if (both && at.head().object != wanted.objects[i]) continue;
         if (!found.add(i, at.head().object)) return;
@@ -139,14 +156,19 @@ void objects_of(const Pairs& column, const LookUps& wanted, Found& found) {
       continue;
     }
     const Span span = rows.rows_of(subject);
-    if (both && span.size() > kSteps) {
+    if (both && span.size() > kSteps && changes.only.empty()) {
       if (base->contains({subject, wanted.objects[i]}) && !found.add(i, wanted.objects[i])) return;
       continue;
     }
     for (std::uint32_t row = span.begin; row < span.end; ++row) {
       const TermId object = base->object(row);
       if (both && object != wanted.objects[i]) continue;
+      if (!changes.only.empty() && changes.mention({subject, object})) continue;
       if (!found.add(i, object)) return;
+    }
+    for (const Change& change : changes.only) {
+      if (!change.added || (both && change.pair.object != wanted.objects[i])) continue;
+      if (!found.add(i, change.pair.object)) return;
     }
   }
   found.tell();
@@ -159,17 +181,23 @@ void subjects_of(const Pairs& column, const LookUps& wanted, Found& found) {
   for (const auto& run : column.runs()) runs.emplace_back(run->by_object, kObjectOf);
   for (std::uint32_t i = 0; i < wanted.size(); ++i) {
     const TermId object = wanted.objects[i];
-    if (!runs.empty() && changed(runs, object)) {
+    const Changes changes = changes_of(runs, object);
+    // Few changes beside many holders as a rule; else a merge is quicker than to look each holder up among them.
+    if (changes.several || changes.only.size() > kSteps) {
       for (auto at = holders_of<false>(column, object, object); !at.done(); at.advance()) {
         if (!found.add(i, id_of(at.head().subject))) return;
       }
       continue;
     }
     const std::uint32_t rank = ranks.rank_of(object);
-    if (rank == ranks.size()) continue;
-    const Span span = base->holders_of(rank);
+    const Span span = rank == ranks.size() ? Span{} : base->holders_of(rank);
     for (std::uint32_t place = span.begin; place < span.end; ++place) {
-      if (!found.add(i, id_of(base->holder(place)))) return;
+      const Node holder = base->holder(place);
+      if (!changes.only.empty() && changes.mention({holder, object})) continue;
+      if (!found.add(i, id_of(holder))) return;
+    }
+    for (const Change& change : changes.only) {
+      if (change.added && !found.add(i, id_of(change.pair.subject))) return;
     }
   }
   found.tell();

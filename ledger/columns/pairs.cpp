@@ -27,6 +27,19 @@ bool change_less(const Change& a, const Change& b) {
   return Order::less(a.pair, b.pair);
 }
 
+std::shared_ptr<const Run> with_counts(std::shared_ptr<Run> run) {
+  run->balance.reserve(run->size() + 1);
+  std::int32_t balance = 0;
+  for (std::size_t i = 0; i < run->size(); ++i) {
+    run->balance.push_back(balance);
+    balance += run->by_object[i].added ? 1 : -1;
+    run->distinct_subjects += i == 0 || run->by_subject[i].pair.subject != run->by_subject[i - 1].pair.subject;
+    run->distinct_objects += i == 0 || run->by_object[i].pair.object != run->by_object[i - 1].pair.object;
+  }
+  run->balance.push_back(balance);
+  return run;
+}
+
 }  // namespace
 
 std::shared_ptr<const Run> make_run(std::vector<Change> changes) {
@@ -35,14 +48,14 @@ std::shared_ptr<const Run> make_run(std::vector<Change> changes) {
   run->by_subject = std::move(changes);
   std::sort(run->by_subject.begin(), run->by_subject.end(), change_less<BySubject>);
   std::sort(run->by_object.begin(), run->by_object.end(), change_less<ByObject>);
-  return run;
+  return with_counts(std::move(run));
 }
 
 std::shared_ptr<const Run> merge_runs(const Run& older, const Run& newer) {
   auto run = std::make_shared<Run>();
   run->by_subject = merged<BySubject>(older.by_subject, newer.by_subject);
   run->by_object = merged<ByObject>(older.by_object, newer.by_object);
-  return run;
+  return with_counts(std::move(run));
 }
 
 Pairs Pairs::with(std::vector<Change> changes) const {
@@ -95,6 +108,18 @@ bool Pairs::contains(const Pair& pair) const {
   return base_ && base_->contains(pair);
 }
 
+std::uint64_t Pairs::distinct_subjects() const {
+  std::uint64_t count = base_ ? base_->distinct_subjects() : 0;
+  for (const auto& run : runs_) count += run->distinct_subjects;
+  return std::min(count, count_);
+}
+
+std::uint64_t Pairs::distinct_objects() const {
+  std::uint64_t count = base_ ? base_->distinct_objects() : 0;
+  for (const auto& run : runs_) count = std::max<std::uint64_t>(count, run->distinct_objects);
+  return std::min(count, count_);
+}
+
 std::uint64_t Pairs::count_of_subject(Node subject) const {
   std::uint64_t count = 0;
   if (runs_.empty()) return base_ ? base_->rows_of(subject).size() : 0;
@@ -110,13 +135,21 @@ std::uint64_t Pairs::count_of_objects(TermId first, TermId last) const {
   }
   for (const auto& run : runs_) {
     const auto begin = std::partition_point(run->by_object.begin(), run->by_object.end(), [&](const Change& change) { return change.pair.object < first; });
-    for (auto at = begin; at != run->by_object.end() && at->pair.object <= last; ++at) count += at->added ? 1 : -1;
+    const auto end = std::partition_point(begin, run->by_object.end(), [&](const Change& change) { return change.pair.object <= last; });
+    count += run->balance[static_cast<std::size_t>(end - run->by_object.begin())] - run->balance[static_cast<std::size_t>(begin - run->by_object.begin())];
   }
   return static_cast<std::uint64_t>(std::max<std::int64_t>(count, 0));
 }
 
+bool Pairs::objects_within(TermId first, TermId last) const {
+  if (base_ && (base_->lower_rank(first) != 0 || base_->upper_rank(last) != base_->distinct_objects())) return false;
+  return std::all_of(runs_.begin(), runs_.end(), [&](const auto& run) {
+    return run->size() == 0 || (run->by_object.front().pair.object >= first && run->by_object.back().pair.object <= last);
+  });
+}
+
 std::size_t Pairs::memory_bytes() const {
-  return (base_ ? base_->memory_bytes() : 0) + changes() * 2 * sizeof(Change);
+  return (base_ ? base_->memory_bytes() : 0) + changes() * (2 * sizeof(Change) + sizeof(std::int32_t));
 }
 
 }  // namespace agiddi::ledger::columns

@@ -17,6 +17,8 @@ struct Change {
 // Changes in both orders, one for a pair.
 struct Run {
   std::vector<Change> by_subject, by_object;
+  std::vector<std::int32_t> balance;        // by_object: how many more were added than removed before each place, and in all
+  std::uint32_t distinct_subjects = 0, distinct_objects = 0;
   std::size_t size() const { return by_subject.size(); }
 };
 std::shared_ptr<const Run> make_run(std::vector<Change> changes);           // any order; a pair at most once
@@ -38,11 +40,13 @@ class Pairs {
 
   std::uint64_t count() const { return count_; }
   bool contains(const Pair& pair) const;
-  // Nearly: changes of runs count as distinct ones.
-  std::uint64_t distinct_subjects() const { return (base_ ? base_->distinct_subjects() : 0) + changes(); }
-  std::uint64_t distinct_objects() const { return (base_ ? base_->distinct_objects() : 0) + changes(); }
+  // Nearly: the subjects of later runs are taken to be new ones, their objects known ones.
+  std::uint64_t distinct_subjects() const;
+  std::uint64_t distinct_objects() const;
   std::uint64_t count_of_subject(Node subject) const;
-  std::uint64_t count_of_objects(TermId first, TermId last) const;          // inclusive; removed pairs of runs are counted off
+  // Inclusive, and nearly: what was removed and added again while both were in runs counts twice.
+  std::uint64_t count_of_objects(TermId first, TermId last) const;
+  bool objects_within(TermId first, TermId last) const;                     // all of them, those of removed pairs too
   std::size_t memory_bytes() const;
 
   const Base* base() const { return base_.get(); }

@@ -41,9 +41,16 @@ class ColumnSource final : public TripleSource {
     }
   }
 
+  std::optional<PredicateCounts> counts(TermId predicate) const override {
+    const Pairs* pairs = state_->find(predicate);
+    if (pairs == nullptr) return PredicateCounts{};
+    return PredicateCounts{static_cast<double>(pairs->count()), static_cast<double>(pairs->distinct_subjects()), static_cast<double>(pairs->distinct_objects())};
+  }
+
   bool sorts(TermId predicate, ValueRange::Kind kind) const override {
     const Pairs* pairs = state_->find(predicate);
-    return pairs != nullptr && count_range(predicate, {kind}) == pairs->count();
+    const auto tags = ValueRange{kind}.tags();
+    return pairs != nullptr && pairs->objects_within(make_id(tags.front(), 0), make_id(tags.back(), kPayloadMask));
   }
 
   std::optional<std::uint64_t> count_range(TermId predicate, const ValueRange& range) const override {

@@ -95,6 +95,9 @@ struct NamedGraphs::Impl {
     void scan_range(TermId predicate, const ledger::ValueRange& range, const std::function<bool(TermId, TermId)>& visit) const override {
       if (impl_.may_read() && !is_own(predicate)) source_.scan_range(predicate, range, visit);
     }
+    std::optional<ledger::PredicateCounts> counts(TermId predicate) const override {
+      return is_own(predicate) ? ledger::PredicateCounts{} : source_.counts(predicate);
+    }
     bool sorts(TermId predicate, ledger::ValueRange::Kind kind) const override { return !is_own(predicate) && source_.sorts(predicate, kind); }
     std::optional<std::uint64_t> count_range(TermId predicate, const ledger::ValueRange& range) const override {
       return is_own(predicate) ? 0 : source_.count_range(predicate, range);

@@ -63,9 +63,11 @@ class ScanOperator final : public Operator {
   const Place& subject() const { return s_; }
   const Place& predicate() const { return p_; }
   const Place& object() const { return o_; }
+  void set_optional() { optional_ = true; }   // for describe()
 
  private:
   Place s_, p_, o_;
+  bool optional_ = false;
   std::optional<ScanRange> range_;
 };
 
@@ -286,11 +288,11 @@ class DistinctOperator final : public Operator {
   std::vector<Slot> columns_;
 };
 
-// Sorts; with a bound only the first rows are kept, in a heap. Of rows that come in the order of their first key already (presorted) those with the same
-// first key are sorted and given, before more are read.
+// Sorts; with a bound only the first rows are kept, in a heap. Of rows that come in the order of their first keys already (so many are presorted) those
+// which are alike in them are sorted and given, before more are read.
 class OrderOperator final : public Operator {
  public:
-  OrderOperator(OperatorPtr part, std::vector<OrderKey> keys, std::vector<Slot> columns, std::optional<std::uint64_t> first, bool presorted)
+  OrderOperator(OperatorPtr part, std::vector<OrderKey> keys, std::vector<Slot> columns, std::optional<std::uint64_t> first, std::size_t presorted)
       : part_(std::move(part)), keys_(std::move(keys)), columns_(std::move(columns)), first_(first), presorted_(presorted) {}
   bool run(Execution& execution, Emit emit) override;
   std::string describe() const override;
@@ -302,7 +304,7 @@ class OrderOperator final : public Operator {
   std::vector<OrderKey> keys_;
   std::vector<Slot> columns_;
   std::optional<std::uint64_t> first_;
-  bool presorted_;
+  std::size_t presorted_;
 };
 
 class SliceOperator final : public Operator {

@@ -65,6 +65,7 @@ bool ScanOperator::run(Execution& execution, Emit emit) {
 std::string ScanOperator::describe() const {
   std::string out = !range_ ? "scan " : range_->ordered ? "ordered scan " : "range scan ";
   out += s_.shown + " " + p_.shown + " " + o_.shown;
+  if (optional_) out.insert(0, "optional ");
   if (range_ && range_->descending) out += " downwards";
   if (range_ && (range_->low || range_->high)) {
     out += " in [" + (range_->low ? range_->low->value : std::string("-")) + ", " + (range_->high ? range_->high->value : std::string("-")) + "]";

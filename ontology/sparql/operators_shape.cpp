@@ -152,7 +152,7 @@ struct SortKey {
 
 std::string OrderOperator::describe() const {
   std::string out = first_ ? "order, first " + std::to_string(*first_) : "order";
-  return presorted_ ? out + ", of rows that come in the order of the first key" : out;
+  return presorted_ > 0 ? out + ", of rows that come in the order of the first " + (presorted_ > 1 ? std::to_string(presorted_) + " keys" : "key") : out;
 }
 
 // The rows that are being sorted, in memory that the execution counts.
@@ -178,14 +178,20 @@ class OrderOperator::Rows {
   ~Rows() { execution_.release(reserved_); }
 
   bool empty() const { return rows_.empty(); }
-  bool same_first_key(const SortKey& key) const { return compare_keys(rows_.back().keys[0], key) == 0; }
+  // Whether the current solution has the same presorted keys.
+  bool alike() const {
+    for (std::size_t i = 0; i < order_.presorted_; ++i) {
+      if (compare_keys(rows_.back().keys[i], SortKey::of(*order_.keys_[i].expression, execution_)) != 0) return false;
+    }
+    return true;
+  }
   // The current solution. False: no memory.
   bool add() {
     row_.number = arrived_++;
     row_.keys.clear();
     for (const OrderKey& key : order_.keys_) row_.keys.push_back(SortKey::of(*key.expression, execution_));
     const auto before = by_keys();
-    const bool bounded = order_.first_ && !order_.presorted_;
+    const bool bounded = order_.first_ && order_.presorted_ == 0;
     if (bounded && rows_.size() >= *order_.first_) {
       if (!before(row_, rows_.front())) return true;
       std::pop_heap(rows_.begin(), rows_.end(), before);
@@ -235,7 +241,7 @@ bool OrderOperator::run(Execution& execution, Emit emit) {
   Rows rows(*this, execution);
   const bool ended = part_->run(execution, [&] {
     if (!execution.tick()) return false;
-    if (presorted_ && !rows.empty() && !rows.same_first_key(SortKey::of(*keys_[0].expression, execution)) && !rows.give(emit)) return false;
+    if (presorted_ > 0 && !rows.empty() && !rows.alike() && !rows.give(emit)) return false;
     return rows.add();
   });
   return ended && rows.give(emit);

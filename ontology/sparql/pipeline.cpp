@@ -39,6 +39,12 @@ void PipelineOperator::join(std::unique_ptr<ScanOperator> next) {
   steps_.push_back({std::move(next), nullptr});
 }
 
+void PipelineOperator::join_optional(std::unique_ptr<ScanOperator> next) {
+  next->set_optional();
+  join(std::move(next));
+  steps_.back().optional = true;
+}
+
 void PipelineOperator::set_estimate(double rows) {
   estimate = rows;
   (steps_.empty() ? first_.get() : steps_.back().shown())->estimate = rows;
@@ -125,14 +131,16 @@ class PipelineOperator::Run {
     bool subject_known = false, object_known = false;
     Columns keys{{}};                         // what it looks up, or what its conditions read
     std::vector<TermId> constants;
-    std::vector<std::uint32_t> passed;
+    std::vector<std::uint32_t> passed;        // of a filter; of an optional step what it hands on
+    std::vector<TermId> found;
   };
 
   bool step(std::size_t at, const Block& block) {
     if (at == stages_.size()) return visit_(block);
     Stage& stage = stages_[at];
     stage.keys.load(block, execution_);
-    return stage.step->condition ? filter(at, stage, block) : join(at, stage, block);
+    if (!stage.step->condition) return join(at, stage, block);
+    return filter(at, stage, block);
   }
 
   bool filter(std::size_t at, Stage& stage, const Block& block) {
@@ -169,9 +177,7 @@ class PipelineOperator::Run {
     const Slot finds = stage.subject_known && stage.object_known ? kNoSlot : stage.subject_known ? scan.object().slot : scan.subject().slot;
     Block::Found column{finds, {}};
     bool goes_on = true;
-    auto visit = [&](std::span<const std::uint32_t> of, std::span<const TermId> found) {
-      execution_.triples_read += of.size();
-      if (!execution_.tick(of.size())) return goes_on = false;
+    auto hand_on = [&](std::span<const std::uint32_t> of, std::span<const TermId> found) {
       Block next;
       next.before = &block;
       next.of = of;
@@ -180,7 +186,42 @@ class PipelineOperator::Run {
       next.size = of.size();
       return goes_on = step(at + 1, next);
     };
+    // OPTIONAL: what was found, and between it the solutions for which nothing was.
+    std::vector<std::uint32_t>& all_of = stage.passed;
+    std::vector<TermId>& all_found = stage.found;
+    std::size_t told = 0;   // solutions of the block that were dealt with
+    auto add = [&](std::size_t solution, TermId id) {
+      all_of.push_back(static_cast<std::uint32_t>(solution));
+      all_found.push_back(id);
+      if (all_of.size() < ledger::kFoundMax) return true;
+      hand_on(all_of, all_found);
+      all_of.clear();
+      all_found.clear();
+      return goes_on;
+    };
+    auto visit_optional = [&](std::span<const std::uint32_t> of, std::span<const TermId> found) {
+      for (std::size_t i = 0; i < of.size(); ++i) {
+        for (; told < of[i]; ++told) {
+          if (!add(told, kNoTerm)) return false;
+        }
+        told = of[i] + 1;
+        if (!add(of[i], found[i])) return false;
+      }
+      return true;
+    };
+    auto visit = [&](std::span<const std::uint32_t> of, std::span<const TermId> found) {
+      execution_.triples_read += of.size();
+      if (!execution_.tick(of.size())) return goes_on = false;
+      return stage.step->optional ? visit_optional(of, found) : hand_on(of, found);
+    };
+    all_of.clear();
+    all_found.clear();
     execution_.graph->look_up(wanted, std::ref(visit));
+    if (!stage.step->optional || !goes_on) return goes_on;
+    for (; told < block.size; ++told) {
+      if (!add(told, kNoTerm)) return false;
+    }
+    if (!all_of.empty()) hand_on(all_of, all_found);
     return goes_on;
   }
 

@@ -1,5 +1,5 @@
-// A chain of joins of triple patterns with the conditions between them, run by blocks: each step looks a block of ids up in one predicate at once,
-// where a nested join would do so for each solution. Internal.
+// A chain of joins of triple patterns, optional ones too, with the conditions between them, run by blocks: each step looks a block of ids up in one
+// predicate at once, where a nested join would do so for each solution. Internal.
 #pragma once
 
 #include "ontology/sparql/block.h"
@@ -14,6 +14,8 @@ class PipelineOperator final : public Operator, public BlockSource {
   PipelineOperator(OperatorPtr first, SlotSet slots);
   // The pattern shares a variable with what came before, where that variable is always bound; none has a variable twice, or as its predicate.
   void join(std::unique_ptr<ScanOperator> next);
+  // OPTIONAL: as join(), and the pattern's other variable is new. Solutions without a match stay, and leave it unbound.
+  void join_optional(std::unique_ptr<ScanOperator> next);
   void filter(std::unique_ptr<ConditionOperator> condition) { steps_.push_back({nullptr, std::move(condition)}); }
   void set_estimate(double rows);                  // of all, and of the last step
 
@@ -27,6 +29,7 @@ class PipelineOperator final : public Operator, public BlockSource {
   struct Step {
     std::unique_ptr<ScanOperator> scan;            // one of the two
     std::unique_ptr<ConditionOperator> condition;
+    bool optional = false;                         // of a scan
     Operator* shown() const { return scan ? static_cast<Operator*>(scan.get()) : condition.get(); }
   };
   class Run;

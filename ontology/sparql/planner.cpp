@@ -44,6 +44,16 @@ std::unique_ptr<ScanOperator> Planner::scan(const PatternTriple& triple) {
   return std::make_unique<ScanOperator>(place(triple.subject), place(triple.predicate), place(triple.object), std::move(range));
 }
 
+// ORDER BY ?v, or ORDER BY (!BOUND(?v)) ?v: those without it last.
+std::optional<Planner::OrderWish> Planner::order_wish(const std::vector<OrderKey>& keys, double wanted) {
+  const auto variable = [](const OrderKey& key) { return key.expression->kind == Expr::Kind::variable; };
+  if (variable(keys[0])) return OrderWish{keys[0].expression->slot, keys[0].descending, false, wanted};
+  if (keys.size() < 2 || keys[0].descending || keys[0].expression->kind != Expr::Kind::not_ || !variable(keys[1])) return std::nullopt;
+  const Expr& bound = *keys[0].expression->args[0];
+  if (bound.kind != Expr::Kind::builtin || bound.builtin != Builtin::bound || bound.args[0]->slot != keys[1].expression->slot) return std::nullopt;
+  return OrderWish{keys[1].expression->slot, keys[1].descending, true, wanted};
+}
+
 OperatorPtr Planner::plan(const Node& node, const SlotSet& bound) {
   // Both are for this node only, unless it hands them on.
   const auto wish = std::exchange(wish_, std::nullopt);
@@ -113,13 +123,12 @@ OperatorPtr Planner::plan(const Node& node, const SlotSet& bound) {
     }
     case Node::Kind::order: {
       const auto first = std::exchange(first_, std::nullopt);
-      const OrderKey& key = node.order.front();
-      if (wanted && bound.empty() && key.expression->kind == Expr::Kind::variable) wish_ = OrderWish{key.expression->slot, key.descending, *wanted};
-      granted_ = false;
+      if (wanted && bound.empty()) wish_ = order_wish(node.order, *wanted);
+      granted_ = 0;
       OperatorPtr part = plan(*node.children[0], bound);
-      const bool presorted = std::exchange(granted_, false);
+      const std::size_t presorted = std::exchange(granted_, 0);
       const SlotSet& inside = analysis_.possible(*node.children[0]);
-      for (const OrderKey& one : node.order) register_exists(*one.expression, inside);
+      for (const OrderKey& key : node.order) register_exists(*key.expression, inside);
       return std::make_unique<OrderOperator>(std::move(part), node.order, inside.slots(), first, presorted);
     }
     case Node::Kind::slice: {
@@ -285,21 +294,81 @@ OperatorPtr Planner::plan_group(const Node& node, const SlotSet& bound, const st
   const SlotSet visible = analysis_.possible(node);
   const auto outer_ranges = std::exchange(ranges_, {});
   collect_ranges(group.conditions);
-  const Sequence order = sequence(group, bound, wish);
-  const bool granted = std::exchange(granted_, false);
+  OperatorPtr op;
+  if (wish && wish->may_be_absent) op = plan_halves(group, bound, visible, *wish);
+  std::size_t granted = std::exchange(granted_, 0);
+  if (!op) {
+    const Sequence order = sequence(group, bound, wish && !wish->may_be_absent ? wish : std::nullopt);
+    granted = std::exchange(granted_, 0);
+    op = build(std::move(group), order, bound, visible);
+  }
+  ranges_ = outer_ranges;
+  granted_ = granted;
+  return op;
+}
+
+OperatorPtr Planner::build(Group group, const Sequence& sequence, const SlotSet& bound, const SlotSet& visible) {
   State state;
   apply_conditions(group, state, visible, bound, false);
-  join_units(group, order, bound, state, visible);
+  join_units(group, sequence, bound, state, visible);
   if (!state.op) state.op = std::make_unique<UnitOperator>();
   // Each step goes on from the rows as they come, so they stay in their order.
   for (const Node* step : group.steps) {
-    apply_step(*step, bound, state);
+    if (step == group.absent) {
+      const Node& part = *step->children[1];
+      state.op = std::make_unique<MinusOperator>(std::move(state.op), plan(part, (state.certain | bound) & analysis_.mentioned(part)), std::nullopt);
+    } else {
+      apply_step(*step, bound, state);
+    }
     apply_conditions(group, state, visible, bound, false);
   }
   apply_conditions(group, state, visible, bound, true);
-  ranges_ = outer_ranges;
-  granted_ = granted;
   return std::move(state.op);
+}
+
+OperatorPtr Planner::plan_halves(const Group& group, const SlotSet& bound, const SlotSet& visible, const OrderWish& wish) {
+  SlotSet certain, mentioned;
+  for (const Unit& unit : group.units) {
+    certain |= unit.triple != nullptr ? unit.slots : analysis_.certain(*unit.node);
+    mentioned |= unit.slots;
+  }
+  const Node* optional = nullptr;
+  for (const Node* step : group.steps) {
+    const bool makes = step->kind == Node::Kind::left_join && step->conditions.empty() && step->children[1]->kind == Node::Kind::bgp &&
+                       step->children[1]->triples.size() == 1 && step->children[1]->triples[0].object.slot == wish.slot;
+    if (makes && optional == nullptr) {
+      optional = step;
+    } else {
+      const SlotSet part = step->kind == Node::Kind::extend ? analysis_.mentioned(*step->expression) : analysis_.mentioned(*step->children[1]) | analysis_.mentioned(step->conditions);
+      mentioned |= part;
+      if (step->kind == Node::Kind::extend) mentioned.add(step->slot);
+    }
+  }
+  if (optional == nullptr || mentioned.has(wish.slot)) return nullptr;
+  const PatternTriple& triple = optional->children[1]->triples[0];
+  if (triple.path || !triple.subject.is_variable() || !certain.has(triple.subject.slot)) return nullptr;
+
+  Group having = group, lacking = group;
+  std::erase(having.steps, optional);
+  Unit unit;
+  unit.triple = &triple;
+  unit.slots = SlotSet{triple.subject.slot, triple.object.slot};
+  having.units.push_back(std::move(unit));
+  lacking.absent = optional;
+  const auto ranges = ranges_;
+  const Sequence order = sequence(having, bound, wish);
+  const bool enough = order.rows >= wish.first;   // the others are hardly ever asked for
+  if (!std::exchange(granted_, 0) || !enough) {
+    ranges_ = ranges;
+    return nullptr;
+  }
+  std::vector<OperatorPtr> halves;
+  halves.push_back(build(std::move(having), order, bound, visible));
+  ranges_ = ranges;
+  const Sequence rest = greedy(lacking, bound, std::nullopt);
+  halves.push_back(build(std::move(lacking), rest, bound, visible));
+  granted_ = 2;
+  return std::make_unique<UnionOperator>(std::move(halves));
 }
 
 // Greedy: the fewest rows next, but never a cross product while something is connected.
@@ -348,14 +417,14 @@ Planner::Sequence Planner::sequence(const Group& group, const SlotSet& bound, co
       if (!graph_->sorts(predicate, kind)) continue;
       Sequence ordered = greedy(group, bound, i);
       ordered.cost *= std::min(1.0, wish->first / std::max(ordered.rows, 1e-9));
-      if (ordered.cost >= best.cost) continue;
+      if (ordered.cost > best.cost) continue;
       best = std::move(ordered);
       ScanRange& range = ranges_[wish->slot];   // bounds of another kind leave nothing, whatever comes first
       if (range.kind != kind) range = {};
       range.kind = kind;
       range.descending = wish->descending;
       range.ordered = true;
-      granted_ = true;
+      granted_ = 1;
     }
   }
   return best;
@@ -398,6 +467,21 @@ void Planner::join_triple(const PatternTriple& triple, const SlotSet& slots, con
   }
 }
 
+// OPTIONAL of one pattern that looks up one variable: by blocks. False: something else.
+bool Planner::join_optional(const Node& right, const SlotSet& bound, State& state) {
+  if (right.kind != Node::Kind::bgp || right.triples.size() != 1 || !state.op) return false;
+  const PatternTriple& triple = right.triples[0];
+  const SlotSet slots = analysis_.mentioned(right), fresh = slots - state.possible;
+  if (triple.path || triple.predicate.is_variable() || !triple.subject.is_variable() || !triple.object.is_variable()) return false;
+  if (slots.slots().size() != 2 || fresh.slots().size() != 1 || slots.meets(bound) || !(slots & state.possible).within(state.certain)) return false;
+  if (dynamic_cast<PipelineOperator*>(state.op.get()) == nullptr) state.op = std::make_unique<PipelineOperator>(std::move(state.op), state.possible);
+  const auto outer_ranges = std::exchange(ranges_, {});   // what the group demands of the variable is no matter of the pattern: it may be unbound
+  static_cast<PipelineOperator&>(*state.op).join_optional(scan(triple));
+  ranges_ = outer_ranges;
+  state.possible |= slots;
+  return true;
+}
+
 void Planner::join_unit(const Unit& unit, const SlotSet& bound, State& state) {
   const SlotSet known = state.certain | bound;
   if (unit.triple != nullptr) {
@@ -437,6 +521,7 @@ void Planner::apply_step(const Node& step, const SlotSet& bound, State& state) {
     return;
   }
   const Node& right = *step.children[1];
+  if (step.kind == Node::Kind::left_join && step.conditions.empty() && join_optional(right, bound, state)) return;
   const SlotSet mentioned = analysis_.mentioned(right);
   const SlotSet shared = mentioned & state.possible;
   const bool pushable = analysis_.pushable(right, shared);

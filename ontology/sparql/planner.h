@@ -27,6 +27,7 @@ class Planner {
   struct OrderWish {                     // of an ORDER BY with a LIMIT: rows in the order of this slot
     Slot slot;
     bool descending;
+    bool may_be_absent;                  // rows that do not have it come last
     double first;                        // so many are wanted
   };
   struct Unit {  // what a group joins: a triple or path pattern, or any other node
@@ -38,6 +39,7 @@ class Planner {
     std::vector<Unit> units;
     std::vector<const Node*> steps;      // left_join, minus, extend: applied in this order after the units
     std::vector<ExprPtr> conditions;
+    const Node* absent = nullptr;        // of the steps: an OPTIONAL whose part is not there
   };
   struct PredicateStatistics {
     double count = 0, per_subject = 1, per_object = 1;
@@ -55,12 +57,17 @@ class Planner {
   // bound: what the surroundings bind before this node runs; for estimates only.
   OperatorPtr plan(const Node& node, const SlotSet& bound);
   OperatorPtr plan_group(const Node& node, const SlotSet& bound, const std::optional<OrderWish>& wish);
+  static std::optional<OrderWish> order_wish(const std::vector<OrderKey>& keys, double wanted);
   void flatten(const Node& node, bool top, const SlotSet& sibling_possible, const SlotSet& sibling_mentioned, Group& group);
   Sequence greedy(const Group& group, const SlotSet& bound, std::optional<std::size_t> first);
   // Begins with a scan in the wanted order where that promises less work; the wish is then granted.
   Sequence sequence(const Group& group, const SlotSet& bound, const std::optional<OrderWish>& wish);
+  // An OPTIONAL makes what is sorted by: first the rows that have it, in order, then the others. Nothing: that is no less work.
+  OperatorPtr plan_halves(const Group& group, const SlotSet& bound, const SlotSet& visible, const OrderWish& wish);
+  OperatorPtr build(Group group, const Sequence& sequence, const SlotSet& bound, const SlotSet& visible);
   void join_units(Group& group, const Sequence& sequence, const SlotSet& bound, State& state, const SlotSet& visible);
   void join_triple(const PatternTriple& triple, const SlotSet& slots, const SlotSet& bound, State& state);
+  bool join_optional(const Node& right, const SlotSet& bound, State& state);
   void join_unit(const Unit& unit, const SlotSet& bound, State& state);
   void apply_step(const Node& step, const SlotSet& bound, State& state);
   void apply_conditions(Group& group, State& state, const SlotSet& visible, const SlotSet& bound, bool all);
@@ -94,7 +101,7 @@ class Planner {
   std::optional<std::uint64_t> first_;          // a LIMIT that reaches the ORDER BY below it
   std::optional<double> wanted_;                // so many rows will be taken of the node below, perhaps a few more
   std::optional<OrderWish> wish_;               // what an ORDER BY tells the group below it
-  bool granted_ = false;
+  std::size_t granted_ = 0;                     // so many keys that the rows come in the order of
 };
 
 // An expression and an atom as text, for plans.

@@ -21,6 +21,12 @@ const Planner::PredicateStatistics& Planner::statistics(TermId predicate) {
   const auto known = statistics_.find(predicate);
   if (known != statistics_.end()) return known->second;
   PredicateStatistics out;
+  if (const auto counts = graph_->counts(predicate)) {
+    out.count = std::max(1.0, counts->triples);
+    out.per_subject = out.count / std::max(1.0, counts->subjects);
+    out.per_object = out.count / std::max(1.0, counts->objects);
+    return statistics_.emplace(predicate, out).first->second;
+  }
   out.count = std::max(1.0, static_cast<double>(graph_->estimate({kNoTerm, predicate, kNoTerm})));
   std::set<TermId> subjects, objects;
   std::size_t seen = 0;

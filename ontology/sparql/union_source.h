@@ -37,6 +37,9 @@ class UnionSource final : public ledger::TripleSource {
     if (parts_.size() == 1) return parts_[0]->scan_range(predicate, range, visit);
     ledger::sort_range(*this, predicate, range, visit);
   }
+  std::optional<ledger::PredicateCounts> counts(ledger::TermId predicate) const override {
+    return parts_.size() == 1 ? parts_[0]->counts(predicate) : std::nullopt;
+  }
   bool sorts(ledger::TermId predicate, ledger::ValueRange::Kind kind) const override { return parts_.size() == 1 && parts_[0]->sorts(predicate, kind); }
   std::optional<std::uint64_t> count_range(ledger::TermId predicate, const ledger::ValueRange& range) const override {
     return parts_.size() == 1 ? parts_[0]->count_range(predicate, range) : std::nullopt;

@@ -86,7 +86,7 @@ TEST_CASE("the first few in the order of an index are read from it, and are thos
   for (int i = 0; i < 400; ++i) {
     const std::string n = std::to_string(i);
     turtle += ":d" + n + " :hosts :s" + n + " , :t" + n + " ; :cost " + std::to_string(random() % 40) + (random() % 2 == 0 ? ".50" : "") +
-              " ; :name \"device " + n + "\" ; :at \"2024-0" + std::to_string(1 + random() % 9) + "-01T00:00:0" + std::to_string(random() % 10) +
+              (i % 3 == 0 ? " ; :weight " + std::to_string(random() % 9) : "") + " ; :name \"device " + n + "\" ; :at \"2024-0" + std::to_string(1 + random() % 9) + "-01T00:00:0" + std::to_string(random() % 10) +
               "Z\"^^xsd:dateTime . :s" + n + " :observes " + (random() % 3 == 0 ? ":Temperature" : ":Humidity") + " . :t" + n + " :observes :Wind ; :rank " +
               (i % 50 == 3 ? "\"high\"" : std::to_string(random() % 30)) + " . ";
   }
@@ -99,9 +99,11 @@ TEST_CASE("the first few in the order of an index are read from it, and are thos
                                 "{ ?d :cost ?k ; :hosts ?s FILTER(?k > 7) OPTIONAL { ?s :rank ?r } }", "{ ?d :at ?k FILTER(?k >= \"2024-03-01T00:00:00Z\"^^xsd:dateTime) ?d :hosts ?s }",
                                 "{ ?d :cost ?k . { ?d :hosts ?s . ?s :observes :Wind } UNION { ?d :hosts ?s . ?s :observes :Humidity } }",
                                 "{ ?d :hosts ?s . ?s :rank ?k }", "{ ?d :cost ?k ; :hosts ?s MINUS { ?s :observes :Wind } }",
-                                "{ ?d :cost ?k ; :hosts ?s . FILTER EXISTS { ?s :observes :Humidity } }"};
+                                "{ ?d :cost ?k ; :hosts ?s . FILTER EXISTS { ?s :observes :Humidity } }",
+                                "{ ?d :hosts ?s OPTIONAL { ?d :cost ?k } }", "{ ?d :hosts ?s OPTIONAL { ?d :weight ?k } OPTIONAL { ?s :rank ?r } }",
+                                "{ ?s :observes :Wind . ?d :hosts ?s OPTIONAL { ?d :weight ?k } FILTER(!BOUND(?k) || ?k > 3) BIND(?k + 1 AS ?next) }"};
   for (const std::string& group : groups) {
-    for (const std::string order : {"?k ?s", "DESC(?k) ?s", "DESC(?k) DESC(?s)"}) {
+    for (const std::string order : {"?k ?s", "DESC(?k) ?s", "DESC(?k) DESC(?s)", "(!BOUND(?k)) ?k ?s", "(!BOUND(?k)) DESC(?k) ?s"}) {
       for (const std::string bound : {"LIMIT 1", "LIMIT 7", "LIMIT 30 OFFSET 11", "LIMIT 100000"}) {
         const std::string query = "SELECT ?d ?s ?k " + group + " ORDER BY " + order + " " + bound;
         INFO(query);
@@ -116,6 +118,10 @@ TEST_CASE("the first few in the order of an index are read from it, and are thos
     CHECK(plan_on(*source, query).find("ordered scan ?d <http://x/cost> ?k downwards") != std::string::npos);
     const auto asked = sparql::parse_query(std::string(agiddi::tests::kPrefixes) + query);
     CHECK(sparql::evaluate(*asked, sparql::Dataset(*source))->triples_read < 400);
+    // Those that have a weight in its order, then the others.
+    const std::string halves = plan_on(*source, "SELECT * { ?d :hosts ?s OPTIONAL { ?d :weight ?k } } ORDER BY (!BOUND(?k)) ?k LIMIT 5");
+    CHECK(halves.find("ordered scan ?d <http://x/weight> ?k") != std::string::npos);
+    CHECK(halves.find("minus, nested") != std::string::npos);
     // Not all ranks are numbers, so an index cannot give their order.
     CHECK(plan_on(*source, "SELECT * " + groups[5] + " ORDER BY ?k LIMIT 5").find("ordered scan") == std::string::npos);
     // Without a bound, or with one that takes all, the index gives nothing that a sort does not.
