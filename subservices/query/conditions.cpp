@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <numbers>
 #include <set>
 
 #include "ontology/vocabulary.h"
@@ -49,6 +51,17 @@ KeyForm form_of(AttributeKind kind) {
   }
 }
 
+// Between which longitudes all lie that are within so many degrees (of a great circle) of a place; nothing near a pole or the 180th meridian.
+std::optional<std::pair<Decimal, Decimal>> longitudes(double latitude, double longitude, double reach) {
+  constexpr double kDegree = std::numbers::pi / 180, kScale = 10'000;
+  const double farthest = std::abs(latitude) + reach;
+  if (farthest > 85) return std::nullopt;
+  const double middle = longitude, width = reach / std::cos(farthest * kDegree);   // wider than the circle: its meridians touch it nearer to the equator
+  const double west = std::floor((middle - width) * kScale) - 1, east = std::ceil((middle + width) * kScale) + 1;
+  if (west < -180 * kScale || east > 180 * kScale) return std::nullopt;
+  return std::pair(Decimal(static_cast<std::int64_t>(west), 4), Decimal(static_cast<std::int64_t>(east), 4));
+}
+
 // Writes the WHERE part, a condition at a time.
 class Builder {
  public:
@@ -74,9 +87,14 @@ class Builder {
     const Rational reach = Rational(km) / Rational(110);
     line("?device geo:lat ?lat .");
     line("?device geo:long ?long .");
+    const auto number = [](const Decimal& value) { return std::stod(value.text()); };
     const Rational south = Rational(latitude) - reach, north = Rational(latitude) + reach;
     filter("?lat >= " + south.floor_text(4));
     filter("?lat <= " + (north + Rational(BigInt(1), BigInt(10000))).floor_text(4));
+    if (const auto band = longitudes(number(latitude), number(longitude), number(km) / 110)) {
+      filter("?long >= " + band->first.text());
+      filter("?long <= " + band->second.text());
+    }
     line("BIND(agiddi:distanceKm(?lat, ?long, " + latitude.text() + ", " + longitude.text() + ") AS ?distance)");
     filter("?distance <= " + km.text());
     use("geo");

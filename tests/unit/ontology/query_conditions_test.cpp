@@ -73,7 +73,7 @@ LIMIT 100
 )");
 }
 
-TEST_CASE("near: a band of latitude, then the distance, which is the order") {
+TEST_CASE("near: bands of latitude and longitude, then the distance, which is the order") {
   const auto made = plan(R"({"conditions":{"near":{"latitude":48.85,"longitude":2.35,"km":11},"provider":"did:key:z6MkehRgf7yJbgaGfYsdoAsKdBPE3dj2CYhowQdcjqSJgvVd"}})");
   REQUIRE(made);
   CHECK(made->sparql == R"(PREFIX agiddi: <https://w3id.org/agiddi/ontology#>
@@ -88,6 +88,8 @@ WHERE {
   ?device geo:long ?long .
   FILTER(?lat >= 48.75)
   FILTER(?lat <= 48.9501)
+  FILTER(?long >= 2.1976)
+  FILTER(?long <= 2.5024)
   BIND(agiddi:distanceKm(?lat, ?long, 48.85, 2.35) AS ?distance)
   FILTER(?distance <= 11)
 }

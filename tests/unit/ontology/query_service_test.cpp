@@ -1,5 +1,7 @@
 // Devices in memory, conditions in, devices out; and the SPARQL of the answer gives the same devices.
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <set>
 
 #include "fixture.h"
@@ -254,6 +256,34 @@ TEST_CASE("near finds what lies within the distance, nearest first") {
   CHECK(world.found(R"({"near":{"latitude":0,"longitude":180,"km":2}})") == Ids{4, 5});
   const Json reply = world.answer("{\"conditions\":" + paris + "10}}}");
   CHECK(reply.find("devices")->items()[0].find("distanceKm")->number_text().size() > 3);
+}
+
+TEST_CASE("near finds what lies just within the distance in every direction, anywhere on the globe, and nothing just beyond") {
+  constexpr double kDegree = 3.14159265358979323846 / 180, kEarth_km = 6371;
+  struct Circle { double latitude, longitude, km; };
+  for (const Circle& circle : {Circle{48.85, 2.35, 10}, Circle{0, 0, 500}, Circle{-33.9, 151.2, 2'000}, Circle{78, 15.6, 700}, Circle{84.9, -40, 300}, Circle{10, 179.8, 60}}) {
+    World world;
+    Ids inside;
+    unsigned char id = 0;
+    for (const double part : {0.995, 1.005}) {
+      for (int bearing = 0; bearing < 360; bearing += 20) {
+        const double reach = circle.km * part / kEarth_km, from = circle.latitude * kDegree, towards = bearing * kDegree;
+        const double latitude = std::asin(std::sin(from) * std::cos(reach) + std::cos(from) * std::sin(reach) * std::cos(towards));
+        double longitude = circle.longitude + std::atan2(std::sin(towards) * std::sin(reach) * std::cos(from), std::cos(reach) - std::sin(from) * std::sin(latitude)) / kDegree;
+        if (longitude > 180) longitude -= 360;
+        if (longitude < -180) longitude += 360;
+        world.add(++id, [&](Json& json) {
+          at(json, "location/latitude") = Json::number(std::to_string(latitude / kDegree));
+          at(json, "location/longitude") = Json::number(std::to_string(longitude));
+        });
+        if (part < 1) inside.push_back(id);
+      }
+    }
+    INFO(circle.latitude << " " << circle.longitude << " " << circle.km);
+    Ids found = world.found(R"({"near":{"latitude":)" + std::to_string(circle.latitude) + R"(,"longitude":)" + std::to_string(circle.longitude) + R"(,"km":)" + std::to_string(circle.km) + "}}");
+    std::sort(found.begin(), found.end());
+    CHECK(found == inside);
+  }
 }
 
 TEST_CASE("pages neither repeat nor skip a device, also when others are registered in between") {

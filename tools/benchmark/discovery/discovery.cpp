@@ -153,7 +153,7 @@ Outcome<Answer> bench_discovery(const DiscoveryOptions& options) {
   if (auto measured = measure_store(generator, *folder / "store", kind, effort, figures); !measured) return tl::unexpected(measured.error());
 
   if (options.own != "none" && !interrupted()) {
-    auto own = options.own == "bulk" ? bench_own_bulk(generator, *folder / "own", effort) : bench_own_http(generator, effort);
+    auto own = options.own == "bulk" ? bench_own_bulk(generator, *folder / "own", kind, effort) : bench_own_http(generator, effort);
     if (!own) return tl::unexpected(own.error());
     figures.own = std::move(*own);
   }

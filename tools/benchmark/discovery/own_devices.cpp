@@ -98,13 +98,15 @@ double folder_mib(const std::string& folder) {
 
 }  // namespace
 
-Outcome<OwnFigures> bench_own_bulk(const DeviceGenerator& generator, const std::string& folder, const Effort& effort) {
+Outcome<OwnFigures> bench_own_bulk(const DeviceGenerator& generator, const std::string& folder, StoreKind kind, const Effort& effort) {
   const Genesis genesis = lone_genesis();
   auto store = ledger::open_rocks_store(folder);
   if (!store) return passed_on(store.error());
   auto initial = subservices::genesis_state(genesis);
   AGIDDI_CHECK(initial.has_value(), "a genesis without accounts has a state");
-  auto ledger = ledger::Ledger::open(**store, genesis, *initial);
+  ledger::LedgerOptions options;
+  options.columns = kind == StoreKind::columns;
+  auto ledger = ledger::Ledger::open(**store, genesis, *initial, options);
   if (!ledger) return passed_on(ledger.error());
   const subservices::Executor executor(genesis);
 

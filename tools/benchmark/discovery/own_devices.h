@@ -3,6 +3,7 @@
 
 #include "tools/benchmark/devices/own_form.h"
 #include "tools/benchmark/discovery/peers.h"
+#include "tools/benchmark/discovery/store.h"
 #include "tools/cli/outcome.h"
 
 namespace agiddi::tools {
@@ -24,7 +25,7 @@ struct OwnFigures {
 };
 
 // By the executor, in one process, on a ledger below the folder: no consensus and no signature checks ("bulk").
-Outcome<OwnFigures> bench_own_bulk(const DeviceGenerator& generator, const std::string& folder, const Effort& effort);
+Outcome<OwnFigures> bench_own_bulk(const DeviceGenerator& generator, const std::string& folder, StoreKind kind, const Effort& effort);
 // By signed documents of at most 100 devices at the HTTP interface of four daemons; the conditions by POST /v1/query.
 Outcome<OwnFigures> bench_own_http(const DeviceGenerator& generator, const Effort& effort);
 
