@@ -102,26 +102,44 @@ bool is_native_integer(const Term& literal) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+// A term's entry of a context, and the prefixes that it needs.
+struct ContextEntry {
+  std::string name;
+  Json value;
+  std::vector<std::string> prefixes;
+};
+
+ContextEntry entry_of(const ContextTerm& term) {
+  const std::string id = compact_name(std::string(term.space) + std::string(term.local));
+  ContextEntry entry{std::string(term.name), id, {id.substr(0, id.find(':'))}};
+  switch (term.coercion) {
+    case Coercion::none: break;
+    case Coercion::reference: entry.value = Json::object({{"@id", id}, {"@type", "@id"}}); break;
+    case Coercion::decimal: entry.value = Json::object({{"@id", id}, {"@type", "xsd:decimal"}}); break;
+    case Coercion::date_time: entry.value = Json::object({{"@id", id}, {"@type", "xsd:dateTime"}}); break;
+  }
+  if (term.coercion == Coercion::decimal || term.coercion == Coercion::date_time) entry.prefixes.push_back("xsd");
+  return entry;
+}
+
 // The context entries of these terms and the prefixes that they and `used` need, in the order of our tables.
 Json make_context(const std::set<const ContextTerm*>& terms, std::set<std::string, std::less<>> used) {
-  Json entries = Json::object();
-  for (const ContextTerm& term : kTerms) {
-    if (!terms.count(&term)) continue;
-    const std::string id = compact_name(std::string(term.space) + std::string(term.local));
-    used.insert(id.substr(0, id.find(':')));
-    switch (term.coercion) {
-      case Coercion::none: entries.set(std::string(term.name), id); break;
-      case Coercion::reference: entries.set(std::string(term.name), Json::object({{"@id", id}, {"@type", "@id"}})); break;
-      case Coercion::decimal: entries.set(std::string(term.name), Json::object({{"@id", id}, {"@type", "xsd:decimal"}})); break;
-      case Coercion::date_time: entries.set(std::string(term.name), Json::object({{"@id", id}, {"@type", "xsd:dateTime"}})); break;
-    }
-    if (term.coercion == Coercion::decimal || term.coercion == Coercion::date_time) used.insert("xsd");
+  static const std::vector<ContextEntry> kEntries = [] {
+    std::vector<ContextEntry> entries;
+    for (const ContextTerm& term : kTerms) entries.push_back(entry_of(term));
+    return entries;
+  }();
+  for (const ContextTerm* term : terms) {
+    for (const std::string& prefix : kEntries[static_cast<std::size_t>(term - kTerms)].prefixes) used.insert(prefix);
   }
   Json context = Json::object({{"@vocab", ns::kAgiddi}});
   for (const Prefix& prefix : prefixes()) {
     if (used.count(prefix.name)) context.set(std::string(prefix.name), prefix.iri);
   }
-  for (auto& [name, entry] : entries.members()) context.set(name, std::move(entry));
+  for (const ContextTerm& term : kTerms) {
+    const ContextEntry& entry = kEntries[static_cast<std::size_t>(&term - kTerms)];
+    if (terms.count(&term)) context.set(entry.name, entry.value);
+  }
   return context;
 }
 

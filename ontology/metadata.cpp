@@ -1,6 +1,7 @@
 #include "ontology/metadata.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "ontology/rdf_io.h"
 #include "ontology/star.h"
@@ -118,10 +119,10 @@ Triples in_reading_order(const DeviceDescription& device, const DeviceIdentity& 
 
 // The order of members in a metadata document; a query finds triples in an order of its own.
 int reading_rank(const std::string& predicate) {
-  static const std::vector<std::string> kOrder = [] {
-    std::vector<std::string> order;
+  static const std::unordered_map<std::string, int> kOrder = [] {
+    std::unordered_map<std::string, int> order;
     const auto add = [&](std::string_view space, std::initializer_list<const char*> names) {
-      for (const char* name : names) order.push_back(std::string(space) + name);
+      for (const char* name : names) order.emplace(std::string(space) + name, static_cast<int>(order.size()));
     };
     add(ns::kRdf, {"type"});
     add(ns::kSchema, {"name", "description"});
@@ -141,8 +142,8 @@ int reading_rank(const std::string& predicate) {
     add(ns::kAgiddi, {"registeredAt", "measurementTemplate"});
     return order;
   }();
-  const auto found = std::find(kOrder.begin(), kOrder.end(), predicate);
-  return static_cast<int>(found - kOrder.begin());
+  const auto found = kOrder.find(predicate);
+  return found == kOrder.end() ? static_cast<int>(kOrder.size()) : found->second;
 }
 
 }  // namespace
@@ -166,14 +167,21 @@ Json device_metadata(const DeviceDescription& description, const DeviceIdentity&
 }
 
 Json metadata_from_triples(const Triples& triples, const Hash& device) {
-  Triples ordered = triples;
-  std::sort(ordered.begin(), ordered.end(), [](const ledger::Triple& a, const ledger::Triple& b) {
-    if (a.subject != b.subject) return a.subject < b.subject;
-    const int left = reading_rank(a.predicate.value), right = reading_rank(b.predicate.value);
-    if (left != right) return left < right;
-    if (a.predicate != b.predicate) return a.predicate < b.predicate;
-    return a.object < b.object;
+  struct Ranked {
+    const ledger::Triple* triple;
+    int rank;
+  };
+  std::vector<Ranked> ranked;
+  for (const ledger::Triple& triple : triples) ranked.push_back({&triple, reading_rank(triple.predicate.value)});
+  std::sort(ranked.begin(), ranked.end(), [](const Ranked& a, const Ranked& b) {
+    if (a.triple->subject != b.triple->subject) return a.triple->subject < b.triple->subject;
+    if (a.rank != b.rank) return a.rank < b.rank;
+    if (a.triple->predicate != b.triple->predicate) return a.triple->predicate < b.triple->predicate;
+    return a.triple->object < b.triple->object;
   });
+  Triples ordered;
+  ordered.reserve(ranked.size());
+  for (const Ranked& one : ranked) ordered.push_back(*one.triple);
   return write_jsonld(ordered, device_urn(device));
 }
 

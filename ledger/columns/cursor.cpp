@@ -8,6 +8,7 @@ std::vector<ChangeSlice<kDown>> slices(const Pairs& column, Changes changes_of, 
   std::vector<ChangeSlice<kDown>> out;
   for (const auto& run : column.runs()) {
     const std::vector<Change>& changes = changes_of(*run);
+    if (changes.empty() || before(changes.back()) || behind(changes.front())) continue;   // most runs hold what came late, and little of that
     const auto begin = std::partition_point(changes.begin(), changes.end(), before);
     const auto end = std::partition_point(begin, changes.end(), [&](const Change& change) { return !behind(change); });
     if (begin == end) continue;

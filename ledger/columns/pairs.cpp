@@ -102,6 +102,7 @@ bool Pairs::contains(const Pair& pair) const {
   const Change wanted{pair, true};
   for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) {
     const auto& changes = (*run)->by_subject;
+    if (changes.empty() || pair.subject < changes.front().pair.subject || changes.back().pair.subject < pair.subject) continue;
     const auto found = std::lower_bound(changes.begin(), changes.end(), wanted, change_less<BySubject>);
     if (found != changes.end() && found->pair == pair) return found->added;
   }

@@ -17,7 +17,7 @@ std::size_t footprint(const ledger::Term& term) { return sizeof(term) * 2 + 2 * 
 Execution::Execution(const Dataset& data, const Limits& limits, CancelToken* cancel, TimeMs time, std::size_t slots)
     : dataset(data), now(time), width(slots), row(nullptr), base(slots, kNoTerm), graph(&data.default_graph()), named(data.named_graphs()),
       limits_(limits), cancel_(cancel), deadline_(std::chrono::steady_clock::now() + std::chrono::milliseconds(limits.time_ms)),
-      first_row_(slots, kNoTerm), random_(std::random_device{}()) {
+      first_row_(slots, kNoTerm) {
   row = first_row_.data();
 }
 

@@ -71,7 +71,10 @@ class Execution {
   TermId new_blank();
   TermId blank_for(const std::string& label);  // BNODE(label): the same within one solution
   std::shared_ptr<const Regex> regex(const std::string& pattern, const std::string& flags);
-  std::mt19937_64& random() { return random_; }
+  std::mt19937_64& random() {
+    if (!random_) random_.emplace(std::random_device{}());   // to seed one takes longer than most queries
+    return *random_;
+  }
 
   const Dataset& dataset;
   const TimeMs now;
@@ -102,7 +105,7 @@ class Execution {
   std::size_t values_bytes_ = 0;
   std::map<std::string, TermId> blanks_;
   std::map<std::pair<std::string, std::string>, std::shared_ptr<const Regex>> regexes_;
-  std::mt19937_64 random_;
+  std::optional<std::mt19937_64> random_;
 };
 
 }  // namespace agiddi::ontology::sparql
