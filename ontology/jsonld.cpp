@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "ontology/rdf_io.h"
 #include "ontology/vocabulary.h"
@@ -147,11 +148,18 @@ std::string node_id(const Term& term) { return term.is_iri() ? term.value : "_:"
 
 class JsonLdWriter {
  public:
-  explicit JsonLdWriter(const std::vector<Triple>& triples) {
-    for (const Triple& triple : triples) {
-      auto [entry, fresh] = stars_.try_emplace(node_id(triple.subject));
-      if (fresh) order_.push_back(entry->first);
-      entry->second.push_back(&triple);
+  explicit JsonLdWriter(const std::vector<const Triple*>& triples) {
+    auto star = stars_.end();
+    const Triple* last = nullptr;
+    for (const Triple* triple : triples) {
+      // As a rule a subject's triples stand together.
+      if (last == nullptr || triple->subject != last->subject) {
+        bool fresh = false;
+        std::tie(star, fresh) = stars_.try_emplace(node_id(triple->subject));
+        if (fresh) order_.push_back(star->first);
+      }
+      star->second.push_back(triple);
+      last = triple;
     }
   }
 
@@ -256,6 +264,13 @@ const Json& jsonld_context() {
   return kContext;
 }
 
-Json write_jsonld(const std::vector<Triple>& triples, std::string_view root) { return JsonLdWriter(triples).run(root); }
+Json write_jsonld(const std::vector<const Triple*>& triples, std::string_view root) { return JsonLdWriter(triples).run(root); }
+
+Json write_jsonld(const std::vector<Triple>& triples, std::string_view root) {
+  std::vector<const Triple*> pointers;
+  pointers.reserve(triples.size());
+  for (const Triple& triple : triples) pointers.push_back(&triple);
+  return write_jsonld(pointers, root);
+}
 
 }  // namespace agiddi::ontology

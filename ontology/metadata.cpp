@@ -179,9 +179,9 @@ Json metadata_from_triples(const Triples& triples, const Hash& device) {
     if (a.triple->predicate != b.triple->predicate) return a.triple->predicate < b.triple->predicate;
     return a.triple->object < b.triple->object;
   });
-  Triples ordered;
+  std::vector<const ledger::Triple*> ordered;
   ordered.reserve(ranked.size());
-  for (const Ranked& one : ranked) ordered.push_back(*one.triple);
+  for (const Ranked& one : ranked) ordered.push_back(one.triple);
   return write_jsonld(ordered, device_urn(device));
 }
 
