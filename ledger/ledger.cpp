@@ -189,7 +189,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(KvStore& store, const Genesis& gene
     block.digest = digest;
     block.triples = initial.triples;
     ledger->write(block, Sync::now);
-    if (options.columns) ledger->columns_ = std::make_shared<columns::Store>(store, 0);
+    if (options.columns) ledger->serve_columns(store, 0);
     return ledger;
   }
 
@@ -219,8 +219,13 @@ Result<std::unique_ptr<Ledger>> Ledger::open(KvStore& store, const Genesis& gene
   }
   ledger->last_hash_ = snapshot.header_hash();
   ledger->height_.store(snapshot.height(), std::memory_order_release);
-  if (options.columns) ledger->columns_ = std::make_shared<columns::Store>(snapshot.state(), snapshot.height());
+  if (options.columns) ledger->serve_columns(snapshot.state(), snapshot.height());
   return ledger;
+}
+
+void Ledger::serve_columns(const KvReader& reader, std::uint64_t height) {
+  columns_ = std::make_shared<columns::Store>(reader, height);
+  triples_.use_dictionary([&terms = columns_->terms()](BytesView encoded) { return terms.find(encoded); });
 }
 
 std::unique_ptr<const TripleSource> Ledger::triples_at(const std::shared_ptr<const KvReader>& reader) const {

@@ -156,6 +156,7 @@ class Ledger {
 
  private:
   Ledger(KvStore& store, std::string network, const LedgerOptions& options);
+  void serve_columns(const KvReader& reader, std::uint64_t height);
   std::unique_ptr<const TripleSource> triples_at(const std::shared_ptr<const KvReader>& reader) const;  // null: columns went on meanwhile
   void write(const BlockToApply& block, Sync sync);  // one batch
 

@@ -191,6 +191,11 @@ rocksdb::ColumnFamilyOptions column_options(Column column, const std::shared_ptr
   table.block_cache = cache;
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
+  // Indexes and filters of a large file are cut into parts, so that a look-up reads one part and not all of it.
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
+  table.pin_top_level_index_and_filter = true;
   table.format_version = 5;
   table.block_size = 8u << 10;
   // Point reads that often miss: is it there already? The scanned indexes pos and osp are never asked so.

@@ -43,9 +43,12 @@ class TripleWriter {
   // Appends the writes for these changes, counters included, and says what they come to. The batch must reach the store before the next call, or
   // the process end.
   TripleIdChanges encode(const TripleChanges& changes, KvBatch& batch);
+  // Where the whole dictionary is in memory: find(encoded term) gives its id as of the last block, or kNoTerm. The store is then not asked for terms.
+  void use_dictionary(std::function<TermId(BytesView)> find) { find_ = std::move(find); }
 
  private:
   const KvReader& store_;
+  std::function<TermId(BytesView)> find_;
   std::shared_ptr<TermCache> cache_;
   std::uint64_t next_term_;
 };

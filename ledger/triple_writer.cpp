@@ -15,28 +15,21 @@ using Op = TripleIdChange;
 // Terms to ids for one block: allocates what is new, and remembers what this block has already asked for.
 class Interner {
  public:
-  Interner(const KvReader& store, TermCache& cache, std::uint64_t next, KvBatch& batch)
-      : store_(store), cache_(cache), next_(next), first_new_(next), batch_(batch) {}
+  Interner(const KvReader& store, TermCache& cache, const std::function<TermId(BytesView)>& find, std::uint64_t next, KvBatch& batch)
+      : store_(store), cache_(cache), find_(find), next_(next), first_new_(next), batch_(batch) {}
 
   TermId id(const Term& term, bool allocate) {
     if (const TermId inlined = inline_id(term); inlined != kNoTerm) return inlined;
     Bytes encoded = encode_term(term);
     if (const auto known = block_.find(encoded); known != block_.end()) return known->second;
-    if (const auto cached = cache_.id(encoded)) {
-      block_.emplace(std::move(encoded), *cached);
-      return *cached;
-    }
-    const Bytes key = term_key(encoded);
-    if (const auto raw = store_.get(Column::terms, key)) {
-      const TermId found = read_u64_be(*raw);
-      cache_.put(found, encoded);
+    if (const TermId found = known_id(encoded); found != kNoTerm) {
       block_.emplace(std::move(encoded), found);
       return found;
     }
     if (!allocate) return kNoTerm;
     const TermTag tag = term.is_iri() ? TermTag::iri : term.is_literal() ? TermTag::literal : TermTag::blank;
     const TermId made = make_id(tag, next_++);
-    batch_.push_back({Column::terms, key, layout::u64(made)});
+    batch_.push_back({Column::terms, term_key(encoded), layout::u64(made)});
     batch_.push_back({Column::terms, layout::key(layout::kTermOfId, made), encoded});
     cache_.put(made, encoded);
     new_terms_.push_back(encoded);
@@ -50,8 +43,19 @@ class Interner {
   std::vector<Bytes> take_new_terms() { return std::move(new_terms_); }
 
  private:
+  TermId known_id(const Bytes& encoded) const {
+    if (find_) return find_(encoded);
+    if (const auto cached = cache_.id(encoded)) return *cached;
+    const auto raw = store_.get(Column::terms, term_key(encoded));
+    if (!raw) return kNoTerm;
+    const TermId found = read_u64_be(*raw);
+    cache_.put(found, encoded);
+    return found;
+  }
+
   const KvReader& store_;
   TermCache& cache_;
+  const std::function<TermId(BytesView)>& find_;
   std::uint64_t next_;
   const std::uint64_t first_new_;
   KvBatch& batch_;
@@ -69,7 +73,7 @@ TripleWriter::TripleWriter(const KvReader& store, std::shared_ptr<TermCache> cac
 TripleIdChanges TripleWriter::encode(const TripleChanges& changes, KvBatch& batch) {
   if (changes.empty()) return {};
   batch.reserve(batch.size() + 4 * changes.size());
-  Interner interner(store_, *cache_, next_term_, batch);
+  Interner interner(store_, *cache_, find_, next_term_, batch);
   std::vector<Op> ops;
   ops.reserve(changes.size());
   const Term* last_subject = nullptr;

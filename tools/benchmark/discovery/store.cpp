@@ -9,7 +9,9 @@ class RocksBenchStore final : public BenchStore {
  public:
   RocksBenchStore(std::unique_ptr<ledger::KvStore> store, StoreKind kind)
       : store_(std::move(store)), cache_(ledger::make_term_cache()), writer_(*store_, cache_) {
-    if (kind == StoreKind::columns) columns_ = std::make_shared<ledger::columns::Store>(*store_, height_);
+    if (kind != StoreKind::columns) return;
+    columns_ = std::make_shared<ledger::columns::Store>(*store_, height_);
+    writer_.use_dictionary([&terms = columns_->terms()](BytesView encoded) { return terms.find(encoded); });
   }
 
   void apply(const ledger::TripleChanges& block) override {
