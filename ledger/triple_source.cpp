@@ -265,7 +265,8 @@ void TripleSource::look_up(const LookUps& wanted, const VisitFound& visit) const
   bool goes_on = true;
   for (std::size_t i = 0; i < wanted.size() && goes_on; ++i) {
     const TriplePattern pattern{wanted.subjects.empty() ? kNoTerm : wanted.subjects[i], wanted.predicate, wanted.objects.empty() ? kNoTerm : wanted.objects[i]};
-    if (tag_of(pattern.subject) == TermTag::query || tag_of(pattern.object) == TermTag::query) continue;
+    const auto finds_nothing = [](TermId id) { return id == kNoTerm || tag_of(id) == TermTag::query; };
+    if (wanted.predicate == kNoTerm || (!wanted.subjects.empty() && finds_nothing(pattern.subject)) || (!wanted.objects.empty() && finds_nothing(pattern.object))) continue;
     scan(pattern, [&](TermId s, TermId, TermId o) {
       of.push_back(static_cast<std::uint32_t>(i));
       found.push_back(wanted.subjects.empty() ? s : o);

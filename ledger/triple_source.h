@@ -56,8 +56,8 @@ class TripleSource {
   virtual bool sorts(TermId predicate, ValueRange::Kind kind) const;
   // Nearly how many inline objects scan_range visits, for planning; nothing where that is not known at once.
   virtual std::optional<std::uint64_t> count_range(TermId predicate, const ValueRange& range) const;
-  // Joins a block of solutions with a predicate: tells what was found in blocks of bounded size, until visit returns false. Ids that no store has
-  // (TermTag::query) find nothing. Here by one scan() each; a source that has better ways overrides it.
+  // Joins a block of solutions with a predicate: tells what was found in blocks of bounded size, until visit returns false. kNoTerm and ids that no
+  // store has (TermTag::query) find nothing. Here by one scan() each; a source that has better ways overrides it.
   virtual void look_up(const LookUps& wanted, const VisitFound& visit) const;
   // What is known at once of a whole predicate, for planning; nothing where that would take a scan.
   virtual std::optional<PredicateCounts> counts(TermId predicate) const;

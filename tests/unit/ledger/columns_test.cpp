@@ -248,11 +248,14 @@ TEST_CASE("columns give what the indexes on disk give, at every height that is k
           std::shuffle(ids.begin(), ids.end(), random);
         }
         ids.push_back(make_id(TermTag::query, 5));
+        ids.insert(ids.begin() + static_cast<std::ptrdiff_t>(random() % ids.size()), kNoTerm);
         return ids;
       };
       std::vector<TermId> s = some_of(subjects), o = some_of(objects);
       CHECK(looked_up(*memory, {p, s, {}}) == looked_up(*disk, {p, s, {}}));
       CHECK(looked_up(*memory, {p, {}, o}) == looked_up(*disk, {p, {}, o}));
+      CHECK(looked_up(*disk, {kNoTerm, s, {}}).empty());
+      CHECK(looked_up(*memory, {kNoTerm, s, {}}).empty());
       s.resize(std::min(s.size(), o.size()));
       o.resize(s.size());
       CHECK(looked_up(*memory, {p, s, o}) == looked_up(*disk, {p, s, o}));

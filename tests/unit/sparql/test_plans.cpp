@@ -129,6 +129,27 @@ TEST_CASE("the first few in the order of an index are read from it, and are thos
   }
 }
 
+TEST_CASE("what the store does not know joins with nothing, wherever it stands") {
+  const std::string turtle = ":d1 :hosts :s1 ; :cost 1 . :d2 :hosts :s2 ; :cost 2 . :s1 :observes :Wind . ";
+  const auto memory = agiddi::tests::graph_of(turtle);
+  const std::shared_ptr<const agiddi::ledger::TripleSource> others[] = {agiddi::tests::columns_graph_of(turtle), agiddi::tests::ledger_graph_of(turtle)};
+  const std::pair<std::string, std::string> cases[] = {
+      {"SELECT ?d ?s { ?d :hosts ?s . ?d :absent ?x }", ""},
+      {"SELECT ?d ?s { ?d :hosts ?s . ?s :observes :Absent }", ""},
+      {"SELECT ?d ?s { ?d :hosts ?s . :absent :observes ?s }", ""},
+      {"SELECT ?d ?s ?x { ?d :hosts ?s OPTIONAL { ?d :absent ?x } }", ":d1 :s1 - | :d2 :s2 -"},
+      {"SELECT ?d ?s ?x { ?d :hosts ?s OPTIONAL { ?s :observes ?x } }", ":d1 :s1 :Wind | :d2 :s2 -"},
+      {"SELECT ?d ?c { VALUES ?d { :d1 :absent } ?d :cost ?c }", ":d1 1"},
+      {"SELECT ?d ?c { VALUES ?c { 2 77 } ?d :cost ?c }", ":d2 2"},
+      {"SELECT ?d ?x { ?d :cost ?c BIND(?c + 70 AS ?x) { ?e :cost ?x } }", ""},
+  };
+  for (const auto& [query, expected] : cases) {
+    INFO(query);
+    CHECK(ask(memory, query) == expected);
+    for (const auto& source : others) CHECK(ask(*source, query) == expected);
+  }
+}
+
 TEST_CASE("a filter stands where its variables are bound, not where it is written") {
   const auto source = devices(200);
   const std::string first = "SELECT * { ?s :observes :Temperature . ?s :max ?m . FILTER(?m > 100) ?d :hosts ?s . ?d :cost ?c . FILTER(?c < 5) }";
