@@ -107,7 +107,7 @@ class RowFinger {
  private:
   Span near(Node subject) {
     const Span rows = base_->rows_of(subject);
-    at_ = std::min(rows.begin, size_ - 1);
+    at_ = rows.begin < size_ ? rows.begin : 0;   // where a subject begins, never amid its rows
     return rows;
   }
   const Base* base_;

@@ -248,6 +248,10 @@ TEST_CASE("columns give what the indexes on disk give, at every height that is k
           std::shuffle(ids.begin(), ids.end(), random);
         }
         ids.push_back(make_id(TermTag::query, 5));
+        // Below and above all that a column has.
+        for (const TermId stranger : {make_id(TermTag::iri, 0), make_id(TermTag::iri, 1'000'000), make_id(TermTag::blank, 0), make_id(TermTag::blank, 1'000'000)}) {
+          ids.insert(ids.begin() + static_cast<std::ptrdiff_t>(random() % ids.size()), stranger);
+        }
         ids.insert(ids.begin() + static_cast<std::ptrdiff_t>(random() % ids.size()), kNoTerm);
         return ids;
       };
