@@ -18,7 +18,7 @@ void Base::Steps::build(std::size_t count, At at) {
   // As many steps as there are rows for them; more would only be empty.
   const std::uint64_t wanted = count / kStepRows + 1;
   shift = 0;
-  while ((width >> shift) >= wanted) ++shift;
+  while (shift < 63 && (width >> shift) >= wanted) ++shift;   // ids of far tags may lie 2^63 apart and more
   begins.assign((width >> shift) + 2, static_cast<std::uint32_t>(count));
   std::uint64_t open = 0;
   for (std::size_t i = 0; i < count; ++i) {

@@ -148,16 +148,16 @@ void objects_of(const Pairs& column, const LookUps& wanted, Found& found) {
     if (!is_node(wanted.subjects[i])) continue;
     const Node subject = node_of(wanted.subjects[i]);
     const Changes changes = changes_of(runs, subject);
-    if (changes.several) {
-      for (SubjectCursor at = columns::rows_of(column, subject); !at.done(); at.advance()) {
-        if (both && at.head().object != wanted.objects[i]) continue;
-        if (!found.add(i, at.head().object)) return;
-      }
+    const Span span = rows.rows_of(subject);
+    const bool many = changes.several || changes.only.size() > kSteps;
+    if (both && (many || span.size() > kSteps)) {
+      if (column.contains({subject, wanted.objects[i]}) && !found.add(i, wanted.objects[i])) return;
       continue;
     }
-    const Span span = rows.rows_of(subject);
-    if (both && span.size() > kSteps && changes.only.empty()) {
-      if (base->contains({subject, wanted.objects[i]}) && !found.add(i, wanted.objects[i])) return;
+    if (many) {
+      for (SubjectCursor at = columns::rows_of(column, subject); !at.done(); at.advance()) {
+        if (!found.add(i, at.head().object)) return;
+      }
       continue;
     }
     for (std::uint32_t row = span.begin; row < span.end; ++row) {

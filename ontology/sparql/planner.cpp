@@ -82,6 +82,7 @@ OperatorPtr Planner::plan(const Node& node, const SlotSet& bound) {
     }
     case Node::Kind::graph: {
       const ledger::TripleSource* outer = graph_;
+      const bool outer_any = std::exchange(any_graph_, any_graph_ || node.graph.is_variable());
       const auto& named = execution_.named;
       const auto found = node.graph.is_variable() ? named.begin() : named.find(node.graph.term.value);
       graph_ = found == named.end() ? nullptr : found->second;
@@ -92,6 +93,7 @@ OperatorPtr Planner::plan(const Node& node, const SlotSet& bound) {
       statistics_.clear();
       OperatorPtr part = plan(*node.children[0], inside);
       graph_ = outer;
+      any_graph_ = outer_any;
       base_estimates_.clear();
       statistics_.clear();
       return std::make_unique<GraphOperator>(node.graph, bind_first, std::move(part));
@@ -123,7 +125,7 @@ OperatorPtr Planner::plan(const Node& node, const SlotSet& bound) {
     }
     case Node::Kind::order: {
       const auto first = std::exchange(first_, std::nullopt);
-      if (wanted && bound.empty()) wish_ = order_wish(node.order, *wanted);
+      if (wanted && bound.empty() && !any_graph_) wish_ = order_wish(node.order, *wanted);
       granted_ = 0;
       OperatorPtr part = plan(*node.children[0], bound);
       const std::size_t presorted = std::exchange(granted_, 0);
@@ -362,11 +364,17 @@ OperatorPtr Planner::plan_halves(const Group& group, const SlotSet& bound, const
     ranges_ = ranges;
     return nullptr;
   }
+  const std::size_t exists = exists_.size();
   std::vector<OperatorPtr> halves;
   halves.push_back(build(std::move(having), order, bound, visible));
   ranges_ = ranges;
   const Sequence rest = greedy(lacking, bound, std::nullopt);
   halves.push_back(build(std::move(lacking), rest, bound, visible));
+  if (exists_.size() != exists) {   // an EXISTS has one plan, and the halves would need one each
+    exists_.resize(exists);
+    granted_ = 0;
+    return nullptr;
+  }
   granted_ = 2;
   return std::make_unique<UnionOperator>(std::move(halves));
 }

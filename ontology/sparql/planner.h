@@ -92,6 +92,7 @@ class Planner {
   Execution& execution_;
   Analysis analysis_;
   const ledger::TripleSource* graph_;           // whose estimates count: the active graph, or any of those it may be
+  bool any_graph_ = false;                      // below GRAPH ?g: what one graph is able to, another may not be
   std::vector<OperatorPtr> exists_;
   std::map<Slot, ScanRange> ranges_;            // what the conditions of the group in hand demand
   std::map<TermId, PredicateStatistics> statistics_;

@@ -1,6 +1,7 @@
 // ByteClient: the client's end of a TCP or TLS connection behind one small interface, so that HTTP's parser is compiled once and knows neither.
 //
-// Threads: one at a time. Every wait is bounded, which the blocking calls of a socket are not. TLS: system certificates, host name checked.
+// Threads: one at a time. Every wait is bounded, which the blocking calls of a socket are not; but to find a host's address takes as long as the
+// system's resolver does, for nothing stops that. TLS: system certificates, host name checked.
 #pragma once
 
 #include <boost/system/error_code.hpp>

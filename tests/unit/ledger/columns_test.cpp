@@ -268,6 +268,23 @@ TEST_CASE("columns give what the indexes on disk give, at every height that is k
   }
 }
 
+TEST_CASE("a column of few objects that lie far apart", "[columns]") {
+  auto test = make_store("memory");
+  TripleWriter writer(*test.store, make_term_cache(64));
+  KvBatch batch;
+  writer.encode({{{Term::iri("urn:a"), Term::iri("urn:p"), Term::iri("urn:b")}, true},
+                 {{Term::iri("urn:a"), Term::iri("urn:p"), Term::typed("2024-01-01T00:00:00Z", xsd::date_time)}, true}}, batch);
+  test.store->write(batch, true);
+  const auto store = std::make_shared<columns::Store>(*test.store, 1);
+  const auto memory = columns::make_source(store, store->at(1));
+  const TermId p = memory->find(Term::iri("urn:p"));
+  for (const Term& object : {Term::iri("urn:b"), Term::typed("2024-01-01T00:00:00Z", xsd::date_time)}) {
+    int found = 0;
+    memory->scan({kNoTerm, p, memory->find(object)}, [&](TermId, TermId, TermId) { return ++found > 0; });
+    CHECK(found == 1);
+  }
+}
+
 TEST_CASE("a large column is sorted while blocks go on, and nothing is lost", "[columns]") {
   auto test = make_store("memory");
   TripleWriter writer(*test.store, make_term_cache(64));

@@ -129,6 +129,56 @@ TEST_CASE("the first few in the order of an index are read from it, and are thos
   }
 }
 
+TEST_CASE("an EXISTS in the halves of an ordered OPTIONAL sees the bindings of each half") {
+  std::string turtle = ":x :q 3 , 5 , 7 . :y :r 3 , 5 . ";
+  for (int i = 0; i < 20; ++i) {
+    turtle += ":s" + std::to_string(i) + " a :T . ";
+    if (i < 18) turtle += ":s" + std::to_string(i) + " :p " + std::to_string(i) + " . ";
+  }
+  const std::string query = "SELECT ?s ?v { ?s a :T OPTIONAL { ?s :p ?v } FILTER EXISTS { ?x :q ?v MINUS { ?y :r ?v } } } ORDER BY (!BOUND(?v)) ?v LIMIT 3";
+  const std::string expected = ask(agiddi::tests::graph_of(turtle), query, true);
+  CHECK(ask(*agiddi::tests::columns_graph_of(turtle), query, true) == expected);
+  CHECK(ask(*agiddi::tests::ledger_graph_of(turtle), query, true) == expected);
+}
+
+namespace {
+
+// The triples of some subjects, as a graph that has a dictionary in common with others.
+class Part final : public agiddi::ledger::TripleSource {
+ public:
+  using TermId = agiddi::ledger::TermId;
+  Part(const agiddi::ledger::TripleSource& whole, std::string begin, bool sorts) : whole_(whole), begin_(std::move(begin)), sorts_(sorts) {}
+  TermId find(const agiddi::ledger::Term& term) const override { return whole_.find(term); }
+  agiddi::ledger::Term term(TermId id) const override { return whole_.term(id); }
+  void scan(const agiddi::ledger::TriplePattern& pattern, const std::function<bool(TermId, TermId, TermId)>& visit) const override {
+    whole_.scan(pattern, [&](TermId s, TermId p, TermId o) { return !whole_.term(s).value.starts_with(begin_) || visit(s, p, o); });
+  }
+  void scan_range(TermId predicate, const agiddi::ledger::ValueRange& range, const std::function<bool(TermId, TermId)>& visit) const override {
+    sort_range(*this, predicate, range, visit);
+  }
+  bool sorts(TermId, agiddi::ledger::ValueRange::Kind kind) const override { return sorts_ && kind == agiddi::ledger::ValueRange::Kind::number; }
+  std::uint64_t estimate(const agiddi::ledger::TriplePattern& pattern) const override { return whole_.estimate(pattern); }
+
+ private:
+  const agiddi::ledger::TripleSource& whole_;
+  std::string begin_;
+  bool sorts_;
+};
+
+}  // namespace
+
+TEST_CASE("an order within GRAPH ?g is that of each graph, whatever the first of them is able to") {
+  const auto whole = agiddi::tests::graph_of(":a1 :p 1 . :a2 :p 2 . :b1 :p \"alpha\" . :b2 :p :a1 . :b3 :p 7 .");
+  const Part numbers(whole, "http://x/a", true), mixed(whole, "http://x/b", false);
+  sparql::Dataset dataset(whole);
+  dataset.add_graph("http://x/g1", numbers);
+  dataset.add_graph("http://x/g2", mixed);
+  const auto query = sparql::parse_query(std::string(agiddi::tests::kPrefixes) +
+                                         "SELECT ?g ?s ?v { VALUES ?g { :g2 } GRAPH ?g { SELECT ?s ?v { ?s :p ?v } ORDER BY ?v LIMIT 5 } }");
+  REQUIRE(query);
+  CHECK(sparql::evaluate(*query, dataset)->rows.size() == 3);
+}
+
 TEST_CASE("what the store does not know joins with nothing, wherever it stands") {
   const std::string turtle = ":d1 :hosts :s1 ; :cost 1 . :d2 :hosts :s2 ; :cost 2 . :s1 :observes :Wind . ";
   const auto memory = agiddi::tests::graph_of(turtle);
