@@ -8,6 +8,15 @@ namespace {
 
 constexpr std::size_t kFirstBlock = 1, kBlockGrowth = 4;   // small at first: the first solutions may be all that is wanted
 
+// Those that nothing outside has bound.
+std::vector<Slot> free_of(const std::vector<Slot>& slots, const Execution& execution) {
+  std::vector<Slot> out;
+  for (const Slot slot : slots) {
+    if (execution.row[slot] == kNoTerm) out.push_back(slot);
+  }
+  return out;
+}
+
 }  // namespace
 
 void Columns::load(Slot slot, const Block& block, const Execution& execution, std::vector<TermId>& out) {
@@ -59,14 +68,14 @@ std::vector<const Operator*> PipelineOperator::parts() const {
 class PipelineOperator::Run {
  public:
   Run(PipelineOperator& pipeline, Execution& execution, VisitBlock visit)
-      : first_(*pipeline.first_), first_slots_(free(pipeline.first_slots_, execution)), execution_(execution), visit_(visit) {
+      : first_(*pipeline.first_), first_slots_(free_of(pipeline.first_slots_, execution)), execution_(execution), visit_(visit) {
     SlotSet bound;
     for (const Slot slot : pipeline.first_slots_) bound.add(slot);
     auto known = [&](const Place& place) { return place.slot == kNoSlot || bound.has(place.slot) || execution.row[place.slot] != kNoTerm; };
     for (const Step& step : pipeline.steps_) {
       Stage& stage = stages_.emplace_back(step);
       if (step.condition) {
-        stage.keys = Columns(free(step.condition->mentioned(), execution));
+        stage.keys = Columns(free_of(step.condition->mentioned(), execution));
         continue;
       }
       const Place& s = step.scan->subject();
@@ -90,9 +99,7 @@ class PipelineOperator::Run {
     std::size_t count = 0, room = kFirstBlock;
     bool wanted = true;
     auto hand_on = [&] {
-      for (std::size_t i = 0; i < data.size(); ++i) {
-        found[i] = {first_slots_[i], data[i]};
-      }
+      for (std::size_t i = 0; i < data.size(); ++i) found[i] = {first_slots_[i], data[i]};
       Block block;
       block.found = found;
       block.size = count;
@@ -117,14 +124,6 @@ class PipelineOperator::Run {
   }
 
  private:
-  static std::vector<Slot> free(const std::vector<Slot>& slots, const Execution& execution) {
-    std::vector<Slot> out;
-    for (const Slot slot : slots) {
-      if (execution.row[slot] == kNoTerm) out.push_back(slot);
-    }
-    return out;
-  }
-
   struct Stage {
     explicit Stage(const Step& of) : step(&of) {}
     const Step* step;
@@ -139,8 +138,7 @@ class PipelineOperator::Run {
     if (at == stages_.size()) return visit_(block);
     Stage& stage = stages_[at];
     stage.keys.load(block, execution_);
-    if (!stage.step->condition) return join(at, stage, block);
-    return filter(at, stage, block);
+    return stage.step->condition ? filter(at, stage, block) : join(at, stage, block);
   }
 
   bool filter(std::size_t at, Stage& stage, const Block& block) {
@@ -239,11 +237,7 @@ bool PipelineOperator::run_blocks(Execution& execution, VisitBlock visit) {
 
 bool PipelineOperator::run(Execution& execution, Emit emit) {
   if (steps_.empty()) return first_->run(execution, emit);
-  std::vector<Slot> free;
-  for (const Slot slot : slots_.slots()) {
-    if (execution.row[slot] == kNoTerm) free.push_back(slot);
-  }
-  Columns columns(std::move(free));
+  Columns columns(free_of(slots_.slots(), execution));
   return run_blocks(execution, [&](const Block& block) {
     columns.load(block, execution);
     bool wanted = true;

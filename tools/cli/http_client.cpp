@@ -55,7 +55,7 @@ class ResponseReader {
     parser_.body_limit(kBodyMax_bytes);
   }
 
-  // Waits for more, be it of the head or of the body. error::eof when the far end closed where an answer ends.
+  // Waits for more, be it of the head or of the body. A far end that closes where an answer may end makes it done().
   ErrorCode read_more(Clock::time_point deadline, const std::function<bool()>& wanted = {}) {
     const auto room = buffer_.prepare(kPart_bytes);
     const auto part = connection_.read_some(static_cast<char*>(room.data()), room.size(), deadline, wanted);
