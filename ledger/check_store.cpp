@@ -4,8 +4,11 @@
 #include <array>
 #include <map>
 
+#include "ledger/columns/term_table.h"
 #include "ledger/dictionary.h"
+#include "ledger/disk_indexes.h"
 #include "ledger/layout.h"
+#include "ledger/star.h"
 #include "ledger/state_digest.h"
 #include "protocol/proof.h"
 
@@ -28,9 +31,7 @@ class Checker {
     check_chain();
     check_member_changes();
     check_state();
-    check_triples();
-    check_dictionary();
-    if (rules_.derive) check_derived();
+    if (check_dictionary() && check_triples() && rules_.derive) check_derived();
     return std::move(findings_);
   }
 
@@ -141,30 +142,35 @@ class Checker {
     }
   }
 
-  void check_triples() {
+  // Whether all of them could be read.
+  bool check_triples() {
     std::map<TermId, std::uint64_t> by_predicate;
     std::uint64_t total = 0;
-    const auto ids = [](BytesView key, TermId out[3]) {
-      for (std::size_t i = 0; i < 3; ++i) out[i] = read_u64_be(key.substr(8 * i));
-    };
-    reader_.scan(Column::spo, {}, {}, [&](BytesView key, BytesView) {
-      if (key.size() != 24) return found("the spo index has a key of " + std::to_string(key.size()) + " bytes");
-      TermId t[3];
-      ids(key, t);
-      ++total;
-      ++by_predicate[t[1]];
-      if (!reader_.get(Column::pos, layout::triple(t[1], t[2], t[0]))) return found("a triple of the spo index is not in pos");
-      if (!reader_.get(Column::osp, layout::triple(t[2], t[0], t[1]))) return found("a triple of the spo index is not in osp");
+    bool whole = true;
+    const bool indexed = has_disk_indexes(reader_);
+    reader_.scan(Column::stars, {}, {}, [&](BytesView key, BytesView packed) {
+      if (key.size() != 8) return found("the column of stars has a key of " + std::to_string(key.size()) + " bytes");
+      const TermId subject = read_u64_be(key);
+      if (!known(subject) || tag_of(subject) > TermTag::blank) return found("a star's subject is not in the dictionary");
+      const std::uint64_t before = total;
+      StarWalk at(packed);
+      while (at.next()) {
+        const auto& [predicate, object] = at.here();
+        ++total;
+        ++by_predicate[predicate];
+        if (!known(predicate) || !known(object)) return found("a triple names a term that the dictionary does not have");
+        if (indexed && !reader_.get(Column::pos, layout::triple(predicate, object, subject))) return found("a triple is not in the pos index");
+      }
+      if (!at.damaged() && total > before) return true;
+      whole = false;
+      return found("the star of " + decode_term(terms_.encoded(payload_of(subject))).value + " cannot be read");
+    });
+    std::uint64_t count = 0;
+    reader_.scan(Column::pos, {}, {}, [&](BytesView, BytesView) {
+      ++count;
       return true;
     });
-    for (const auto& [column, name] : {std::pair(Column::pos, "pos"), std::pair(Column::osp, "osp")}) {
-      std::uint64_t count = 0;
-      reader_.scan(column, {}, {}, [&](BytesView, BytesView) {
-        ++count;
-        return true;
-      });
-      if (count != total) found(std::string("the ") + name + " index has " + std::to_string(count) + " triples, spo has " + std::to_string(total));
-    }
+    if (indexed && count != total) found("the pos index has " + std::to_string(count) + " triples, the stars have " + std::to_string(total));
     if (layout::meta_number(reader_, layout::kTriples) != total) found("the count of triples is wrong");
     const Bytes prefix(layout::kPredicatePrefix);
     reader_.scan(Column::meta, prefix, prefix_end(prefix), [&](BytesView key, BytesView value) {
@@ -174,44 +180,63 @@ class Checker {
       return true;
     });
     if (!by_predicate.empty()) found("a predicate's triples are not counted");
+    return whole;
   }
 
-  void check_dictionary() {
-    const std::uint64_t next = layout::meta_number(reader_, layout::kNextTerm);
+  // Read into memory, so that what follows finds terms and numbers. Whether it is whole.
+  bool check_dictionary() {
+    const std::uint64_t next = std::max<std::uint64_t>(1, layout::meta_number(reader_, layout::kNextTerm));
+    std::vector<bool> seen(next);
     std::uint64_t terms = 0, keys = 0;
+    const bool indexed = has_disk_indexes(reader_);
     const Bytes by_id(1, layout::kTermOfId), by_term(1, layout::kIdOfTerm);
     reader_.scan(Column::terms, by_id, prefix_end(by_id), [&](BytesView key, BytesView value) {
-      ++terms;
       const TermId id = key.size() == 9 ? read_u64_be(key.substr(1)) : kNoTerm;
-      if (id == kNoTerm || payload_of(id) >= next) return found("the dictionary has an id that was never given out");
+      const std::uint64_t number = payload_of(id);
+      if (number == 0 || number >= next || seen[number]) return found("the dictionary has an id that was never given out, or twice");
+      if (value.empty() || tag_of_encoded(value) != tag_of(id)) return found("a dictionary term is of another kind than its id says");
+      seen[number] = true;
+      ++terms;
+      terms_.put(number, value);
+      if (!indexed) return true;
       const auto back = reader_.get(Column::terms, term_key(value));
-      if (!back || *back != layout::u64(id)) return found("a dictionary term does not lead back to its id");
-      return true;
+      return (back && *back == layout::u64(id)) || found("a dictionary term does not lead back to its id");
     });
+    if (terms + 1 != next) {
+      found("the dictionary has " + std::to_string(terms) + " terms, and " + std::to_string(next - 1) + " were given out");
+      return false;
+    }
+    terms_.filled(terms);
+    if (!indexed) return true;
     reader_.scan(Column::terms, by_term, prefix_end(by_term), [&](BytesView, BytesView) {
       ++keys;
       return true;
     });
     if (terms != keys) found("the dictionary has " + std::to_string(terms) + " ids and " + std::to_string(keys) + " terms");
-    const auto known = [&](TermId id) { return is_inline(id) || reader_.get(Column::terms, layout::key(layout::kTermOfId, id)).has_value(); };
-    TermId last = kNoTerm;
-    reader_.scan(Column::osp, {}, {}, [&](BytesView key, BytesView) {
-      if (key.size() != 24) return found("the osp index has a key of " + std::to_string(key.size()) + " bytes");
-      const TermId object = read_u64_be(key);
-      const bool sound = (object == last || known(object)) && known(read_u64_be(key.substr(8))) && known(read_u64_be(key.substr(16)));
-      last = object;
-      return sound || found("a triple names a term that the dictionary does not have");
-    });
+    return true;
+  }
+
+  bool known(TermId id) const {
+    if (is_inline(id)) return true;
+    const std::uint64_t number = payload_of(id);
+    return number > 0 && number <= terms_.size() && terms_.id_of(number) == id;
+  }
+  TermId id_of(const Term& term) const {
+    const TermId id = inline_id(term);
+    return id != kNoTerm ? id : terms_.find(encode_term(term));
   }
 
   // Every triple that the rules derive from the world state must be there, and every other one must belong to a record of the past.
   void check_derived() {
     std::vector<std::array<TermId, 3>> derived;
     std::size_t missing = 0;
+    TermId last = kNoTerm;
+    Star star;
     rules_.derive(reader_, [&](const Triple& triple) {
-      const std::array<TermId, 3> ids{lookup_term(reader_, nullptr, triple.subject), lookup_term(reader_, nullptr, triple.predicate),
-                                      lookup_term(reader_, nullptr, triple.object)};
-      if (std::find(ids.begin(), ids.end(), kNoTerm) != ids.end() || !reader_.get(Column::spo, layout::triple(ids[0], ids[1], ids[2]))) {
+      const std::array<TermId, 3> ids{id_of(triple.subject), id_of(triple.predicate), id_of(triple.object)};
+      if (ids[0] != last || last == kNoTerm) star = ids[0] == kNoTerm ? Star() : read_star(reader_, ids[0]);
+      last = ids[0];
+      if (!std::binary_search(star.begin(), star.end(), PredicateObject{ids[1], ids[2]})) {
         if (++missing == 1) found("a triple that the world state implies is not there, of subject " + triple.subject.value);
       } else {
         derived.push_back(ids);
@@ -222,14 +247,11 @@ class Checker {
     TermId subject = kNoTerm;
     bool record = false;
     std::size_t surplus = 0;
-    reader_.scan(Column::spo, {}, {}, [&](BytesView key, BytesView) {
-      if (key.size() != 24) return true;  // a finding already
-      const std::array<TermId, 3> ids{read_u64_be(key), read_u64_be(key.substr(8)), read_u64_be(key.substr(16))};
-      if (std::binary_search(derived.begin(), derived.end(), ids)) return true;
-      if (ids[0] != subject) {
-        subject = ids[0];
-        const auto raw = reader_.get(Column::terms, layout::key(layout::kTermOfId, subject));
-        record = raw && rules_.is_record(decode_term(*raw));
+    scan_stars(reader_, [&](TermId s, TermId p, TermId o) {
+      if (std::binary_search(derived.begin(), derived.end(), std::array<TermId, 3>{s, p, o})) return true;
+      if (s != subject) {
+        subject = s;
+        record = rules_.is_record(decode_term(terms_.encoded(payload_of(s))));
       }
       if (!record && ++surplus == 1) found("there is a triple that nothing on the ledger implies");
       return true;
@@ -239,6 +261,7 @@ class Checker {
 
   const KvReader& reader_;
   const TripleRules& rules_;
+  columns::TermTable terms_;
   std::uint64_t height_ = 0, first_ = 1;
   std::optional<BlockHeader> last_;
   std::vector<std::string> findings_;

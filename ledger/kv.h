@@ -23,12 +23,13 @@ enum class Column : std::uint8_t {
   blocks,        // height -> header, batch, certificate
   transactions,  // transaction id -> record, height, index, receipt; pending bodies too
   state,         // the world state: the only column that the state digest covers
-  terms,         // RDF dictionary, both ways
-  spo, pos, osp, // triple indexes
+  terms,         // RDF dictionary; both ways where queries read the disk
+  stars,         // triples: those of one subject in one record (ledger/star.h)
+  pos,           // the same by predicate, object and subject, where queries read the disk
   log,           // consensus write-ahead records
   local,         // this node's own: meters, broker sessions; never on the ledger
 };
-inline constexpr std::size_t kColumns = 10;
+inline constexpr std::size_t kColumns = 9;
 
 struct KvWrite {
   Column column;

@@ -8,12 +8,13 @@
 
 namespace agiddi::ledger::layout {
 
-inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::uint32_t kFormatVersion = 2;
 
 // meta
 inline constexpr BytesView kFormat = "format", kNetwork = "network", kHeight = "height", kCertified = "certified";
 inline constexpr BytesView kAccumulator = "accumulator", kNextTerm = "next-term", kTriples = "triples";
 inline constexpr BytesView kFirstBlock = "first-block";   // lowest height above 0 whose block is here; absent = 1
+inline constexpr BytesView kIndexed = "indexed";           // there when pos and the ids by term are kept (ledger/disk_indexes.h)
 inline constexpr BytesView kInstalling = "installing";     // id of the snapshot whose installation is under way
 inline constexpr BytesView kPredicatePrefix = "predicate/";  // then the id: number of triples with it
 

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "ledger/columns/store.h"
+#include "ledger/disk_indexes.h"
 #include "ledger/layout.h"
 #include "protocol/check.h"
 #include "protocol/limits.h"
@@ -167,7 +168,10 @@ StateDigest LedgerSnapshot::state_digest() const {
 }
 
 Ledger::Ledger(KvStore& store, std::string network, const LedgerOptions& options)
-    : store_(store), cache_(make_term_cache(options.cached_terms)), triples_(store, cache_), network_(std::move(network)) {}
+    : store_(store),
+      cache_(make_term_cache(options.cached_terms)),
+      triples_(store, cache_, options.columns ? DiskIndexes::left_out : DiskIndexes::kept),
+      network_(std::move(network)) {}
 
 Ledger::~Ledger() = default;
 
@@ -188,6 +192,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(KvStore& store, const Genesis& gene
     block.changes = initial.changes;
     block.digest = digest;
     block.triples = initial.triples;
+    keep_disk_indexes(store, !options.columns);
     ledger->write(block, Sync::now);
     if (options.columns) ledger->serve_columns(store, 0);
     return ledger;
@@ -219,6 +224,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(KvStore& store, const Genesis& gene
   }
   ledger->last_hash_ = snapshot.header_hash();
   ledger->height_.store(snapshot.height(), std::memory_order_release);
+  keep_disk_indexes(store, !options.columns);
   if (options.columns) ledger->serve_columns(snapshot.state(), snapshot.height());
   return ledger;
 }

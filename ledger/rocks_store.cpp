@@ -32,7 +32,7 @@ const Bytes kAboveAllKeys(64, '\xff');                                         /
 constexpr std::uint64_t kScrubSlice_bytes = 1u << 20;              // about 100 MB a second at most
 constexpr auto kScrubRest = std::chrono::milliseconds(10);
 
-constexpr std::array<const char*, kColumns> kNames = {"meta", "blocks", "transactions", "state", "terms", "spo", "pos", "osp", "log", "local"};
+constexpr std::array<const char*, kColumns> kNames = {"meta", "blocks", "transactions", "state", "terms", "stars", "pos", "log", "local"};
 
 rocksdb::Slice slice(BytesView bytes) { return {bytes.data(), bytes.size()}; }
 BytesView view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
@@ -198,8 +198,8 @@ rocksdb::ColumnFamilyOptions column_options(Column column, const std::shared_ptr
   table.pin_top_level_index_and_filter = true;
   table.format_version = 5;
   table.block_size = 8u << 10;
-  // Point reads that often miss: is it there already? The scanned indexes pos and osp are never asked so.
-  if (column != Column::pos && column != Column::osp && column != Column::log) {
+  // Point reads that often miss: is it there already? The scanned index pos is never asked so.
+  if (column != Column::pos && column != Column::log) {
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   }
   rocksdb::ColumnFamilyOptions options;
@@ -236,6 +236,10 @@ Error open_error(const std::string& path, const rocksdb::Status& status) {
     const pid_t holder = lock_holder(path + "/LOCK");
     const std::string who = holder > 0 ? " (process " + std::to_string(holder) + ")" : "";
     return {Status::conflict, "the store " + path + " is already in use by another process" + who + ": stop it, or use another data folder", {}};
+  }
+  if (text.find("olumn families not opened") != std::string::npos) {
+    return {Status::internal, "the store " + path + " was made by another version of this program (" + text + "): use the program version that made it, or empty the "
+                              "folder and let the node catch up from the others", {}};
   }
   if (status.IsCorruption()) {
     return {Status::internal, damage_text(path, status), {}};

@@ -2,14 +2,13 @@
 
 #include <map>
 
-#include "ledger/dictionary.h"
+#include "ledger/batch_writer.h"
 #include "ledger/layout.h"
+#include "ledger/star.h"
 #include "protocol/check.h"
 
 namespace agiddi::ledger {
 namespace {
-
-constexpr std::size_t kWriteBatch_bytes = 1024 * 1024;
 
 auto damaged(std::string what) { return fail(Status::invalid, "the snapshot is damaged: " + std::move(what)); }
 
@@ -48,26 +47,6 @@ class KnownTerms {
   std::uint64_t numbers_max_;
   std::vector<TermTag> tags_;
   std::uint64_t largest_ = 0, count_ = 0;
-};
-
-class BatchWriter {
- public:
-  explicit BatchWriter(KvStore& store) : store_(store) {}
-  void put(Column column, Bytes key, Bytes value) {
-    bytes_ += key.size() + value.size() + 64;
-    batch_.push_back({column, std::move(key), std::move(value)});
-    if (bytes_ >= kWriteBatch_bytes) flush();
-  }
-  void flush() {
-    if (!batch_.empty()) store_.write(batch_, false);
-    batch_.clear();
-    bytes_ = 0;
-  }
-
- private:
-  KvStore& store_;
-  KvBatch batch_;
-  std::size_t bytes_ = 0;
 };
 
 }  // namespace
@@ -114,6 +93,7 @@ Result<VerifiedSnapshot> verify_snapshot(const SnapshotManifest& manifest, const
       return terms.add(read_u64_be(key.substr(1))) || refuse("a term has a number that cannot be");
     }
     if (key.size() != 24 || !value.empty()) return refuse("a triple is malformed");
+    if (tag_of(read_u64_be(key)) > TermTag::blank || tag_of(read_u64_be(key.substr(8))) != TermTag::iri) return refuse("a triple is malformed");
     for (std::size_t i = 0; i < 24; i += 8) {
       if (!terms.knows(read_u64_be(key.substr(i)))) return refuse("a triple names a term that is not in it");
     }
@@ -137,35 +117,42 @@ Result<void> install_snapshot(KvStore& store, const VerifiedSnapshot& verified, 
   const auto format = store.get(Column::meta, layout::kFormat);
   AGIDDI_CHECK(format && read_u32_be(*format) == layout::kFormatVersion, "the store was opened as a ledger before");
 
-  store.write({{Column::meta, Bytes(layout::kInstalling), Bytes(verified.manifest.id().view())}}, true);
+  // The indexes on disk are made again when the store is opened, if they are wanted.
+  store.write({{Column::meta, Bytes(layout::kInstalling), Bytes(verified.manifest.id().view())}, {Column::meta, Bytes(layout::kIndexed), std::nullopt}}, true);
   // Genesis (height 0) stays.
   for (const char kind : {layout::kHeader, layout::kBatch, layout::kCertificate}) {
     store.erase_range(Column::blocks, layout::key(kind, std::uint64_t{1}), prefix_end(Bytes(1, kind)));
   }
   for (const char kind : {layout::kReceipt, layout::kRepeated}) store.erase_range(Column::blocks, Bytes(1, kind), prefix_end(Bytes(1, kind)));
-  for (const Column column : {Column::transactions, Column::state, Column::terms, Column::spo, Column::pos, Column::osp}) {
+  for (const Column column : {Column::transactions, Column::state, Column::terms, Column::stars, Column::pos}) {
     store.erase_range(column, {}, {});
   }
   store.erase_range(Column::meta, Bytes(layout::kPredicatePrefix), prefix_end(Bytes(layout::kPredicatePrefix)));
 
   BatchWriter writer(store);
   std::map<TermId, std::uint64_t> by_predicate;
+  TermId subject = kNoTerm;
+  Star star;
+  const auto put_star = [&] {
+    if (!star.empty()) writer.put(Column::stars, layout::u64(subject), pack_star(star));
+    star.clear();
+  };
   auto read = for_each_entry(verified.manifest, chunks, [&](ChunkColumn column, BytesView key, BytesView value) {
     if (column == ChunkColumn::state) {
       writer.put(Column::state, Bytes(key), Bytes(value));
     } else if (column == ChunkColumn::terms) {
       writer.put(Column::terms, Bytes(key), Bytes(value));
-      writer.put(Column::terms, term_key(value), Bytes(key.substr(1)));
     } else {
       const TermId s = read_u64_be(key), p = read_u64_be(key.substr(8)), o = read_u64_be(key.substr(16));
+      if (s != subject) put_star();
+      subject = s;
+      star.push_back({p, o});
       ++by_predicate[p];
-      writer.put(Column::spo, Bytes(key), {});
-      writer.put(Column::pos, layout::triple(p, o, s), {});
-      writer.put(Column::osp, layout::triple(o, s, p), {});
     }
     return true;
   });
   if (!read) return read;  // it changed since it was verified; the mark stays
+  put_star();
   writer.flush();
 
   KvBatch last;
@@ -198,13 +185,13 @@ void reset_store(KvStore& store) {
   for (const char kind : {layout::kHeader, layout::kBatch, layout::kCertificate, layout::kReceipt, layout::kRepeated}) {
     store.erase_range(Column::blocks, Bytes(1, kind), prefix_end(Bytes(1, kind)));
   }
-  for (const Column column : {Column::transactions, Column::state, Column::terms, Column::spo, Column::pos, Column::osp}) {
+  for (const Column column : {Column::transactions, Column::state, Column::terms, Column::stars, Column::pos}) {
     store.erase_range(column, {}, {});
   }
   store.erase_range(Column::meta, Bytes(layout::kPredicatePrefix), prefix_end(Bytes(layout::kPredicatePrefix)));
   KvBatch batch;
   for (const BytesView key : {layout::kFormat, layout::kNetwork, layout::kHeight, layout::kCertified, layout::kAccumulator, layout::kNextTerm,
-                              layout::kTriples, layout::kFirstBlock, layout::kInstalling}) {
+                              layout::kTriples, layout::kFirstBlock, layout::kIndexed, layout::kInstalling}) {
     batch.push_back({Column::meta, Bytes(key), std::nullopt});
   }
   store.write(batch, true);

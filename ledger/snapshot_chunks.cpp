@@ -3,27 +3,13 @@
 #include <algorithm>
 
 #include "ledger/layout.h"
+#include "ledger/star.h"
+#include "ledger/varint.h"
 
 namespace agiddi::ledger {
 namespace {
 
-void append_varint(Bytes& out, std::size_t value) {
-  for (; value > 127; value >>= 7) out.push_back(static_cast<char>((value & 127) | 128));
-  out.push_back(static_cast<char>(value));
-}
-
-// Lengths only: at most 5 bytes.
-bool read_varint(BytesView& in, std::size_t& out) {
-  out = 0;
-  for (int shift = 0; shift < 35; shift += 7) {
-    if (in.empty()) return false;
-    const auto byte = static_cast<unsigned char>(in.front());
-    in.remove_prefix(1);
-    out |= static_cast<std::size_t>(byte & 127) << shift;
-    if (byte < 128) return true;
-  }
-  return false;
-}
+constexpr int kLengthMax_bytes = 5;   // of a varint
 
 bool take_bytes(BytesView& in, std::size_t length, BytesView& out) {
   if (in.size() < length) return false;
@@ -70,8 +56,12 @@ bool write_chunks(const KvReader& reader, const std::function<bool(const Bytes&)
     reader.scan(from, prefix, prefix_end(prefix), [&](BytesView key, BytesView value) { return more = writer.put(to, key, value); });
     return more;
   };
-  return copy(Column::state, {}, ChunkColumn::state) && copy(Column::terms, Bytes(1, layout::kTermOfId), ChunkColumn::terms) &&
-         copy(Column::spo, {}, ChunkColumn::triples) && writer.flush();
+  const auto copy_triples = [&] {
+    scan_stars(reader, [&](TermId s, TermId p, TermId o) { return more = writer.put(ChunkColumn::triples, layout::triple(s, p, o), {}); });
+    return more;
+  };
+  return copy(Column::state, {}, ChunkColumn::state) && copy(Column::terms, Bytes(1, layout::kTermOfId), ChunkColumn::terms) && copy_triples() &&
+         writer.flush();
 }
 
 Result<void> read_chunk(BytesView chunk, const std::function<bool(ChunkColumn, BytesView, BytesView)>& visit) {
@@ -80,10 +70,10 @@ Result<void> read_chunk(BytesView chunk, const std::function<bool(ChunkColumn, B
   while (!chunk.empty()) {
     const auto column = static_cast<std::uint8_t>(chunk.front());
     chunk.remove_prefix(1);
-    std::size_t shared = 0, rest = 0, length = 0;
+    std::uint64_t shared = 0, rest = 0, length = 0;
     BytesView tail, value;
-    if (column < 1 || column > 3 || !read_varint(chunk, shared) || !read_varint(chunk, rest) || shared > key.size() ||
-        !take_bytes(chunk, rest, tail) || !read_varint(chunk, length) || !take_bytes(chunk, length, value)) {
+    if (column < 1 || column > 3 || !take_varint(chunk, shared, kLengthMax_bytes) || !take_varint(chunk, rest, kLengthMax_bytes) || shared > key.size() ||
+        !take_bytes(chunk, rest, tail) || !take_varint(chunk, length, kLengthMax_bytes) || !take_bytes(chunk, length, value)) {
       return malformed();
     }
     key.resize(shared);

@@ -1,5 +1,5 @@
-// The bytes of a snapshot's chunks: world state, dictionary and triples (spo) of one height, in the order of their keys, cut by a fixed rule, so
-// that every member makes the same chunks. The other triple indexes and all counters are made again from these.
+// The bytes of a snapshot's chunks: world state, dictionary and triples (subject, predicate, object) of one height, in the order of their keys, cut by
+// a fixed rule, so that every member makes the same chunks. Indexes and all counters are made again from these.
 //
 // A chunk is a row of entries: column(1) shared(varint) rest(varint) rest-of-key value-length(varint) value. `shared` is how much of the
 // former key's beginning the key repeats; the first entry of a chunk repeats nothing. Keys ascend over all chunks. Pure functions.

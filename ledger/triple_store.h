@@ -1,4 +1,5 @@
-// The RDF triples of the ledger: a set of triples (the default graph) in three index columns (spo, pos, osp) and a dictionary.
+// The RDF triples of the ledger: a set of triples (the default graph), those of one subject in one record (ledger/star.h), and a dictionary; and for
+// stores whose queries read the disk, an index by predicate and object.
 //
 // Writing: TripleWriter turns a block's triple changes into key-value writes that go into the block's one batch. Reading:
 // make_triple_source over any KvReader, a snapshot as a rule. Callers see only TripleSource, so a memory layer can stand in its place.
@@ -26,7 +27,6 @@ using TripleChanges = std::vector<TripleChange>;
 class TermCache;
 std::shared_ptr<TermCache> make_term_cache(std::size_t terms_max = 1 << 17);
 
-// The writing side. One thread, the one that applies blocks.
 // The same in ids: what a block really does. Each change adds what is not there or removes what is.
 struct TripleIdChange {
   TermId subject, predicate, object;
@@ -37,9 +37,13 @@ struct TripleIdChanges {
   std::vector<TripleIdChange> changes;     // at most one of each triple
 };
 
+// Whether the writer keeps what queries on disk need (ledger/disk_indexes.h). Without, ids by term must be in memory: use_dictionary().
+enum class DiskIndexes : bool { left_out, kept };
+
+// The writing side. One thread, the one that applies blocks.
 class TripleWriter {
  public:
-  TripleWriter(const KvReader& store, std::shared_ptr<TermCache> cache);
+  TripleWriter(const KvReader& store, std::shared_ptr<TermCache> cache, DiskIndexes indexes = DiskIndexes::kept);
   // Appends the writes for these changes, counters included, and says what they come to. The batch must reach the store before the next call, or
   // the process end.
   TripleIdChanges encode(const TripleChanges& changes, KvBatch& batch);
@@ -50,10 +54,11 @@ class TripleWriter {
   const KvReader& store_;
   std::function<TermId(BytesView)> find_;
   std::shared_ptr<TermCache> cache_;
+  const DiskIndexes indexes_;
   std::uint64_t next_term_;
 };
 
-// The reader must outlive the source. cache may be null.
+// Reads the disk, where the indexes are kept. The reader must outlive the source. cache may be null.
 std::unique_ptr<const TripleSource> make_triple_source(const KvReader& reader, std::shared_ptr<TermCache> cache);
 
 // A source that owns its triples, in memory: for tests and small graphs.

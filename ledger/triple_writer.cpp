@@ -4,6 +4,7 @@
 
 #include "ledger/dictionary.h"
 #include "ledger/layout.h"
+#include "ledger/star.h"
 #include "ledger/triple_store.h"
 #include "protocol/check.h"
 
@@ -12,11 +13,13 @@ namespace {
 
 using Op = TripleIdChange;
 
+auto key_of(const Op& op) { return std::tie(op.subject, op.predicate, op.object); }
+
 // Terms to ids for one block: allocates what is new, and remembers what this block has already asked for.
 class Interner {
  public:
-  Interner(const KvReader& store, TermCache& cache, const std::function<TermId(BytesView)>& find, std::uint64_t next, KvBatch& batch)
-      : store_(store), cache_(cache), find_(find), next_(next), first_new_(next), batch_(batch) {}
+  Interner(const KvReader& store, TermCache& cache, const std::function<TermId(BytesView)>& find, DiskIndexes indexes, std::uint64_t next, KvBatch& batch)
+      : store_(store), cache_(cache), find_(find), indexes_(indexes), next_(next), first_new_(next), batch_(batch) {}
 
   TermId id(const Term& term, bool allocate) {
     if (const TermId inlined = inline_id(term); inlined != kNoTerm) return inlined;
@@ -29,15 +32,15 @@ class Interner {
     if (!allocate) return kNoTerm;
     const TermTag tag = term.is_iri() ? TermTag::iri : term.is_literal() ? TermTag::literal : TermTag::blank;
     const TermId made = make_id(tag, next_++);
-    batch_.push_back({Column::terms, term_key(encoded), layout::u64(made)});
     batch_.push_back({Column::terms, layout::key(layout::kTermOfId, made), encoded});
-    cache_.put(made, encoded);
+    if (indexes_ == DiskIndexes::kept) batch_.push_back({Column::terms, term_key(encoded), layout::u64(made)});
+    if (!find_) cache_.put(made, encoded);
     new_terms_.push_back(encoded);
     block_.emplace(std::move(encoded), made);
     return made;
   }
 
-  // A triple with a term of this block cannot be in the store.
+  // A term of this block: no triple with it can be in the store.
   bool is_new(TermId id) const { return id != kNoTerm && tag_of(id) <= TermTag::literal && payload_of(id) >= first_new_; }
   std::uint64_t next() const { return next_; }
   std::vector<Bytes> take_new_terms() { return std::move(new_terms_); }
@@ -56,6 +59,7 @@ class Interner {
   const KvReader& store_;
   TermCache& cache_;
   const std::function<TermId(BytesView)>& find_;
+  const DiskIndexes indexes_;
   std::uint64_t next_;
   const std::uint64_t first_new_;
   KvBatch& batch_;
@@ -65,15 +69,15 @@ class Interner {
 
 }  // namespace
 
-TripleWriter::TripleWriter(const KvReader& store, std::shared_ptr<TermCache> cache)
-    : store_(store), cache_(std::move(cache)), next_term_(std::max<std::uint64_t>(1, layout::meta_number(store, layout::kNextTerm))) {
+TripleWriter::TripleWriter(const KvReader& store, std::shared_ptr<TermCache> cache, DiskIndexes indexes)
+    : store_(store), cache_(std::move(cache)), indexes_(indexes), next_term_(std::max<std::uint64_t>(1, layout::meta_number(store, layout::kNextTerm))) {
   AGIDDI_CHECK(cache_, "the writer has a term cache");
 }
 
 TripleIdChanges TripleWriter::encode(const TripleChanges& changes, KvBatch& batch) {
   if (changes.empty()) return {};
-  batch.reserve(batch.size() + 4 * changes.size());
-  Interner interner(store_, *cache_, find_, next_term_, batch);
+  batch.reserve(batch.size() + changes.size() * (indexes_ == DiskIndexes::kept ? 3 : 1));
+  Interner interner(store_, *cache_, find_, indexes_, next_term_, batch);
   std::vector<Op> ops;
   ops.reserve(changes.size());
   const Term* last_subject = nullptr;
@@ -89,28 +93,44 @@ TripleIdChanges TripleWriter::encode(const TripleChanges& changes, KvBatch& batc
   }
 
   // Equal triples come together in their order of execution, and the last one counts. Sorted keys also go faster into the store.
-  std::stable_sort(ops.begin(), ops.end(), [](const Op& a, const Op& b) { return std::tie(a.subject, a.predicate, a.object) < std::tie(b.subject, b.predicate, b.object); });
-  std::map<TermId, std::int64_t> counts;
+  std::stable_sort(ops.begin(), ops.end(), [](const Op& a, const Op& b) { return key_of(a) < key_of(b); });
   std::size_t kept = 0;
   for (std::size_t i = 0; i < ops.size(); ++i) {
-    const Op op = ops[i];
-    if (i + 1 < ops.size() && std::tie(op.subject, op.predicate, op.object) == std::tie(ops[i + 1].subject, ops[i + 1].predicate, ops[i + 1].object)) continue;
-    const bool there = !interner.is_new(op.subject) && !interner.is_new(op.predicate) && !interner.is_new(op.object) &&
-                       store_.get(Column::spo, layout::triple(op.subject, op.predicate, op.object)).has_value();
-    if (there == op.added) continue;
-    counts[op.predicate] += op.added ? 1 : -1;
-    ops[kept++] = op;
+    if (i + 1 == ops.size() || key_of(ops[i]) != key_of(ops[i + 1])) ops[kept++] = ops[i];
   }
   ops.resize(kept);
 
-  const auto write = [&](Column column, auto key_of) {
-    for (const Op& op : ops) batch.push_back({column, key_of(op), op.added ? std::optional<Bytes>(Bytes()) : std::nullopt});
-  };
-  write(Column::spo, [](const Op& op) { return layout::triple(op.subject, op.predicate, op.object); });
-  std::sort(ops.begin(), ops.end(), [](const Op& a, const Op& b) { return std::tie(a.predicate, a.object, a.subject) < std::tie(b.predicate, b.object, b.subject); });
-  write(Column::pos, [](const Op& op) { return layout::triple(op.predicate, op.object, op.subject); });
-  std::sort(ops.begin(), ops.end(), [](const Op& a, const Op& b) { return std::tie(a.object, a.subject, a.predicate) < std::tie(b.object, b.subject, b.predicate); });
-  write(Column::osp, [](const Op& op) { return layout::triple(op.object, op.subject, op.predicate); });
+  kept = 0;
+  for (std::size_t i = 0; i < ops.size();) {
+    std::size_t end = i + 1;
+    while (end < ops.size() && ops[end].subject == ops[i].subject) ++end;
+    const Star before = interner.is_new(ops[i].subject) ? Star() : read_star(store_, ops[i].subject);
+    const std::size_t first = kept;
+    Star after;
+    after.reserve(before.size() + end - i);
+    auto old = before.begin();
+    for (; i < end; ++i) {
+      const Op op = ops[i];
+      const PredicateObject one{op.predicate, op.object};
+      while (old != before.end() && *old < one) after.push_back(*old++);
+      const bool there = old != before.end() && *old == one;
+      if (there) ++old;
+      if (op.added) after.push_back(one);
+      if (there != op.added) ops[kept++] = op;
+    }
+    after.insert(after.end(), old, before.end());
+    if (kept != first) batch.push_back({Column::stars, layout::u64(ops[first].subject), after.empty() ? std::nullopt : std::optional(pack_star(after))});
+  }
+  ops.resize(kept);
+
+  std::map<TermId, std::int64_t> counts;
+  for (const Op& op : ops) counts[op.predicate] += op.added ? 1 : -1;
+  if (indexes_ == DiskIndexes::kept) {
+    std::sort(ops.begin(), ops.end(), [](const Op& a, const Op& b) { return std::tie(a.predicate, a.object, a.subject) < std::tie(b.predicate, b.object, b.subject); });
+    for (const Op& op : ops) {
+      batch.push_back({Column::pos, layout::triple(op.predicate, op.object, op.subject), op.added ? std::optional<Bytes>(Bytes()) : std::nullopt});
+    }
+  }
 
   std::int64_t total = 0;
   for (const auto& [predicate, count] : counts) {

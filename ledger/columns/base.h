@@ -40,8 +40,8 @@ struct Span {
 class Base {
  public:
   Base() = default;
-  // Sorted by BySubject, no pair twice.
-  explicit Base(const std::vector<Pair>& sorted);
+  // Row by row; sorted by subject and then object, no row twice.
+  Base(std::vector<Node> subjects, const std::vector<TermId>& objects);
 
   std::uint32_t size() const { return static_cast<std::uint32_t>(subjects_.size()); }
   std::uint32_t distinct_subjects() const { return distinct_subjects_; }

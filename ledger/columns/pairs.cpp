@@ -85,11 +85,16 @@ Pairs Pairs::rebased(std::shared_ptr<const Base> base) const {
 }
 
 std::shared_ptr<const Base> Pairs::compacted() const {
-  std::vector<Pair> pairs;
-  pairs.reserve(count_);
-  for (SubjectCursor at = all_rows(*this); !at.done(); at.advance()) pairs.push_back(at.head());
-  AGIDDI_CHECK(pairs.size() == count_, "a column counts its pairs");
-  return std::make_shared<const Base>(pairs);
+  std::vector<Node> subjects;
+  std::vector<TermId> objects;
+  subjects.reserve(count_);
+  objects.reserve(count_);
+  for (SubjectCursor at = all_rows(*this); !at.done(); at.advance()) {
+    subjects.push_back(at.head().subject);
+    objects.push_back(at.head().object);
+  }
+  AGIDDI_CHECK(subjects.size() == count_, "a column counts its pairs");
+  return std::make_shared<const Base>(std::move(subjects), objects);
 }
 
 std::size_t Pairs::changes() const {

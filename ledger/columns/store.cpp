@@ -1,10 +1,8 @@
 #include "ledger/columns/store.h"
 
-#include <atomic>
 #include <map>
 
-#include "ledger/dictionary.h"
-#include "ledger/layout.h"
+#include "ledger/columns/loading.h"
 #include "protocol/check.h"
 
 namespace agiddi::ledger::columns {
@@ -13,7 +11,6 @@ namespace {
 constexpr std::size_t kStatesKept = 64;           // heights that a snapshot may still be taken at
 constexpr std::size_t kSortAtOnce = 16'384;       // a column this small is sorted where it changes
 constexpr std::size_t kSortFraction = 8;          // of a column may be changes
-constexpr unsigned kSortersMax = 8;               // threads, at start
 
 bool wants_sorting(const Pairs& column) {
   const std::size_t changes = column.changes();
@@ -22,62 +19,9 @@ bool wants_sorting(const Pairs& column) {
 
 }  // namespace
 
-namespace {
-
-void read_terms(const KvReader& reader, TermTable& terms) {
-  const Bytes prefix(1, layout::kTermOfId);
-  std::uint64_t count = 0;
-  reader.scan(ledger::Column::terms, prefix, prefix_end(prefix), [&](BytesView key, BytesView encoded) {
-    terms.put(payload_of(read_u64_be(key.substr(1))), encoded);
-    ++count;
-    return true;
-  });
-  terms.filled(count);
-}
-
-// The pairs of each predicate. The index runs by subject, so they come in order.
-std::map<TermId, std::vector<Pair>> read_pairs(const KvReader& reader) {
-  std::map<TermId, std::vector<Pair>> pairs;
-  std::vector<Pair>* last = nullptr;
-  TermId last_predicate = kNoTerm;
-  reader.scan(ledger::Column::spo, {}, {}, [&](BytesView key, BytesView) {
-    const TermId s = read_u64_be(key), p = read_u64_be(key.substr(8)), o = read_u64_be(key.substr(16));
-    if (p != last_predicate) {
-      last = &pairs[p];
-      last_predicate = p;
-    }
-    last->push_back({node_of(s), o});
-    return true;
-  });
-  return pairs;
-}
-
-}  // namespace
-
 Store::Store(const KvReader& reader, std::uint64_t height) {
-  // A node waits for this when it starts, so the dictionary is read beside the triples, and the columns are sorted on all processors.
-  std::thread dictionary([&] { read_terms(reader, terms_); });
-  auto pairs = read_pairs(reader);
-  State state;
+  State state = load(reader, terms_);
   state.height = height;
-  for (const auto& [predicate, sorted] : pairs) {
-    state.predicates.push_back({predicate, nullptr});
-    state.triples += sorted.size();
-  }
-  std::atomic<std::size_t> next{0};
-  const auto sort_some = [&] {
-    for (std::size_t i = next++; i < state.predicates.size(); i = next++) {
-      std::vector<Pair>& sorted = pairs.at(state.predicates[i].id);
-      state.predicates[i].pairs = std::make_shared<const Pairs>(std::make_shared<const Base>(sorted));
-      sorted = {};
-    }
-  };
-  std::vector<std::thread> helpers;
-  for (unsigned i = 1; i < std::min(std::thread::hardware_concurrency(), kSortersMax); ++i) helpers.emplace_back(sort_some);
-  sort_some();
-  for (std::thread& helper : helpers) helper.join();
-  dictionary.join();
-  state.terms = terms_.size();
   states_.push_back(std::make_shared<const State>(std::move(state)));
   sorter_ = std::thread([this] { sort_columns(); });
 }

@@ -57,6 +57,15 @@ void TermTable::grow() {
   }
 }
 
+void TermTable::reserve(std::uint64_t numbers) {
+  std::unique_lock guard(lock_);
+  AGIDDI_CHECK(placed_ == 0, "room is made before the first term");
+  std::size_t slots = slots_.size();
+  while (slots < 2 * numbers) slots *= 2;
+  memory_.fetch_add((slots - slots_.size()) * sizeof(std::uint64_t), std::memory_order_relaxed);
+  slots_.assign(slots, 0);
+}
+
 void TermTable::put(std::uint64_t number, BytesView encoded) {
   AGIDDI_CHECK(number >= 1 && number < kSegments * kSegment, "a dictionary has fewer than 2^31 terms");
   auto& segment = segments_[number / kSegment];

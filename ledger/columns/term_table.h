@@ -24,6 +24,8 @@ class TermTable {
 
   // Encoded as in the store (ledger/dictionary.h). The first one gets number 1.
   std::uint64_t append(BytesView encoded);
+  // Room for the numbers below this one, so that put() need not make it.
+  void reserve(std::uint64_t numbers);
   // To fill it at first: any order, then the number of terms; each number from 1 to that was put.
   void put(std::uint64_t number, BytesView encoded);
   void filled(std::uint64_t count);

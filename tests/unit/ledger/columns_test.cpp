@@ -4,7 +4,9 @@
 #include <set>
 
 #include "ledger/columns/cursor.h"
+#include "ledger/check_store.h"
 #include "ledger/columns/store.h"
+#include "ledger/disk_indexes.h"
 #include "tests/unit/ledger/support.h"
 
 using namespace agiddi;
@@ -110,9 +112,9 @@ TEST_CASE("an empty column and a column of one are no special cases", "[columns]
   std::mt19937_64 random(1);
   Model model;
   check_equal(columns::Pairs(), model, random);
-  check_equal(columns::Pairs(std::make_shared<const columns::Base>(std::vector<columns::Pair>{})), model, random);
+  check_equal(columns::Pairs(std::make_shared<const columns::Base>(std::vector<columns::Node>{}, std::vector<TermId>{})), model, random);
   model = {{5, make_id(TermTag::iri, 1)}};
-  check_equal(columns::Pairs(std::make_shared<const columns::Base>(std::vector<columns::Pair>{{5, make_id(TermTag::iri, 1)}})), model, random);
+  check_equal(columns::Pairs(std::make_shared<const columns::Base>(std::vector<columns::Node>{5}, std::vector<TermId>{make_id(TermTag::iri, 1)})), model, random);
 }
 
 TEST_CASE("the dictionary in memory finds every term both ways while it grows", "[columns]") {
@@ -365,4 +367,36 @@ TEST_CASE("a ledger with columns answers as one without, after a restart too", "
   two = *Ledger::open(*served.store, test_genesis(), test_genesis_state(), {.columns = true});
   CHECK(reader(*one) == reader(*two));
   CHECK_FALSE(reader(*two).empty());
+}
+
+TEST_CASE("a store serves from columns and from disk by turns", "[columns]") {
+  const std::string kind = GENERATE(as<std::string>{}, "memory", "rocks");
+  auto test = make_store(kind);
+  bool columns = GENERATE(false, true);
+  std::uint64_t triples = 0;
+  for (int turn = 0; turn < 4; ++turn, columns = !columns) {
+    const auto ledger = *Ledger::open(*test.store, test_genesis(), test_genesis_state(), {.columns = columns});
+    CHECK(has_disk_indexes(*test.store) != columns);
+    for (int block = 0; block < 3; ++block) ledger->apply(next_block(*ledger->snapshot(), {}));
+    const auto snapshot = ledger->snapshot();
+    const TripleSource& source = snapshot->triples();
+    std::uint64_t count = 0;
+    source.scan({}, [&](TermId s, TermId p, TermId o) {
+      // Found by every way.
+      for (const TriplePattern& pattern : {TriplePattern{s, p, o}, TriplePattern{kNoTerm, p, o}, TriplePattern{kNoTerm, kNoTerm, o}, TriplePattern{s, kNoTerm, o}}) {
+        bool found = false;
+        source.scan(pattern, [&](TermId s2, TermId p2, TermId o2) { return !(found = s == s2 && p == p2 && o == o2); });
+        CHECK(found);
+      }
+      CHECK(source.find(source.term(s)) == s);
+      return ++count > 0;
+    });
+    CHECK(count == source.estimate({}));
+    CHECK(count > triples);
+    triples = count;
+    CHECK(check_store(*test.store) == std::vector<std::string>{});
+    std::uint64_t indexed = 0;
+    test.store->scan(Column::pos, {}, {}, [&](BytesView, BytesView) { return ++indexed > 0; });
+    CHECK(indexed == (columns ? 0 : triples));
+  }
 }

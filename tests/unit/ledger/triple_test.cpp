@@ -2,7 +2,9 @@
 #include <set>
 
 #include "ledger/check_store.h"
+#include "ledger/disk_indexes.h"
 #include "ledger/layout.h"
+#include "ledger/star.h"
 #include "ledger/term_id.h"
 #include "tests/unit/ledger/support.h"
 
@@ -252,9 +254,58 @@ TEST_CASE("a source in memory holds its triples") {
   CHECK(make_memory_triples({})->estimate({}) == 0);
 }
 
-TEST_CASE("check_store sees a missing index entry") {
-  const auto column = GENERATE(Column::spo, Column::pos, Column::osp, Column::terms);
+TEST_CASE("a star comes back as it was packed") {
+  std::mt19937_64 random(11);
+  for (int round = 0; round < 2000; ++round) {
+    Star star;
+    for (std::uint64_t i = random() % 12; i > 0; --i) {
+      const auto tag = static_cast<TermTag>(1 + random() % 9);
+      // Numbers of all sizes, and those around nought and the ends.
+      std::uint64_t number = random() >> (random() % 64);
+      if (random() % 4 == 0) number = (std::uint64_t{1} << 59) + random() % 5 - 2;
+      if (random() % 8 == 0) number = kPayloadMask - random() % 2;
+      star.push_back({make_id(TermTag::iri, 1 + random() % 300), make_id(tag, number)});
+    }
+    std::sort(star.begin(), star.end());
+    star.erase(std::unique(star.begin(), star.end()), star.end());
+    const Bytes packed = pack_star(star);
+    Star back;
+    StarWalk at(packed);
+    while (at.next()) back.push_back(at.here());
+    CHECK_FALSE(at.damaged());
+    CHECK(back == star);
+    if (packed.empty()) continue;
+    // Damage: never more than what it holds, and never an endless walk.
+    Bytes damaged = packed;
+    damaged[random() % damaged.size()] ^= static_cast<char>(1 << random() % 8);
+    StarWalk wrong(BytesView(damaged).substr(0, 1 + random() % damaged.size()));
+    std::size_t steps = 0;
+    while (wrong.next()) ++steps;
+    CHECK(steps <= damaged.size() / 2);
+  }
+}
+
+TEST_CASE("a small change of a star leaves the rest") {
   auto store = make_memory_store();
+  TripleWriter writer(*store, make_term_cache(64));
+  const Term s = Term::iri("urn:s"), p = Term::iri("urn:p"), q = Term::iri("urn:q");
+  const auto value = [](int n) { return Term::typed(std::to_string(n), xsd::integer); };
+  apply(*store, writer, {{{s, p, value(1)}, true}, {{s, p, value(3)}, true}, {{s, q, value(-5)}, true}});
+  apply(*store, writer, {{{s, p, value(2)}, true}, {{s, p, value(3)}, false}, {{s, p, value(9)}, false}, {{s, q, value(-5)}, true}});
+  const auto source = make_triple_source(*store, nullptr);
+  CHECK(scan(*source, {}) == std::set<Triple>{{s, p, value(1)}, {s, p, value(2)}, {s, q, value(-5)}});
+  CHECK(triple_count(*store) == 3);
+  apply(*store, writer, {{{s, p, value(1)}, false}, {{s, p, value(2)}, false}, {{s, q, value(-5)}, false}});
+  std::size_t stars = 0;
+  store->scan(Column::stars, {}, {}, [&](BytesView, BytesView) { return ++stars > 0; });
+  CHECK(stars == 0);
+  CHECK(triple_findings(*store).empty());
+}
+
+TEST_CASE("check_store sees a missing index entry") {
+  const auto column = GENERATE(Column::stars, Column::pos, Column::terms);
+  auto store = make_memory_store();
+  keep_disk_indexes(*store, true);
   TripleWriter writer(*store, make_term_cache(64));
   apply(*store, writer, {{{Term::iri("s"), Term::iri("p"), Term::iri("o")}, true}, {{Term::iri("s"), Term::iri("p"), Term::iri("o2")}, true}});
   REQUIRE(triple_findings(*store).empty());

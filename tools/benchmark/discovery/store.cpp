@@ -8,7 +8,7 @@ namespace {
 class RocksBenchStore final : public BenchStore {
  public:
   RocksBenchStore(std::unique_ptr<ledger::KvStore> store, StoreKind kind)
-      : store_(std::move(store)), cache_(ledger::make_term_cache()), writer_(*store_, cache_) {
+      : store_(std::move(store)), cache_(ledger::make_term_cache()), writer_(*store_, cache_, indexes_for(kind)) {
     if (kind != StoreKind::columns) return;
     columns_ = std::make_shared<ledger::columns::Store>(*store_, height_);
     writer_.use_dictionary([&terms = columns_->terms()](BytesView encoded) { return terms.find(encoded); });
@@ -36,6 +36,8 @@ class RocksBenchStore final : public BenchStore {
   std::uint64_t triples() const override { return ledger::triple_count(*store_); }
 
  private:
+  static ledger::DiskIndexes indexes_for(StoreKind kind) { return kind == StoreKind::columns ? ledger::DiskIndexes::left_out : ledger::DiskIndexes::kept; }
+
   std::unique_ptr<ledger::KvStore> store_;
   std::shared_ptr<ledger::TermCache> cache_;
   ledger::TripleWriter writer_;
