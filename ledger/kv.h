@@ -70,7 +70,7 @@ Bytes prefix_end(BytesView prefix);
 // What a store may hold in memory, apart from what iterators and snapshots pin.
 struct StoreMemory {
   std::size_t block_cache_bytes = 128u << 20;    // data, indexes and filters
-  std::size_t write_buffers_bytes = 128u << 20;  // of all columns together
+  std::size_t write_buffers_bytes = 64u << 20;   // of all columns together; a start after a crash reads so much again
 };
 
 // Opens (or makes) the RocksDB store in a folder and locks it. The error says what to do (already locked by another process, no permission, …).

@@ -25,7 +25,7 @@
 namespace agiddi::ledger {
 namespace {
 
-constexpr std::uint64_t kLogTotal_bytes = 512u << 20;
+constexpr std::uint64_t kLogTotal_bytes = 192u << 20;              // a start after a crash reads it
 constexpr int kOpenFilesMax = 512;
 constexpr std::size_t kErasedWindow_keys = 4096, kErasedTrigger_keys = 2048;  // a file with so many erased in a row is compacted
 const Bytes kAboveAllKeys(64, '\xff');                                         // our keys begin with letters, heights or term ids
@@ -56,6 +56,8 @@ struct Database {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
   ~Database() {
+    // The next start then has no log to read. What this cannot write is still in the log.
+    if (db) (void)db->Flush(rocksdb::FlushOptions(), handles);
     for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
     if (db) db->Close();
   }
@@ -183,6 +185,7 @@ rocksdb::DBOptions database_options(const StoreMemory& memory) {
   options.max_log_file_size = 4u << 20;
   options.stats_dump_period_sec = 0;
   options.skip_stats_update_on_db_open = true;
+  options.avoid_flush_during_recovery = true;   // what was read from the log stays in memory, as before the crash: a start need not wait for files
   return options;
 }
 

@@ -46,7 +46,7 @@ class TripleSource {
   virtual ~TripleSource() = default;
   virtual TermId find(const Term& term) const = 0;   // kNoTerm when the store has no such term (then no triple matches it)
   virtual Term term(TermId id) const = 0;            // id came from this source
-  // Matches in the order of the index that was chosen (spo, pos or osp), until visit returns false.
+  // Matches, in an order that depends on the pattern and the source, until visit returns false.
   virtual void scan(const TriplePattern& pattern, const std::function<bool(TermId s, TermId p, TermId o)>& visit) const = 0;
   // Triples with this predicate whose object is inline, of the range's kind and within it, ordered by value. Objects whose value is not inline are
   // visited too, after the others and in any order: the caller filters.
