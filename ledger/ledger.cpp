@@ -169,6 +169,7 @@ StateDigest LedgerSnapshot::state_digest() const {
 
 Ledger::Ledger(KvStore& store, std::string network, const LedgerOptions& options)
     : store_(store),
+      options_(options),
       cache_(make_term_cache(options.cached_terms)),
       triples_(store, cache_, options.columns ? DiskIndexes::left_out : DiskIndexes::kept),
       network_(std::move(network)) {}
@@ -230,7 +231,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(KvStore& store, const Genesis& gene
 }
 
 void Ledger::serve_columns(const KvReader& reader, std::uint64_t height) {
-  columns_ = std::make_shared<columns::Store>(reader, height);
+  columns_ = std::make_shared<columns::Store>(reader, height, options_.coordinates);
   triples_.use_dictionary([&terms = columns_->terms()](BytesView encoded) { return terms.find(encoded); });
 }
 

@@ -110,6 +110,7 @@ std::optional<MemberChange> read_member_change(const KvReader& reader, std::uint
 
 struct LedgerOptions {
   std::size_t cached_terms = 1 << 17;     // of the dictionary, from the store (80 bytes a place, and the texts)
+  std::optional<Coordinates> coordinates = std::nullopt;   // with columns: what lies in a rectangle of these is found by an index
   bool columns = false;                   // triples and dictionary are held in memory (ledger/columns) and queries read them there
 };
 
@@ -161,6 +162,7 @@ class Ledger {
   void write(const BlockToApply& block, Sync sync);  // one batch
 
   KvStore& store_;
+  const LedgerOptions options_;
   std::shared_ptr<TermCache> cache_;
   TripleWriter triples_;
   std::shared_ptr<columns::Store> columns_;   // null: not wanted

@@ -26,6 +26,10 @@ void TripleSource::look_up(const LookUps& wanted, const VisitFound& visit) const
   if (goes_on && !of.empty()) visit(of, found);
 }
 
+bool TripleSource::scan_box(const Box&, const std::function<bool(TermId, TermId)>&) const { return false; }
+
+std::optional<std::uint64_t> TripleSource::count_box(const Box&) const { return std::nullopt; }
+
 std::optional<PredicateCounts> TripleSource::counts(TermId) const { return std::nullopt; }
 
 bool TripleSource::sorts(TermId, ValueRange::Kind) const { return false; }

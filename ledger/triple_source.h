@@ -39,6 +39,12 @@ struct LookUps {
 // Some of what was found: of[i] says which look-up found found[i], ascending. With both sides given, found[i] is the object.
 using VisitFound = std::function<bool(std::span<const std::uint32_t> of, std::span<const TermId> found)>;
 
+// What lies in a rectangle: two numbers of one subject, both within their range.
+struct Box {
+  TermId x = kNoTerm, y = kNoTerm;        // predicates
+  ValueRange x_range, y_range;            // numbers
+};
+
 inline constexpr std::size_t kFoundMax = 1024;   // matches told at once
 
 class TripleSource {
@@ -59,6 +65,10 @@ class TripleSource {
   // Joins a block of solutions with a predicate: tells what was found in blocks of bounded size, until visit returns false. kNoTerm and ids that no
   // store has (TermTag::query) find nothing. Here by one scan() each; a source that has better ways overrides it.
   virtual void look_up(const LookUps& wanted, const VisitFound& visit) const;
+  // Triples of box.x within box.x_range of the subjects that lie in the box, by subject. Others of box.x may be visited too: the caller filters. False: there is no index for
+  // these two predicates, and nothing was visited.
+  virtual bool scan_box(const Box& box, const std::function<bool(TermId s, TermId o)>& visit) const;
+  virtual std::optional<std::uint64_t> count_box(const Box& box) const;   // nearly, for planning; nothing where there is no index
   // What is known at once of a whole predicate, for planning; nothing where that would take a scan.
   virtual std::optional<PredicateCounts> counts(TermId predicate) const;
   virtual std::uint64_t estimate(const TriplePattern& pattern) const = 0;  // for planning; exact or not, at least 0, cheap

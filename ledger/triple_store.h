@@ -40,6 +40,11 @@ struct TripleIdChanges {
 // Whether the writer keeps what queries on disk need (ledger/disk_indexes.h). Without, ids by term must be in memory: use_dictionary().
 enum class DiskIndexes : bool { left_out, kept };
 
+// Two predicates whose numbers say where a subject is: a source in memory finds what lies in a rectangle of them (TripleSource::scan_box).
+struct Coordinates {
+  Term x, y;
+};
+
 // The writing side. One thread, the one that applies blocks.
 class TripleWriter {
  public:

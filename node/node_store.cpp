@@ -7,6 +7,7 @@
 #include "node/chain_duties.h"
 #include "node/log.h"
 #include "node/snapshots.h"
+#include "ontology/metadata.h"
 #include "ontology/units.h"
 #include "subservices/genesis_state.h"
 #include "subservices/governance/member_state.h"
@@ -17,7 +18,7 @@ namespace {
 Result<std::unique_ptr<ledger::Ledger>> open_ledger(const NodeConfig& config, ledger::KvStore& store, const Genesis& genesis) {
   const auto initial = subservices::genesis_state(genesis);
   if (!initial) return tl::unexpected(initial.error());
-  auto opened = ledger::Ledger::open(store, genesis, *initial, {.columns = config.ledger.columns});
+  auto opened = ledger::Ledger::open(store, genesis, *initial, {.coordinates = ontology::coordinates(), .columns = config.ledger.columns});
   if (!opened) return fail(opened.error().status, config.data_folder + ": " + opened.error().detail);
   return opened;
 }

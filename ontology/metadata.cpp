@@ -155,6 +155,10 @@ std::string transaction_iri(const Hash& transaction) { return "urn:agiddi:transa
 std::string payment_iri(const Hash& payment) { return "urn:agiddi:payment:" + payment.hex(); }
 std::string integration_iri(const Hash& integration) { return "urn:agiddi:integration:" + integration.hex(); }
 
+ledger::Coordinates coordinates() {
+  return {ledger::Term::iri(std::string(ns::kGeo) + "lat"), ledger::Term::iri(std::string(ns::kGeo) + "long")};
+}
+
 Triples device_triples(const DeviceDescription& description, const DeviceIdentity& identity) {
   Triples triples = in_reading_order(description, identity);
   std::sort(triples.begin(), triples.end());

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ledger/term.h"
+#include "ledger/triple_store.h"
 #include "ontology/device.h"
 #include "protocol/time.h"
 
@@ -32,6 +33,9 @@ std::string version_iri(const Hash& device, std::uint64_t version);         // "
 std::string transaction_iri(const Hash& transaction);                       // "urn:agiddi:transaction:…"
 std::string payment_iri(const Hash& payment);
 std::string integration_iri(const Hash& integration);
+
+// Which predicates say where a device is: geo:lat and geo:long.
+ledger::Coordinates coordinates();
 
 // The triples of one device version, sorted and unique. The current version's stand in the default graph; the same function
 // rebuilds them when they are to be erased.

@@ -1,6 +1,7 @@
 // TripleSource over the columns of one state.
 #include "ledger/columns/cursor.h"
 #include "ledger/columns/look_up.h"
+#include "ledger/columns/places.h"
 #include "ledger/columns/store.h"
 #include "ledger/dictionary.h"
 
@@ -63,6 +64,24 @@ class ColumnSource final : public TripleSource {
     return count;
   }
 
+  bool scan_box(const Box& box, const std::function<bool(TermId, TermId)>& visit) const override {
+    if (!has_places(box)) return false;
+    const Pairs& column = *state_->find(box.x);
+    const bool turned = box.x != state_->x;
+    for (const Node subject : subjects_within(*state_->cells.pairs, turned ? box.y_range : box.x_range, turned ? box.x_range : box.y_range)) {
+      for (SubjectCursor at = rows_of(column, subject); !at.done(); at.advance()) {
+        if (!visit(id_of(subject), at.head().object)) return true;
+      }
+    }
+    return true;
+  }
+
+  std::optional<std::uint64_t> count_box(const Box& box) const override {
+    if (!has_places(box)) return std::nullopt;
+    const bool turned = box.x != state_->x;
+    return count_within(*state_->cells.pairs, turned ? box.y_range : box.x_range, turned ? box.x_range : box.y_range);
+  }
+
   void look_up(const LookUps& wanted, const VisitFound& visit) const override {
     if (const Pairs* pairs = state_->find(wanted.predicate)) columns::look_up(*pairs, wanted, visit);
   }
@@ -81,6 +100,11 @@ class ColumnSource final : public TripleSource {
 
  private:
   using Visit = std::function<bool(TermId, TermId, TermId)>;
+
+  bool has_places(const Box& box) const {
+    const bool known = (box.x == state_->x && box.y == state_->y) || (box.x == state_->y && box.y == state_->x);
+    return known && box.x != box.y && state_->cells.pairs && state_->find(box.x) != nullptr;
+  }
 
   static bool scan_one(TermId p, const Pairs& pairs, const TriplePattern& pattern, const Visit& visit) {
     if (pattern.subject != kNoTerm && pattern.object != kNoTerm) {

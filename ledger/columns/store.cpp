@@ -3,6 +3,8 @@
 #include <map>
 
 #include "ledger/columns/loading.h"
+#include "ledger/columns/places.h"
+#include "ledger/dictionary.h"
 #include "protocol/check.h"
 
 namespace agiddi::ledger::columns {
@@ -19,9 +21,14 @@ bool wants_sorting(const Pairs& column) {
 
 }  // namespace
 
-Store::Store(const KvReader& reader, std::uint64_t height) {
+Store::Store(const KvReader& reader, std::uint64_t height, std::optional<Coordinates> coordinates) : coordinates_(std::move(coordinates)) {
   State state = load(reader, terms_);
   state.height = height;
+  if (coordinates_) {
+    state.x = terms_.find(encode_term(coordinates_->x));
+    state.y = terms_.find(encode_term(coordinates_->y));
+    state.cells = {kCellsColumn, all_cells(state)};
+  }
   states_.push_back(std::make_shared<const State>(std::move(state)));
   sorter_ = std::thread([this] { sort_columns(); });
 }
@@ -55,28 +62,38 @@ void Store::adopt(State& next) {
     std::lock_guard lock(mutex_);
     sorted = std::exchange(sorted_, std::nullopt);
   }
-  if (sorted) {
-    for (Predicate& one : next.predicates) {
-      if (one.id == sorted->first) one.pairs = std::make_shared<const Pairs>(one.pairs->rebased(std::move(sorted->second)));
-    }
-    sorting_ = kNoTerm;
+  if (sorted) sorting_ = kNoTerm;
+  for (Predicate& one : next.predicates) adopt(one, sorted);
+  if (next.cells.pairs) adopt(next.cells, sorted);
+}
+
+void Store::adopt(Predicate& column, std::optional<std::pair<TermId, std::shared_ptr<const Base>>>& sorted) {
+  if (sorted && column.id == sorted->first) column.pairs = std::make_shared<const Pairs>(column.pairs->rebased(std::move(sorted->second)));
+  if (!wants_sorting(*column.pairs) || column.id == sorting_) return;
+  if (column.pairs->count() <= kSortAtOnce) {
+    column.pairs = std::make_shared<const Pairs>(column.pairs->fenced().rebased(column.pairs->compacted()));
+    return;
   }
   if (sorting_ != kNoTerm) return;
-  for (Predicate& one : next.predicates) {
-    if (!wants_sorting(*one.pairs)) continue;
-    if (one.pairs->count() <= kSortAtOnce) {
-      one.pairs = std::make_shared<const Pairs>(one.pairs->fenced().rebased(one.pairs->compacted()));
-      continue;
-    }
-    if (sorting_ != kNoTerm) continue;
-    sorting_ = one.id;
-    one.pairs = std::make_shared<const Pairs>(one.pairs->fenced());
-    {
-      std::lock_guard lock(mutex_);
-      job_ = Job{one.id, one.pairs};
-    }
-    wake_.notify_one();
+  sorting_ = column.id;
+  column.pairs = std::make_shared<const Pairs>(column.pairs->fenced());
+  {
+    std::lock_guard lock(mutex_);
+    job_ = Job{column.id, column.pairs};
   }
+  wake_.notify_one();
+}
+
+// Coordinates may be new to the dictionary in this very block.
+void Store::place(const State& former, State& next, const TripleIdChanges& block) const {
+  if (!coordinates_) return;
+  if (next.x == kNoTerm) next.x = terms_.find(encode_term(coordinates_->x));
+  if (next.y == kNoTerm) next.y = terms_.find(encode_term(coordinates_->y));
+  std::vector<Node> subjects;
+  for (const TripleIdChange& change : block.changes) {
+    if (change.predicate == next.x || change.predicate == next.y) subjects.push_back(node_of(change.subject));
+  }
+  if (!subjects.empty()) next.cells.pairs = std::make_shared<const Pairs>(next.cells.pairs->with(changed_cells(former, next, std::move(subjects))));
 }
 
 void Store::apply(std::uint64_t height, const TripleIdChanges& block) {
@@ -106,6 +123,7 @@ void Store::apply(std::uint64_t height, const TripleIdChanges& block) {
       next->predicates.insert(at, {predicate, std::move(column)});
     }
   }
+  place(*former, *next, block);
   adopt(*next);
   // One that is being sorted stays, or its return would stand on what it was.
   std::erase_if(next->predicates, [&](const Predicate& one) { return one.pairs->count() == 0 && one.id != sorting_; });
@@ -128,6 +146,7 @@ std::size_t Store::memory_bytes() const {
   }
   std::size_t bytes = terms_.memory_bytes();
   for (const Predicate& one : newest->predicates) bytes += one.pairs->memory_bytes();
+  if (newest->cells.pairs) bytes += newest->cells.pairs->memory_bytes();
   return bytes;
 }
 

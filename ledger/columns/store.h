@@ -20,7 +20,7 @@ namespace agiddi::ledger::columns {
 class Store {
  public:
   // Reads all of a store: seconds for millions of triples.
-  Store(const KvReader& reader, std::uint64_t height);
+  Store(const KvReader& reader, std::uint64_t height, std::optional<Coordinates> coordinates = std::nullopt);
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -38,9 +38,12 @@ class Store {
     std::shared_ptr<const Pairs> pairs;           // fenced
   };
   void adopt(State& next);
+  void adopt(Predicate& column, std::optional<std::pair<TermId, std::shared_ptr<const Base>>>& sorted);
+  void place(const State& former, State& next, const TripleIdChanges& block) const;
   void sort_columns();
 
   TermTable terms_;
+  const std::optional<Coordinates> coordinates_;
   mutable std::mutex mutex_;                      // states_, and jobs with their results
   std::deque<std::shared_ptr<const State>> states_;   // the last ones, the newest at the back
   std::optional<Job> job_;

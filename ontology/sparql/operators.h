@@ -47,11 +47,20 @@ class UnitOperator final : public Operator {
 
 // The values that filters demand of a scan's object (the filters are still applied), and the order in which they are wanted.
 struct ScanRange {
+  struct Across {            // of another predicate of the same subject: both together are a rectangle, which a source may have an index for
+    TermId predicate = kNoTerm;
+    std::optional<ledger::Term> low, high;
+    std::string shown;       // the pattern
+  };
   ledger::ValueRange::Kind kind = ledger::ValueRange::Kind::number;
   std::optional<ledger::Term> low, high;
   bool descending = false;
   bool ordered = false;      // for the order alone, or for it too
+  std::optional<Across> across = std::nullopt;
   ledger::ValueRange values() const { return {kind, low ? &*low : nullptr, high ? &*high : nullptr, descending}; }
+  ledger::Box box(TermId predicate) const {    // with `across`
+    return {predicate, across->predicate, values(), {kind, across->low ? &*across->low : nullptr, across->high ? &*across->high : nullptr, false}};
+  }
 };
 
 class ScanOperator final : public Operator {

@@ -55,7 +55,9 @@ bool ScanOperator::run(Execution& execution, Emit emit) {
   };
   if (range_ && pattern.subject == kNoTerm && pattern.object == kNoTerm && pattern.predicate != kNoTerm) {
     auto visit_range = [&](TermId s, TermId o) { return visit(s, pattern.predicate, o); };
-    execution.graph->scan_range(pattern.predicate, range_->values(), std::ref(visit_range));
+    if (!range_->across || !execution.graph->scan_box(range_->box(pattern.predicate), std::ref(visit_range))) {
+      execution.graph->scan_range(pattern.predicate, range_->values(), std::ref(visit_range));
+    }
   } else {
     execution.graph->scan(pattern, std::ref(visit));
   }
@@ -63,13 +65,15 @@ bool ScanOperator::run(Execution& execution, Emit emit) {
 }
 
 std::string ScanOperator::describe() const {
-  std::string out = !range_ ? "scan " : range_->ordered ? "ordered scan " : "range scan ";
+  std::string out = !range_ ? "scan " : range_->ordered ? "ordered scan " : range_->across ? "box scan " : "range scan ";
   out += s_.shown + " " + p_.shown + " " + o_.shown;
   if (optional_) out.insert(0, "optional ");
   if (range_ && range_->descending) out += " downwards";
-  if (range_ && (range_->low || range_->high)) {
-    out += " in [" + (range_->low ? range_->low->value : std::string("-")) + ", " + (range_->high ? range_->high->value : std::string("-")) + "]";
-  }
+  const auto bounds = [](const auto& range) {
+    return " in [" + (range.low ? range.low->value : std::string("-")) + ", " + (range.high ? range.high->value : std::string("-")) + "]";
+  };
+  if (range_ && (range_->low || range_->high)) out += bounds(*range_);
+  if (range_ && range_->across) out += " with " + range_->across->shown + bounds(*range_->across);
   return out;
 }
 

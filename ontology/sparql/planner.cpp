@@ -36,12 +36,16 @@ OperatorPtr Planner::path(const PatternTriple& triple) {
 }
 
 std::unique_ptr<ScanOperator> Planner::scan(const PatternTriple& triple) {
-  std::optional<ScanRange> range;
-  if (triple.object.is_variable()) {
-    const auto found = ranges_.find(triple.object.slot);
-    if (found != ranges_.end()) range = found->second;
-  }
-  return std::make_unique<ScanOperator>(place(triple.subject), place(triple.predicate), place(triple.object), std::move(range));
+  return std::make_unique<ScanOperator>(place(triple.subject), place(triple.predicate), place(triple.object), range_of(triple));
+}
+
+std::optional<ScanRange> Planner::range_of(const PatternTriple& triple) const {
+  const auto found = triple.object.is_variable() ? ranges_.find(triple.object.slot) : ranges_.end();
+  if (found == ranges_.end()) return std::nullopt;
+  ScanRange range = found->second;
+  const auto box = boxes_.find(&triple);
+  if (box != boxes_.end() && !range.ordered) range.across = box->second;
+  return range;
 }
 
 // ORDER BY ?v, or ORDER BY (!BOUND(?v)) ?v: those without it last.
@@ -241,6 +245,30 @@ void Planner::collect_ranges(const std::vector<ExprPtr>& conditions) {
   }
 }
 
+// Two patterns of one subject whose numbers both have bounds, and which the store has an index of rectangles for: near a place.
+void Planner::collect_boxes(const Group& group) {
+  if (graph_ == nullptr || any_graph_ || ranges_.size() < 2) return;
+  const auto ranged = [&](const Unit& unit) {
+    const PatternTriple* triple = unit.triple;
+    if (triple == nullptr || triple->path || triple->predicate.is_variable() || !triple->subject.is_variable() || !triple->object.is_variable()) return false;
+    const auto range = ranges_.find(triple->object.slot);
+    return range != ranges_.end() && range->second.kind == ledger::ValueRange::Kind::number && range->second.low && range->second.high;
+  };
+  for (const Unit& one : group.units) {
+    if (!ranged(one)) continue;
+    for (const Unit& other : group.units) {
+      if (&one == &other || !ranged(other) || one.triple->subject.slot != other.triple->subject.slot) continue;
+      const ScanRange& across = ranges_.at(other.triple->object.slot);
+      ScanRange box = ranges_.at(one.triple->object.slot);
+      box.across = {id_of(other.triple->predicate), across.low, across.high, shown(other.triple->predicate, body_.slot_names) + " " + shown(other.triple->object, body_.slot_names)};
+      const TermId predicate = id_of(one.triple->predicate);
+      if (predicate == kNoTerm || box.across->predicate == kNoTerm) continue;
+      const auto inside = graph_->count_box(box.box(predicate)), band = graph_->count_range(predicate, box.values());
+      if (inside && (!band || *inside < *band / 2)) boxes_.emplace(one.triple, *box.across);   // else the band as it comes is no worse
+    }
+  }
+}
+
 void Planner::register_exists(const Expr& expr, const SlotSet& bound) {
   if (expr.pattern) {
     const auto outer_ranges = std::exchange(ranges_, {});
@@ -296,6 +324,7 @@ OperatorPtr Planner::plan_group(const Node& node, const SlotSet& bound, const st
   const SlotSet visible = analysis_.possible(node);
   const auto outer_ranges = std::exchange(ranges_, {});
   collect_ranges(group.conditions);
+  collect_boxes(group);
   OperatorPtr op;
   if (wish && wish->may_be_absent) op = plan_halves(group, bound, visible, *wish);
   std::size_t granted = std::exchange(granted_, 0);

@@ -73,6 +73,8 @@ class Planner {
   void apply_conditions(Group& group, State& state, const SlotSet& visible, const SlotSet& bound, bool all);
   void register_exists(const Expr& expr, const SlotSet& bound);
   void collect_ranges(const std::vector<ExprPtr>& conditions);
+  void collect_boxes(const Group& group);
+  std::optional<ScanRange> range_of(const PatternTriple& triple) const;
   OperatorPtr path(const PatternTriple& triple);
   std::unique_ptr<ScanOperator> scan(const PatternTriple& triple);
   Place place(const Atom& atom) const;
@@ -95,6 +97,7 @@ class Planner {
   bool any_graph_ = false;                      // below GRAPH ?g: what one graph is able to, another may not be
   std::vector<OperatorPtr> exists_;
   std::map<Slot, ScanRange> ranges_;            // what the conditions of the group in hand demand
+  std::map<const PatternTriple*, ScanRange::Across> boxes_;   // of patterns of that group: what another one demands of the same subject
   std::map<TermId, PredicateStatistics> statistics_;
   std::map<const PatternTriple*, double> base_estimates_, range_counts_;
   std::map<ledger::Term, TermId> ids_;          // of constants, asked of the store once

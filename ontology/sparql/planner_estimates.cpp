@@ -55,9 +55,10 @@ double Planner::value_of(TermId id) {
 double Planner::range_count(const PatternTriple& triple, double base) {
   const auto known = range_counts_.find(&triple);
   if (known != range_counts_.end()) return known->second;
-  const ledger::ValueRange range = ranges_.at(triple.object.slot).values();
+  const ScanRange wanted = *range_of(triple);
+  const ledger::ValueRange range = wanted.values();
   const TermId predicate = id_of(triple.predicate);
-  const auto counted = graph_->count_range(predicate, range);
+  const auto counted = wanted.across ? graph_->count_box(wanted.box(predicate)) : graph_->count_range(predicate, range);
   const double count = counted ? static_cast<double>(*counted) : sampled_range_count(predicate, range, base);
   range_counts_.emplace(&triple, count);
   return count;

@@ -45,6 +45,13 @@ class UnionSource final : public ledger::TripleSource {
     return parts_.size() == 1 ? parts_[0]->count_range(predicate, range) : std::nullopt;
   }
 
+  bool scan_box(const ledger::Box& box, const std::function<bool(ledger::TermId, ledger::TermId)>& visit) const override {
+    return parts_.size() == 1 && parts_[0]->scan_box(box, visit);
+  }
+  std::optional<std::uint64_t> count_box(const ledger::Box& box) const override {
+    return parts_.size() == 1 ? parts_[0]->count_box(box) : std::nullopt;
+  }
+
   void look_up(const ledger::LookUps& wanted, const ledger::VisitFound& visit) const override {
     if (parts_.size() == 1) return parts_[0]->look_up(wanted, visit);
     TripleSource::look_up(wanted, visit);

@@ -341,6 +341,64 @@ TEST_CASE("a large column is sorted while blocks go on, and nothing is lost", "[
   }
 }
 
+TEST_CASE("subjects are found by the cells that they moved to", "[columns]") {
+  std::mt19937_64 random(23);
+  auto test = make_store("memory");
+  TripleWriter writer(*test.store, make_term_cache(64));
+  const Coordinates coordinates{Term::iri("urn:x"), Term::iri("urn:y")};
+  std::vector<Term> numbers;
+  for (int i = 0; i < 40; ++i) numbers.push_back(decimal(std::to_string(static_cast<int>(random() % 420) - 210) + "." + std::to_string(random() % 100)));
+  numbers.push_back(Term::typed("1.5", xsd::double_));
+  std::set<Triple> model;
+  std::uint64_t height = 1;
+  std::shared_ptr<columns::Store> store;
+  for (int block = 0; block < 60; ++block, ++height) {
+    TripleChanges changes;
+    // The predicates come late, and one after the other.
+    for (int i = 0; i < 40; ++i) {
+      const Triple triple{Term::iri("urn:s" + std::to_string(random() % 60)), block < 3 ? Term::iri("urn:p") : block < 6 || random() % 2 == 0 ? coordinates.x : coordinates.y,
+                          numbers[random() % numbers.size()]};
+      const bool added = random() % 5 < 2;
+      changes.push_back({triple, added});
+      added ? void(model.insert(triple)) : void(model.erase(triple));
+    }
+    KvBatch batch;
+    const auto done = writer.encode(changes, batch);
+    test.store->write(batch, true);
+    if (block == 0 || block == 40) {
+      store = std::make_shared<columns::Store>(*test.store, height, coordinates);
+    } else {
+      store->apply(height, done);
+    }
+    const auto source = columns::make_source(store, store->at(height));
+    Box box{source->find(coordinates.x), source->find(coordinates.y), {}, {}};
+    for (int round = 0; round < 5; ++round) {
+      const int west = static_cast<int>(random() % 440) - 220, south = static_cast<int>(random() % 440) - 220;
+      const Term low_x = decimal(std::to_string(west) + ".5"), high_x = decimal(std::to_string(west + static_cast<int>(random() % 200)) + ".5");
+      const Term low_y = decimal(std::to_string(south) + ".5"), high_y = decimal(std::to_string(south + static_cast<int>(random() % 200)) + ".5");
+      box.x_range = {ValueRange::Kind::number, &low_x, &high_x, false};
+      box.y_range = {ValueRange::Kind::number, &low_y, round == 0 ? nullptr : &high_y, false};
+      std::set<std::pair<Term, Term>> found;
+      const bool known = source->scan_box(box, [&](TermId s, TermId o) {
+        CHECK(model.contains({source->term(s), coordinates.x, source->term(o)}));
+        CHECK(found.emplace(source->term(s), source->term(o)).second);
+        return true;
+      });
+      CHECK(source->count_box(box).has_value() == known);
+      if (!known) CHECK(std::none_of(model.begin(), model.end(), [&](const Triple& t) { return t.predicate == coordinates.x; }));
+      const auto within = [](const Term& value, const ValueRange& range) {
+        const auto as_number = [](const Term& term) { return std::stod(term.value); };
+        return (!range.low || as_number(value) >= as_number(*range.low)) && (!range.high || as_number(value) <= as_number(*range.high));
+      };
+      for (const Triple& x : model) {
+        if (x.predicate != coordinates.x || !within(x.object, box.x_range)) continue;
+        const bool lies = std::any_of(model.begin(), model.end(), [&](const Triple& y) { return y.subject == x.subject && y.predicate == coordinates.y && within(y.object, box.y_range); });
+        if (lies) CHECK(found.contains({x.subject, x.object}));
+      }
+    }
+  }
+}
+
 TEST_CASE("a ledger with columns answers as one without, after a restart too", "[columns]") {
   auto plain = make_store("memory"), served = make_store("memory");
   const auto reader = [](const Ledger& ledger) {

@@ -1,5 +1,8 @@
 #include <catch2/catch.hpp>
+#include <cmath>
+#include <iomanip>
 #include <random>
+#include <sstream>
 
 #include "ontology/sparql/explain.h"
 #include "tests/unit/sparql/world.h"
@@ -78,6 +81,43 @@ TEST_CASE("the ledger's own indexes give the same answers") {
     CHECK(answer == ask(*stored, query));
     CHECK(answer == ask(*columns, query));
   }
+}
+
+TEST_CASE("what lies in a rectangle is read from the index of places, and is what the conditions say") {
+  std::mt19937 random(19);
+  std::string turtle;
+  const auto degrees = [&](int span) {
+    const int thousandths = static_cast<int>(random() % static_cast<unsigned>(2000 * span + 1)) - 1000 * span;
+    return std::string(thousandths < 0 ? "-" : "") + std::to_string(std::abs(thousandths) / 1000) + "." + std::to_string(1000 + std::abs(thousandths) % 1000).substr(1);
+  };
+  for (int i = 0; i < 600; ++i) {
+    const std::string n = std::to_string(i);
+    turtle += ":d" + n + " :kind :k" + std::to_string(i % 3) + " . ";
+    // In a city, anywhere, at the edges and beyond, in two places, without one number, and with numbers that no index has.
+    const std::string lat = random() % 2 == 0 ? "48." + std::to_string(random() % 1000) : degrees(90), lon = random() % 2 == 0 ? "2." + std::to_string(random() % 1000) : degrees(180);
+    if (i % 17 != 1) turtle += ":d" + n + " :lat " + lat + " . ";
+    if (i % 19 != 1) turtle += ":d" + n + " :long " + lon + " . ";
+    if (i % 23 == 2) turtle += ":d" + n + " :lat " + degrees(90) + " ; :long " + degrees(180) + " . ";
+    if (i % 29 == 2) turtle += ":d" + n + " :lat 4.85e1 . ";
+    if (i % 31 == 2) turtle += ":d" + n + " :long 2.12345678901 . ";
+    if (i % 37 == 2) turtle += ":d" + n + " :long 180.0 , -180.0 , 500 , -1000 ; :lat 90 , -90 . ";
+    if (i % 41 == 2) turtle += ":d" + n + " :lat \"north\" . ";
+  }
+  const auto memory = agiddi::tests::graph_of(turtle);
+  const auto columns = agiddi::tests::columns_graph_of(turtle);
+  bool planned = false;
+  for (int round = 0; round < 300; ++round) {
+    const double north = round % 3 == 0 ? 48.5 : std::stod(degrees(90)), east = round % 3 == 0 ? 2.5 : std::stod(degrees(180));
+    const double height = std::pow(10.0, static_cast<double>(random() % 5) - 2), width = std::pow(10.0, static_cast<double>(random() % 6) - 2);
+    const auto text = [](double value) { return (std::ostringstream() << std::fixed << std::setprecision(4) << value).str(); };
+    const std::string query = "SELECT ?d ?a ?b { ?d :kind :k1 ; :lat ?a ; :long ?b FILTER(?a >= " + text(north - height) + (random() % 2 == 0 ? " && ?a <= " : " && ?a < ") + text(north + height) +
+                              " && ?b > " + text(east - width) + " && ?b <= " + text(east + width) + ")" + (random() % 3 == 0 ? " FILTER(?a + ?b > 40)" : "") +
+                              (random() % 4 == 0 ? " OPTIONAL { ?e :lat ?a ; :long ?b FILTER(?b > 0 && ?b < 3 && ?a > 0 && ?a < 49) } }" : " }");
+    INFO(query);
+    CHECK(ask(memory, query) == ask(*columns, query));
+    planned |= sparql::explain(*sparql::parse_query(std::string(agiddi::tests::kPrefixes) + query), sparql::Dataset(*columns))->find("box scan") != std::string::npos;
+  }
+  CHECK(planned);
 }
 
 TEST_CASE("the first few in the order of an index are read from it, and are those of a sort") {

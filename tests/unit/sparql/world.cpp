@@ -45,7 +45,7 @@ std::shared_ptr<const ledger::TripleSource> columns_graph_of(std::string_view tu
     const auto block = writer.encode(changes, batch);
     disk->write(batch, true);
     if (height == 1) {
-      store = std::make_shared<ledger::columns::Store>(*disk, height);
+      store = std::make_shared<ledger::columns::Store>(*disk, height, ledger::Coordinates{ledger::Term::iri("http://x/lat"), ledger::Term::iri("http://x/long")});
     } else {
       store->apply(height, block);
     }

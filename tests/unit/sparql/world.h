@@ -17,7 +17,7 @@ inline constexpr std::string_view kPrefixes =
 ontology::sparql::MemorySource graph_of(std::string_view turtle);  // the prefixes : and xsd: are declared
 
 std::shared_ptr<const ledger::TripleSource> ledger_graph_of(std::string_view turtle);  // the same behind the ledger's own indexes
-std::shared_ptr<const ledger::TripleSource> columns_graph_of(std::string_view turtle); // the same as columns in memory, a third of it added later
+std::shared_ptr<const ledger::TripleSource> columns_graph_of(std::string_view turtle); // the same as columns in memory, a third of it added later; :lat and :long say where
 
 // The rows of a SELECT as "a b | c d" (terms as TSV writes them without the IRI prefix http://x/, unbound as "-"), sorted unless ordered; "true" or
 // "false" of an ASK; the sorted N-Triples of a graph; "error 503: …" of a failure. The prefixes are declared.

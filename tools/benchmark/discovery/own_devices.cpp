@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 
+#include "ontology/metadata.h"
 #include "ontology/units.h"
 #include "protocol/check.h"
 #include "protocol/transaction.h"
@@ -106,6 +107,7 @@ Outcome<OwnFigures> bench_own_bulk(const DeviceGenerator& generator, const std::
   AGIDDI_CHECK(initial.has_value(), "a genesis without accounts has a state");
   ledger::LedgerOptions options;
   options.columns = kind == StoreKind::columns;
+  options.coordinates = ontology::coordinates();
   auto ledger = ledger::Ledger::open(**store, genesis, *initial, options);
   if (!ledger) return passed_on(ledger.error());
   const subservices::Executor executor(genesis);
