@@ -28,6 +28,8 @@ void TripleSource::look_up(const LookUps& wanted, const VisitFound& visit) const
 
 bool TripleSource::scan_box(const Box&, const std::function<bool(TermId, TermId)>&) const { return false; }
 
+bool TripleSource::scan_nearest(const Box&, const FarAtLeast&, const std::function<bool(TermId, double)>&) const { return false; }
+
 std::optional<std::uint64_t> TripleSource::count_box(const Box&) const { return std::nullopt; }
 
 std::optional<PredicateCounts> TripleSource::counts(TermId) const { return std::nullopt; }

@@ -45,6 +45,13 @@ struct Box {
   ValueRange x_range, y_range;            // numbers
 };
 
+// From edge to edge, edges included; infinite where it has none.
+struct Rectangle {
+  double x_low, x_high, y_low, y_high;
+};
+// No less than 0, and no more than how far anything in the rectangle is.
+using FarAtLeast = std::function<double(const Rectangle&)>;
+
 inline constexpr std::size_t kFoundMax = 1024;   // matches told at once
 
 class TripleSource {
@@ -69,6 +76,8 @@ class TripleSource {
   // these two predicates, and nothing was visited.
   virtual bool scan_box(const Box& box, const std::function<bool(TermId s, TermId o)>& visit) const;
   virtual std::optional<std::uint64_t> count_box(const Box& box) const;   // nearly, for planning; nothing where there is no index
+  // Subjects that may lie in the box, each once, with how far they are at least, ascending by that; until visit returns false. False: there is no index for these two predicates.
+  virtual bool scan_nearest(const Box& box, const FarAtLeast& far_at_least, const std::function<bool(TermId s, double at_least)>& visit) const;
   // What is known at once of a whole predicate, for planning; nothing where that would take a scan.
   virtual std::optional<PredicateCounts> counts(TermId predicate) const;
   virtual std::uint64_t estimate(const TriplePattern& pattern) const = 0;  // for planning; exact or not, at least 0, cheap

@@ -1,5 +1,8 @@
 #include "ledger/columns/places.h"
 
+#include <limits>
+#include <unordered_set>
+
 #include "ledger/columns/cursor.h"
 
 namespace agiddi::ledger::columns {
@@ -9,6 +12,7 @@ constexpr int kBits = 26;                                           // of a cell
 constexpr std::uint64_t kSide = std::uint64_t{1} << kBits;
 constexpr Wide kEdge_nanos = Wide{180} * 1'000'000'000;
 constexpr std::uint64_t kAcross = 8;                                // squares that a rectangle's longer side is covered with, and one more
+constexpr std::uint64_t kNearestAcross = 32;                        // the same where they are visited one by one, the nearest first
 constexpr std::size_t kNumbersMax = 4;                              // of one subject, each way
 constexpr TermId kAnywhere = std::uint64_t{1} << (2 * kBits + 1);
 
@@ -40,6 +44,59 @@ Steps steps_of(const ValueRange& range) {
   steps.first = step(range.low, 0);
   steps.last = step(range.high, kSide - 1);
   return steps;
+}
+
+// A square of 2^level cells each way, and its cells' numbers, inclusive.
+struct Square {
+  std::uint64_t a = 0, b = 0;   // its number among those of its size, each way
+  int level = 0;
+  TermId first() const { return (morton(a, b) << (2 * level)) + 1; }
+  TermId last() const { return first() + (std::uint64_t{1} << (2 * level)) - 1; }
+
+  // What lies beyond the edge counts to the cells at the edge.
+  Rectangle rectangle() const {
+    const auto degrees = [&](std::uint64_t number) {
+      const std::uint64_t step = number << level;
+      if (step == 0) return -std::numeric_limits<double>::infinity();
+      return step >= kSide ? std::numeric_limits<double>::infinity() : static_cast<double>(step) * 360.0 / static_cast<double>(kSide) - 180.0;
+    };
+    return {degrees(a), degrees(a + 1), degrees(b), degrees(b + 1)};
+  }
+};
+
+// Those that meet the rectangle, at most `across` and one more each way: the largest that are so few.
+std::vector<Square> squares_within(const ValueRange& x, const ValueRange& y, std::uint64_t across) {
+  const Steps wide = steps_of(x), high = steps_of(y);
+  std::vector<Square> squares;
+  if (wide.first > wide.last || high.first > high.last) return squares;
+  int level = 0;
+  while ((std::max(wide.last - wide.first, high.last - high.first) >> level) >= across) ++level;
+  for (std::uint64_t a = wide.first >> level; a <= wide.last >> level; ++a) {
+    for (std::uint64_t b = high.first >> level; b <= high.last >> level; ++b) squares.push_back({a, b, level});
+  }
+  return squares;
+}
+
+struct CellRange {
+  TermId first = 0, last = 0;   // inclusive
+};
+
+// Of all cells that the rectangle meets, and some around it.
+std::vector<CellRange> cells_within(const ValueRange& x, const ValueRange& y) {
+  std::vector<CellRange> ranges;
+  for (const Square& square : squares_within(x, y, kAcross)) ranges.push_back({square.first(), square.last()});
+  std::sort(ranges.begin(), ranges.end(), [](const CellRange& one, const CellRange& other) { return one.first < other.first; });
+  std::size_t kept = 0;
+  for (const CellRange& range : ranges) {
+    if (kept > 0 && ranges[kept - 1].last + 1 == range.first) {
+      ranges[kept - 1].last = range.last;
+    } else {
+      ranges[kept++] = range;
+    }
+  }
+  ranges.resize(kept);
+  ranges.push_back({kAnywhere, kAnywhere});
+  return ranges;
 }
 
 std::vector<TermId> cells_of(const std::vector<TermId>& xs, const std::vector<TermId>& ys) {
@@ -81,34 +138,6 @@ std::vector<TermId> cells_of(const State& state, Node subject) {
     return objects;
   };
   return cells_of(objects_in(state.x), objects_in(state.y));
-}
-
-std::vector<CellRange> cells_within(const ValueRange& x, const ValueRange& y) {
-  const Steps across = steps_of(x), up = steps_of(y);
-  std::vector<CellRange> ranges;
-  if (across.first <= across.last && up.first <= up.last) {
-    // Squares of cells, the largest of which only some meet the rectangle for nothing.
-    int level = 0;
-    while ((std::max(across.last - across.first, up.last - up.first) >> level) >= kAcross) ++level;
-    for (std::uint64_t a = across.first >> level; a <= across.last >> level; ++a) {
-      for (std::uint64_t b = up.first >> level; b <= up.last >> level; ++b) {
-        const std::uint64_t first = morton(a, b) << (2 * level);
-        ranges.push_back({first + 1, first + (std::uint64_t{1} << (2 * level))});
-      }
-    }
-    std::sort(ranges.begin(), ranges.end(), [](const CellRange& one, const CellRange& other) { return one.first < other.first; });
-    std::size_t kept = 0;
-    for (const CellRange& range : ranges) {
-      if (kept > 0 && ranges[kept - 1].last + 1 == range.first) {
-        ranges[kept - 1].last = range.last;
-      } else {
-        ranges[kept++] = range;
-      }
-    }
-    ranges.resize(kept);
-  }
-  ranges.push_back({kAnywhere, kAnywhere});
-  return ranges;
 }
 
 std::shared_ptr<const Pairs> all_cells(const State& state) {
@@ -154,6 +183,25 @@ std::vector<Node> subjects_within(const Pairs& cells, const ValueRange& x, const
   std::sort(subjects.begin(), subjects.end());
   subjects.erase(std::unique(subjects.begin(), subjects.end()), subjects.end());
   return subjects;
+}
+
+void nearest_within(const Pairs& cells, const ValueRange& x, const ValueRange& y, const FarAtLeast& far_at_least,
+                    const std::function<bool(Node, double)>& visit) {
+  struct Stop {
+    double at_least = 0;
+    CellRange cells;
+  };
+  std::vector<Stop> stops{{0, {kAnywhere, kAnywhere}}};
+  for (const Square& square : squares_within(x, y, kNearestAcross)) stops.push_back({far_at_least(square.rectangle()), {square.first(), square.last()}});
+  std::sort(stops.begin(), stops.end(), [](const Stop& a, const Stop& b) { return a.at_least < b.at_least; });
+  std::unordered_set<Node> in_several;   // a subject with several cells is told of once, where it is nearest
+  for (const auto& [at_least, range] : stops) {
+    for (auto at = holders_of<false>(cells, range.first, range.last); !at.done(); at.advance()) {
+      const Node subject = at.head().subject;
+      if (cells.count_of_subject(subject) > 1 && !in_several.insert(subject).second) continue;
+      if (!visit(subject, at_least)) return;
+    }
+  }
 }
 
 std::uint64_t count_within(const Pairs& cells, const ValueRange& x, const ValueRange& y) {

@@ -16,12 +16,6 @@ inline constexpr TermId kCellsColumn = make_id(TermTag::iri, 0);   // no predica
 // Ascending, each once. Numbers that are not inline, and more of them than one subject has as a rule, give the one cell that every look-up visits.
 std::vector<TermId> cells_of(const State& state, Node subject);
 
-// Inclusive.
-struct CellRange {
-  TermId first = 0, last = 0;
-};
-std::vector<CellRange> cells_within(const ValueRange& x, const ValueRange& y);   // ascending; all cells that the rectangle meets, and some around it
-
 // The column of cells of all that have both numbers, of a state without runs.
 std::shared_ptr<const Pairs> all_cells(const State& state);
 // What a block changed, which touched numbers of these subjects.
@@ -29,6 +23,9 @@ std::vector<Change> changed_cells(const State& before, const State& after, std::
 
 // Subjects that may lie in the rectangle, ascending, each once: all that do, and those near it.
 std::vector<Node> subjects_within(const Pairs& cells, const ValueRange& x, const ValueRange& y);
+// The same by how far they are at least (TripleSource::scan_nearest).
+void nearest_within(const Pairs& cells, const ValueRange& x, const ValueRange& y, const FarAtLeast& far_at_least,
+                    const std::function<bool(Node subject, double at_least)>& visit);
 std::uint64_t count_within(const Pairs& cells, const ValueRange& x, const ValueRange& y);   // nearly, of these
 
 }  // namespace agiddi::ledger::columns

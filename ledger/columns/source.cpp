@@ -76,6 +76,17 @@ class ColumnSource final : public TripleSource {
     return true;
   }
 
+  bool scan_nearest(const Box& box, const FarAtLeast& far_at_least, const std::function<bool(TermId, double)>& visit) const override {
+    if (!has_places(box)) return false;
+    const auto visit_node = [&](Node subject, double at_least) { return visit(id_of(subject), at_least); };
+    if (box.x == state_->x) {
+      nearest_within(*state_->cells.pairs, box.x_range, box.y_range, far_at_least, visit_node);
+    } else {
+      nearest_within(*state_->cells.pairs, box.y_range, box.x_range, [&](const Rectangle& r) { return far_at_least({r.y_low, r.y_high, r.x_low, r.x_high}); }, visit_node);
+    }
+    return true;
+  }
+
   std::optional<std::uint64_t> count_box(const Box& box) const override {
     if (!has_places(box)) return std::nullopt;
     const bool turned = box.x != state_->x;

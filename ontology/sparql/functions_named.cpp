@@ -1,23 +1,12 @@
 // Functions that are called by IRI: the xsd: casts (17.5) and agiddi:distanceKm.
 #include <cmath>
-#include <numbers>
 
+#include "ontology/sparql/distance.h"
 #include "ontology/sparql/expression.h"
 
 namespace agiddi::ontology::sparql {
 
 namespace {
-
-const std::string kDistance = "https://w3id.org/agiddi/ontology#distanceKm";
-constexpr double kEarthRadius_km = 6371.0088;  // the mean radius of IUGG's GRS 80
-
-// Great-circle distance by the haversine formula, from degrees.
-double distance_km(double lat1, double lon1, double lat2, double lon2) {
-  constexpr double kRadians = std::numbers::pi / 180;
-  const double half_lat = std::sin((lat2 - lat1) * kRadians / 2), half_lon = std::sin((lon2 - lon1) * kRadians / 2);
-  const double h = half_lat * half_lat + std::cos(lat1 * kRadians) * std::cos(lat2 * kRadians) * half_lon * half_lon;
-  return 2 * kEarthRadius_km * std::asin(std::sqrt(std::fmin(1.0, h)));
-}
 
 std::string trimmed(const std::string& text) {
   const auto begin = text.find_first_not_of(" \t\r\n");
@@ -82,12 +71,12 @@ Value cast_moment(const Value& value, bool to_date) {
 bool is_named_function(const std::string& iri) {
   namespace xsd = ledger::xsd;
   return iri == xsd::boolean || iri == xsd::integer || iri == xsd::decimal || iri == xsd::float_ || iri == xsd::double_ || iri == xsd::string ||
-         iri == xsd::date_time || iri == xsd::date || iri == kDistance;
+         iri == xsd::date_time || iri == xsd::date || iri == kDistanceFunction;
 }
 
 Value call_named_function(const std::string& iri, const std::vector<Value>& args) {
   namespace xsd = ledger::xsd;
-  if (iri == kDistance) {
+  if (iri == kDistanceFunction) {
     if (args.size() != 4 || !args[0].number || !args[1].number || !args[2].number || !args[3].number) return Value::error();
     return Value::of(Number::floating(
         distance_km(args[0].number->as_double(), args[1].number->as_double(), args[2].number->as_double(), args[3].number->as_double())));

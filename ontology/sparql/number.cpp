@@ -180,6 +180,8 @@ std::optional<Number> apply(const Number& a, const Number& b, Exact exact, Real 
   return std::nullopt;
 }
 
+constexpr int kExactPower = 22;   // the largest power of ten that is a double
+
 Number exact_of(Number::Type type, BigInt mantissa, int scale) {
   return type == Number::Type::integer ? make_integer(std::move(mantissa)) : make_decimal(std::move(mantissa), scale);
 }
@@ -206,8 +208,11 @@ bool Number::is_zero_or_nan() const { return exact() ? big(*this) == 0 : real ==
 
 double Number::as_double() const {
   if (!exact()) return real;
-  if (scale == 0 && big(*this) >= -(std::int64_t{1} << 53) && big(*this) <= (std::int64_t{1} << 53)) {
-    return static_cast<double>(big(*this).convert_to<std::int64_t>());
+  // Both are doubles exactly, so their quotient is rounded once.
+  if (scale <= kExactPower && big(*this) >= -(std::int64_t{1} << 53) && big(*this) <= (std::int64_t{1} << 53)) {
+    static constexpr std::array kPowers = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    static_assert(kPowers.size() == kExactPower + 1);
+    return static_cast<double>(big(*this).convert_to<std::int64_t>()) / kPowers[static_cast<std::size_t>(scale)];
   }
   const std::string digits = big(*this).str() + "E-" + std::to_string(scale);
   return parse_real<double>(digits).value_or(0);

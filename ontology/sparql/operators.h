@@ -49,6 +49,7 @@ class UnitOperator final : public Operator {
 struct ScanRange {
   struct Across {            // of another predicate of the same subject: both together are a rectangle, which a source may have an index for
     TermId predicate = kNoTerm;
+    Slot slot = kNoSlot;     // of its object
     std::optional<ledger::Term> low, high;
     std::string shown;       // the pattern
   };

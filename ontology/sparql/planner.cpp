@@ -260,11 +260,11 @@ void Planner::collect_boxes(const Group& group) {
       if (&one == &other || !ranged(other) || one.triple->subject.slot != other.triple->subject.slot) continue;
       const ScanRange& across = ranges_.at(other.triple->object.slot);
       ScanRange box = ranges_.at(one.triple->object.slot);
-      box.across = {id_of(other.triple->predicate), across.low, across.high, shown(other.triple->predicate, body_.slot_names) + " " + shown(other.triple->object, body_.slot_names)};
+      box.across = {id_of(other.triple->predicate), other.triple->object.slot, across.low, across.high, shown(other.triple->predicate, body_.slot_names) + " " + shown(other.triple->object, body_.slot_names)};
       const TermId predicate = id_of(one.triple->predicate);
       if (predicate == kNoTerm || box.across->predicate == kNoTerm) continue;
       const auto inside = graph_->count_box(box.box(predicate)), band = graph_->count_range(predicate, box.values());
-      if (inside && (!band || *inside < *band / 2)) boxes_.emplace(one.triple, *box.across);   // else the band as it comes is no worse
+      if (inside && (!band || *inside < 2 * *band)) boxes_.emplace(one.triple, *box.across);   // else the band as it comes is no worse
     }
   }
 }
@@ -328,6 +328,10 @@ OperatorPtr Planner::plan_group(const Node& node, const SlotSet& bound, const st
   OperatorPtr op;
   if (wish && wish->may_be_absent) op = plan_halves(group, bound, visible, *wish);
   std::size_t granted = std::exchange(granted_, 0);
+  if (auto nearest = wish && !op ? nearest_first(group, bound, *wish) : std::nullopt) {
+    granted = 1;
+    op = build(std::move(nearest->first), nearest->second, bound, visible);
+  }
   if (!op) {
     const Sequence order = sequence(group, bound, wish && !wish->may_be_absent ? wish : std::nullopt);
     granted = std::exchange(granted_, 0);
@@ -360,7 +364,7 @@ OperatorPtr Planner::build(Group group, const Sequence& sequence, const SlotSet&
 OperatorPtr Planner::plan_halves(const Group& group, const SlotSet& bound, const SlotSet& visible, const OrderWish& wish) {
   SlotSet certain, mentioned;
   for (const Unit& unit : group.units) {
-    certain |= unit.triple != nullptr ? unit.slots : analysis_.certain(*unit.node);
+    certain |= unit.node == nullptr ? unit.slots : analysis_.certain(*unit.node);
     mentioned |= unit.slots;
   }
   const Node* optional = nullptr;
@@ -408,6 +412,31 @@ OperatorPtr Planner::plan_halves(const Group& group, const SlotSet& bound, const
   return std::make_unique<UnionOperator>(std::move(halves));
 }
 
+std::optional<std::pair<Planner::Group, Planner::Sequence>> Planner::nearest_first(const Group& group, const SlotSet& bound, const OrderWish& wish) {
+  if (wish.descending || wish.may_be_absent) return std::nullopt;
+  const auto made = std::find_if(group.steps.begin(), group.steps.end(), [&](const Node* step) { return step->kind == Node::Kind::extend && step->slot == wish.slot; });
+  const auto call = made == group.steps.end() ? std::nullopt : distance_call(*(*made)->expression);
+  if (!call) return std::nullopt;
+  Unit nearest;
+  nearest.nearest = Nearest{nullptr, nullptr, *call};
+  for (const auto& [triple, across] : boxes_) {
+    if (triple->object.slot == call->latitude && across.slot == call->longitude) nearest.nearest->latitude = triple;
+    if (triple->object.slot == call->longitude && across.slot == call->latitude) nearest.nearest->longitude = triple;
+  }
+  const auto& [latitude, longitude, to] = *nearest.nearest;
+  if (latitude == nullptr || longitude == nullptr) return std::nullopt;
+  Group with = group;
+  const std::size_t before = with.units.size();
+  std::erase_if(with.units, [&](const Unit& unit) { return unit.triple == latitude || unit.triple == longitude; });
+  if (with.units.size() + 2 != before) return std::nullopt;   // of another group
+  nearest.slots = SlotSet{latitude->subject.slot, latitude->object.slot, longitude->object.slot};
+  with.units.push_back(std::move(nearest));
+  Sequence ordered = greedy(with, bound, with.units.size() - 1);
+  ordered.cost *= std::min(1.0, wish.first / std::max(ordered.rows, 1e-9));
+  if (ordered.cost > greedy(group, bound, std::nullopt).cost) return std::nullopt;
+  return std::pair(std::move(with), std::move(ordered));
+}
+
 // Greedy: the fewest rows next, but never a cross product while something is connected.
 Planner::Sequence Planner::greedy(const Group& group, const SlotSet& bound, std::optional<std::size_t> first) {
   Sequence out;
@@ -437,7 +466,7 @@ Planner::Sequence Planner::greedy(const Group& group, const SlotSet& bound, std:
     out.cost += out.rows;
     out.units.push_back(best);
     taken[best] = true;
-    known |= unit.triple != nullptr ? unit.slots : analysis_.certain(*unit.node);
+    known |= unit.node == nullptr ? unit.slots : analysis_.certain(*unit.node);
   }
   return out;
 }
@@ -521,8 +550,14 @@ bool Planner::join_optional(const Node& right, const SlotSet& bound, State& stat
 
 void Planner::join_unit(const Unit& unit, const SlotSet& bound, State& state) {
   const SlotSet known = state.certain | bound;
-  if (unit.triple != nullptr) {
-    join_triple(*unit.triple, unit.slots, bound, state);
+  if (unit.node == nullptr) {
+    if (unit.nearest) {
+      const auto& [latitude, longitude, call] = *unit.nearest;   // comes first
+      auto scan = std::make_unique<NearestOperator>(place(latitude->subject), place(latitude->object), place(longitude->object), id_of(latitude->predicate), *range_of(*latitude), call);
+      state.op = std::make_unique<PipelineOperator>(std::move(scan), unit.slots);
+    } else {
+      join_triple(*unit.triple, unit.slots, bound, state);
+    }
     state.possible |= unit.slots;
     state.certain |= unit.slots;
     return;

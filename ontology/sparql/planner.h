@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ontology/sparql/analysis.h"
+#include "ontology/sparql/nearest.h"
 #include "ontology/sparql/operators.h"
 
 namespace agiddi::ontology::sparql {
@@ -30,9 +31,14 @@ class Planner {
     bool may_be_absent;                  // rows that do not have it come last
     double first;                        // so many are wanted
   };
-  struct Unit {  // what a group joins: a triple or path pattern, or any other node
+  struct Nearest {                       // two patterns that are read as one
+    const PatternTriple *latitude = nullptr, *longitude = nullptr;
+    DistanceCall call;
+  };
+  struct Unit {  // what a group joins: a triple or path pattern, what is nearest, or any other node
     const PatternTriple* triple = nullptr;
     const Node* node = nullptr;
+    std::optional<Nearest> nearest = std::nullopt;
     SlotSet slots;           // mentioned
   };
   struct Group {
@@ -62,6 +68,8 @@ class Planner {
   Sequence greedy(const Group& group, const SlotSet& bound, std::optional<std::size_t> first);
   // Begins with a scan in the wanted order where that promises less work; the wish is then granted.
   Sequence sequence(const Group& group, const SlotSet& bound, const std::optional<OrderWish>& wish);
+  // Where the order is that of the distance from a place, and the nearest few promise less work: the group, which then begins with what is nearest.
+  std::optional<std::pair<Group, Sequence>> nearest_first(const Group& group, const SlotSet& bound, const OrderWish& wish);
   // An OPTIONAL makes what is sorted by: first the rows that have it, in order, then the others. Nothing: that is no less work.
   OperatorPtr plan_halves(const Group& group, const SlotSet& bound, const SlotSet& visible, const OrderWish& wish);
   OperatorPtr build(Group group, const Sequence& sequence, const SlotSet& bound, const SlotSet& visible);

@@ -118,6 +118,9 @@ double Planner::estimate(const PatternTriple& triple, const SlotSet& bound) {
   }
   if (s_bound || o_bound) {
     const PredicateStatistics& known_of = statistics(p);
+    // What the other half of the rectangle has let through lies in this one.
+    const auto box = boxes_.find(&triple);
+    if (box != boxes_.end() && s_bound && bound.has(box->second.slot)) return known_of.per_subject;
     if (s_bound) rows *= known_of.per_subject / known_of.count;
     if (o_bound) rows *= known_of.per_object / known_of.count;
   }
@@ -126,6 +129,7 @@ double Planner::estimate(const PatternTriple& triple, const SlotSet& bound) {
 
 double Planner::estimate(const Unit& unit, const SlotSet& bound) {
   if (unit.triple != nullptr) return estimate(*unit.triple, bound);
+  if (unit.nearest) return range_count(*unit.nearest->latitude, 1);
   return estimate(*unit.node, bound);
 }
 

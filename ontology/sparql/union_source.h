@@ -48,6 +48,9 @@ class UnionSource final : public ledger::TripleSource {
   bool scan_box(const ledger::Box& box, const std::function<bool(ledger::TermId, ledger::TermId)>& visit) const override {
     return parts_.size() == 1 && parts_[0]->scan_box(box, visit);
   }
+  bool scan_nearest(const ledger::Box& box, const ledger::FarAtLeast& far_at_least, const std::function<bool(ledger::TermId, double)>& visit) const override {
+    return parts_.size() == 1 && parts_[0]->scan_nearest(box, far_at_least, visit);
+  }
   std::optional<std::uint64_t> count_box(const ledger::Box& box) const override {
     return parts_.size() == 1 ? parts_[0]->count_box(box) : std::nullopt;
   }

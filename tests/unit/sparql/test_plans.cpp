@@ -118,6 +118,25 @@ TEST_CASE("what lies in a rectangle is read from the index of places, and is wha
     planned |= sparql::explain(*sparql::parse_query(std::string(agiddi::tests::kPrefixes) + query), sparql::Dataset(*columns))->find("box scan") != std::string::npos;
   }
   CHECK(planned);
+
+  // The nearest first, as a sort would have it.
+  int nearest_first = 0;
+  for (int round = 0; round < 300; ++round) {
+    const double north = round % 3 == 0 ? 48.5 : std::stod(degrees(90)), east = round % 3 == 0 ? 2.5 : std::stod(degrees(180));
+    const double half = std::pow(10.0, static_cast<double>(random() % 5) - 2);
+    const auto text = [](double value) { return (std::ostringstream() << std::fixed << std::setprecision(4) << value).str(); };
+    const std::string box = "FILTER(?a >= " + text(north - half) + " && ?a <= " + text(north + half) + " && ?b >= " + text(east - 2 * half) + " && ?b <= " + text(east + half) + ")";
+    const std::string bind = " BIND(agiddi:distanceKm(?a, ?b, " + text(north) + ", " + text(east) + ") AS ?far) ";
+    const std::string groups[] = {"?d :lat ?a ; :long ?b . " + box + bind, "?d :kind :k1 ; :lat ?a ; :long ?b . " + bind + box,
+                                  "?d :kind ?k ; :lat ?a ; :long ?b . " + box + bind + "FILTER(?far <= " + text(50 * half) + ") OPTIONAL { ?d :kind :k2 ; :lat ?c }",
+                                  "?d :long ?b ; :lat ?a . " + box + bind + "FILTER EXISTS { ?d :kind :k0 }"};
+    const std::string limits[] = {" LIMIT 1", " LIMIT 5", " LIMIT 20 OFFSET 7", " LIMIT 5000"};
+    const std::string query = "SELECT " + std::string(random() % 2 == 0 ? "DISTINCT " : "") + "?d ?a ?b ?far { " + groups[random() % 4] + " } ORDER BY ?far ?d ?a ?b" + limits[random() % 4];
+    INFO(query);
+    CHECK(ask(memory, query, true) == ask(*columns, query, true));
+    nearest_first += sparql::explain(*sparql::parse_query(std::string(agiddi::tests::kPrefixes) + query), sparql::Dataset(*columns))->find("nearest first") != std::string::npos;
+  }
+  CHECK(nearest_first > 100);
 }
 
 TEST_CASE("the first few in the order of an index are read from it, and are those of a sort") {
