@@ -22,8 +22,8 @@ void search(const Core& core, const std::shared_ptr<WatchStreams>& watches, Http
     if (!plan) return responder.send(problem(plan.error()));
     if (plan->watch) return watches->add(responder, *std::move(plan));
     const auto snapshot = core->chain().snapshot();
-    const auto answer = subservices::QueryService(search_limits()).search(*plan, snapshot->triples());
-    responder.send(answer ? json_response(200, *answer) : problem(answer.error()));
+    auto answer = subservices::QueryService(search_limits(), &core->device_texts()).search(*plan, snapshot->triples());
+    responder.send(answer ? json_text_response(200, *std::move(answer)) : problem(answer.error()));
   });
 }
 
