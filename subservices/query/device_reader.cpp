@@ -18,16 +18,13 @@ DeviceReader::DeviceReader(const ledger::TripleSource& triples, DeviceTexts* tex
       version_(triples.find(Term::iri(std::string(ontology::ns::kAgiddi) + "version"))) {}
 
 ontology::Triples DeviceReader::star(const std::string& urn) const {
+  ontology::Triples triples;
   const TermId device = triples_.find(Term::iri(urn));
-  return device == ledger::kNoTerm ? ontology::Triples() : star(device);
-}
-
-ontology::Triples DeviceReader::star(TermId device) const {
-  ontology::Triples star;
-  std::vector<TermId> sensors;
-  copy(device, star, &sensors);
-  for (const TermId sensor : sensors) copy(sensor, star, nullptr);
-  return star;
+  if (device == ledger::kNoTerm) return triples;
+  const Star star = read(device);
+  triples.reserve(star.triples.size());
+  for (const ontology::TripleView& one : star.triples) triples.push_back({*one.subject, *one.predicate, *one.object});
+  return triples;
 }
 
 void DeviceReader::append_entry(std::string& out, const std::string& urn, const std::optional<std::string>& distance_km) const {
@@ -43,7 +40,8 @@ void DeviceReader::append_entry(std::string& out, const std::string& urn, const 
   append_json_string(out, urn);
   out += ",\"version\":" + version + ",\"metadata\":";
   if (!texts_ || !texts_->append(*hash, number, out)) {
-    const std::string metadata = ontology::metadata_from_triples(star(device), *hash).dump();
+    Star star = read(device);
+    const std::string metadata = ontology::metadata_text(star.triples, *hash);
     if (texts_) texts_->keep(*hash, number, metadata);
     out += metadata;
   }
@@ -62,10 +60,21 @@ std::string DeviceReader::version_of(TermId device) const {
   return version == ledger::kNoTerm ? std::string() : triples_.term(version).value;
 }
 
-void DeviceReader::copy(TermId subject, ontology::Triples& out, std::vector<TermId>* hosted) const {
-  const Term node = triples_.term(subject);
+DeviceReader::Star DeviceReader::read(TermId device) const {
+  Star star;
+  std::vector<TermId> sensors;
+  read(device, star, &sensors);
+  for (const TermId sensor : sensors) read(sensor, star, nullptr);
+  return star;
+}
+
+void DeviceReader::read(TermId subject, Star& out, std::vector<TermId>* hosted) const {
+  const Term* node = nullptr;
   triples_.scan({subject, ledger::kNoTerm, ledger::kNoTerm}, [&](TermId, TermId predicate, TermId object) {
-    out.push_back({node, triples_.term(predicate), triples_.term(object)});
+    if (!node) node = &out.terms.emplace_back(triples_.term(subject));
+    const auto [known, fresh] = predicates_.try_emplace(predicate);
+    if (fresh) known->second = triples_.term(predicate);
+    out.triples.push_back({node, &known->second, &out.terms.emplace_back(triples_.term(object))});
     if (hosted && predicate == hosts_) hosted->push_back(object);
     return true;
   });

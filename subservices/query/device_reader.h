@@ -3,8 +3,11 @@
 // Threads: any, each with a reader of its own; the source, and the texts if there are any, must outlive it.
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <string>
+#include <unordered_map>
+#include <vector>
 
 #include "ledger/triple_source.h"
 #include "ontology/metadata.h"
@@ -22,13 +25,19 @@ class DeviceReader {
   void append_entry(std::string& out, const std::string& urn, const std::optional<std::string>& distance_km = {}) const;
 
  private:
-  ontology::Triples star(ledger::TermId device) const;
-  void copy(ledger::TermId subject, ontology::Triples& out, std::vector<ledger::TermId>* hosted) const;
+  // Terms of a star; they stay where they are.
+  struct Star {
+    std::deque<ledger::Term> terms;
+    std::vector<ontology::TripleView> triples;
+  };
+  Star read(ledger::TermId device) const;
+  void read(ledger::TermId subject, Star& out, std::vector<ledger::TermId>* hosted) const;
   std::string version_of(ledger::TermId device) const;
 
   const ledger::TripleSource& triples_;
   DeviceTexts* const texts_;
   const ledger::TermId hosts_, version_;
+  mutable std::unordered_map<ledger::TermId, ledger::Term> predicates_;   // those that were met; devices have the same few
 };
 
 }  // namespace agiddi::subservices
