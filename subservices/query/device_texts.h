@@ -3,11 +3,11 @@
 // A text is kept by device and version, and nothing else alters it. A version is written once, by the one transaction that recorded it, and metadata is
 // made of what is fixed then: the description, that transaction, its block, and the units and the vocabulary, which are built into the program. All triples
 // about a device and its sensors come and go with a version (registration_rules.cpp); payments, accesses and usage speak of themselves; a key that is
-// wrapped again for new members, and a change of members, units or rules, touches no triple of a version that stands. Retiring a device takes its triples away and leaves
-// no version to ask for, and a retired device never comes back. So a state of any height that holds this version holds this text, and an old state names an old version.
+// wrapped again for new members, and a change of members or rules, touches no triple of a version that stands. Retiring a device takes its triples away and
+// leaves no version to ask for, and a retired device never comes back. So a state of any height that holds this version holds this text.
 //
 // Threads: any; a device belongs to one of several parts, each with a lock of its own that is held for one copy. Bounds: bytes of texts and what keeping
-// them costs, over all parts; of each part those used longest ago go first. One ledger's devices only: ids of another ledger are other devices.
+// them costs, over all parts; of each part those used longest ago go first. One ledger's devices only.
 #pragma once
 
 #include <array>
@@ -25,7 +25,7 @@ namespace agiddi::subservices {
 
 class DeviceTexts {
  public:
-  static constexpr std::size_t kDefault_bytes = 64 * 1024 * 1024;   // about 18,000 devices of 3.5 KB
+  static constexpr std::size_t kDefault_bytes = 64 * 1024 * 1024;   // some 16,000 of the devices that tools/bench makes, 3.8 KB each
   static constexpr std::size_t kParts = 16;                         // a part keeps no text that is longer than its share
 
   explicit DeviceTexts(std::size_t bytes_max = kDefault_bytes) : part_bytes_max_(bytes_max / kParts) {}

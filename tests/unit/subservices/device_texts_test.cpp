@@ -124,7 +124,8 @@ TEST_CASE("a new version shows its own text, an old snapshot the old one, a reti
   snapshots.push_back(world.snapshot());
   step("device.retire", Json::object({{"id", urn}, {"version", 3}}));
 
-  const std::vector<const char*> names = {"\"name\":\"Station\"", "\"name\":\"Renamed\"", "\"name\":\"Renamed again\"", "\"name\":\"Renamed again\"", "\"name\":\"Renamed again\""};
+  const char *first = "\"name\":\"Station\"", *second = "\"name\":\"Renamed\"", *third = "\"name\":\"Renamed again\"";
+  const std::vector<const char*> names = {first, second, third, third, third};
   for (const bool backwards : {false, true}) {
     for (std::size_t i = 0; i < snapshots.size(); ++i) {
       const std::size_t at = backwards ? snapshots.size() - 1 - i : i;
