@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <bitset>
 #include <map>
 #include <set>
 #include <tuple>
+#include <unordered_map>
 
 #include "ontology/rdf_io.h"
 #include "ontology/vocabulary.h"
@@ -69,9 +71,9 @@ constexpr ContextTerm kTerms[] = {
     {"deviceVersion", ns::kAgiddi, "deviceVersion", Coercion::none},
 };
 
-const std::map<std::string, const ContextTerm*, std::less<>>& terms_by_iri() {
+const std::unordered_map<std::string, const ContextTerm*>& terms_by_iri() {
   static const auto kMap = [] {
-    std::map<std::string, const ContextTerm*, std::less<>> map;
+    std::unordered_map<std::string, const ContextTerm*> map;
     for (const ContextTerm& term : kTerms) map[std::string(term.space) + std::string(term.local)] = &term;
     return map;
   }();
@@ -123,63 +125,122 @@ ContextEntry entry_of(const ContextTerm& term) {
   return entry;
 }
 
-// The context entries of these terms and the prefixes that they and `used` need, in the order of our tables.
-Json make_context(const std::set<const ContextTerm*>& terms, std::set<std::string, std::less<>> used) {
+const std::vector<ContextEntry>& context_entries() {
   static const std::vector<ContextEntry> kEntries = [] {
     std::vector<ContextEntry> entries;
     for (const ContextTerm& term : kTerms) entries.push_back(entry_of(term));
     return entries;
   }();
-  for (const ContextTerm* term : terms) {
-    for (const std::string& prefix : kEntries[static_cast<std::size_t>(term - kTerms)].prefixes) used.insert(prefix);
+  return kEntries;
+}
+
+// What a document uses of our tables.
+struct Used {
+  std::bitset<std::size(kTerms)> terms;
+  std::set<std::string, std::less<>> prefixes;
+
+  // The prefixes that the terms' own entries need too.
+  void close() {
+    for (std::size_t i = 0; i < terms.size(); ++i) {
+      if (!terms[i]) continue;
+      for (const std::string& prefix : context_entries()[i].prefixes) prefixes.insert(prefix);
+    }
   }
+};
+
+// The context of what is used, closed, in the order of our tables.
+Json make_context(const Used& used) {
   Json context = Json::object({{"@vocab", ns::kAgiddi}});
   for (const Prefix& prefix : prefixes()) {
-    if (used.count(prefix.name)) context.set(std::string(prefix.name), prefix.iri);
+    if (used.prefixes.count(prefix.name)) context.set(std::string(prefix.name), prefix.iri);
   }
-  for (const ContextTerm& term : kTerms) {
-    const ContextEntry& entry = kEntries[static_cast<std::size_t>(&term - kTerms)];
-    if (terms.count(&term)) context.set(entry.name, entry.value);
+  for (std::size_t i = 0; i < used.terms.size(); ++i) {
+    if (used.terms[i]) context.set(context_entries()[i].name, context_entries()[i].value);
   }
   return context;
+}
+
+// The same written at once, of entries that were written before: the context is half of a device's document.
+void append_context(std::string& out, const Used& used) {
+  struct Texts {
+    std::string vocabulary;
+    std::vector<std::string> prefixes, terms;   // as in prefixes() and kTerms, each behind a comma
+  };
+  static const Texts kTexts = [] {
+    const auto member = [](std::string_view name, const Json& value) {
+      std::string text;
+      append_json_string(text, name);
+      return text + ":" + value.dump();
+    };
+    Texts texts{member("@vocab", ns::kAgiddi), {}, {}};
+    for (const Prefix& prefix : prefixes()) texts.prefixes.push_back("," + member(prefix.name, prefix.iri));
+    for (const ContextEntry& entry : context_entries()) texts.terms.push_back("," + member(entry.name, entry.value));
+    return texts;
+  }();
+  out += '{' + kTexts.vocabulary;
+  for (std::size_t i = 0; i < prefixes().size(); ++i) {
+    if (used.prefixes.count(prefixes()[i].name)) out += kTexts.prefixes[i];
+  }
+  for (std::size_t i = 0; i < used.terms.size(); ++i) {
+    if (used.terms[i]) out += kTexts.terms[i];
+  }
+  out.push_back('}');
 }
 
 std::string node_id(const Term& term) { return term.is_iri() ? term.value : "_:" + term.value; }
 
 class JsonLdWriter {
  public:
-  explicit JsonLdWriter(const std::vector<const Triple*>& triples) {
+  explicit JsonLdWriter(const std::vector<TripleView>& triples) {
     auto star = stars_.end();
-    const Triple* last = nullptr;
-    for (const Triple* triple : triples) {
+    const Term* last = nullptr;
+    for (const TripleView& triple : triples) {
       // As a rule a subject's triples stand together.
-      if (last == nullptr || triple->subject != last->subject) {
+      if (last == nullptr || (triple.subject != last && *triple.subject != *last)) {
         bool fresh = false;
-        std::tie(star, fresh) = stars_.try_emplace(node_id(triple->subject));
+        std::tie(star, fresh) = stars_.try_emplace(node_id(*triple.subject));
         if (fresh) order_.push_back(star->first);
       }
-      star->second.push_back(triple);
-      last = triple;
+      star->second.push_back(&triple);
+      last = triple.subject;
     }
   }
 
   Json run(std::string_view root) {
+    Json rest = body(root);
+    Json document = Json::object({{"@context", make_context(used_)}});
+    for (auto& [name, value] : rest.members()) document.set(name, std::move(value));
+    return document;
+  }
+
+  std::string text(std::string_view root) {
+    const Json rest = body(root);
+    std::string out = "{\"@context\":";
+    append_context(out, used_);
+    for (const auto& [name, value] : rest.members()) {
+      out.push_back(',');
+      append_json_string(out, name);
+      out.push_back(':');
+      out += value.dump();
+    }
+    out.push_back('}');
+    return out;
+  }
+
+ private:
+  static constexpr int kDepthMax = 4;
+
+  // The members behind the context; what they use is known then.
+  Json body(std::string_view root) {
     std::vector<Json> nodes;
     if (const auto found = stars_.find(root); found != stars_.end()) nodes.push_back(node(found->first, kDepthMax));
     for (const std::string& id : order_) {
       if (!written_.count(id)) nodes.push_back(node(id, 0));
     }
-    Json document = Json::object({{"@context", make_context(used_terms_, used_prefixes_)}});
-    if (nodes.size() == 1 && !root.empty()) {
-      for (auto& [name, value] : nodes.front().members()) document.set(name, std::move(value));
-    } else {
-      document.set("@graph", Json(std::move(nodes)));
-    }
-    return document;
+    used_.close();
+    if (nodes.size() == 1 && !root.empty()) return std::move(nodes.front());
+    return Json::object({{"@graph", Json(std::move(nodes))}});
   }
-
- private:
-  static constexpr int kDepthMax = 4;
 
   Json node(const std::string& id, int depth) {
     written_.insert(id);
@@ -190,19 +251,19 @@ class JsonLdWriter {
       if (found != members.end()) {
         found->second.push_back(std::move(value));
       } else {
-        members.push_back({key, {std::move(value)}});
+        members.emplace_back(key, std::vector<Json>()).second.push_back(std::move(value));
       }
     };
-    for (const Triple* triple : stars_.at(id)) {
-      const std::string& predicate = triple->predicate.value;
-      const Term& object = triple->object;
+    for (const TripleView* triple : stars_.at(id)) {
+      const std::string& predicate = triple->predicate->value;
+      const Term& object = *triple->object;
       if (predicate == kType && !object.is_literal()) {
         add("@type", type_name(object));
         continue;
       }
       const auto known = terms_by_iri().find(predicate);
       const ContextTerm* term = known != terms_by_iri().end() && fits(*known->second, object) ? known->second : nullptr;
-      if (term) used_terms_.insert(term);
+      if (term) used_.terms.set(static_cast<std::size_t>(term - kTerms));
       add(term ? std::string(term->name) : short_name(predicate), value(object, term, depth));
     }
     // The type reads best first.
@@ -221,7 +282,7 @@ class JsonLdWriter {
   // A prefixed name, whose prefix then stands in the context, or the whole IRI.
   std::string short_name(const std::string& iri) {
     std::string compact = compact_name(iri);
-    if (compact != iri) used_prefixes_.insert(compact.substr(0, compact.find(':')));
+    if (compact != iri) used_.prefixes.insert(compact.substr(0, compact.find(':')));
     return compact;
   }
 
@@ -244,33 +305,32 @@ class JsonLdWriter {
     return Json::object({{"@id", id}});
   }
 
-  std::map<std::string, std::vector<const Triple*>, std::less<>> stars_;
+  std::map<std::string, std::vector<const TripleView*>, std::less<>> stars_;
   std::vector<std::string> order_;
   std::set<std::string> written_;
-  std::set<const ContextTerm*> used_terms_;
-  std::set<std::string, std::less<>> used_prefixes_;
+  Used used_;
 };
 
 }  // namespace
 
 const Json& jsonld_context() {
   static const Json kContext = [] {
-    std::set<const ContextTerm*> terms;
-    for (const ContextTerm& term : kTerms) terms.insert(&term);
-    std::set<std::string, std::less<>> names;
-    for (const Prefix& prefix : prefixes()) names.insert(std::string(prefix.name));
-    return make_context(terms, names);
+    Used all;
+    all.terms.set();
+    for (const Prefix& prefix : prefixes()) all.prefixes.insert(std::string(prefix.name));
+    return make_context(all);
   }();
   return kContext;
 }
 
-Json write_jsonld(const std::vector<const Triple*>& triples, std::string_view root) { return JsonLdWriter(triples).run(root); }
+Json write_jsonld(const std::vector<TripleView>& triples, std::string_view root) { return JsonLdWriter(triples).run(root); }
+std::string write_jsonld_text(const std::vector<TripleView>& triples, std::string_view root) { return JsonLdWriter(triples).text(root); }
 
 Json write_jsonld(const std::vector<Triple>& triples, std::string_view root) {
-  std::vector<const Triple*> pointers;
-  pointers.reserve(triples.size());
-  for (const Triple& triple : triples) pointers.push_back(&triple);
-  return write_jsonld(pointers, root);
+  std::vector<TripleView> views;
+  views.reserve(triples.size());
+  for (const Triple& triple : triples) views.push_back({&triple.subject, &triple.predicate, &triple.object});
+  return write_jsonld(views, root);
 }
 
 }  // namespace agiddi::ontology

@@ -146,6 +146,35 @@ int reading_rank(const std::string& predicate) {
   return found == kOrder.end() ? static_cast<int>(kOrder.size()) : found->second;
 }
 
+// By subject, and the triples of each as a person reads them. As a rule a subject's triples stand together already, so subjects are compared once a star.
+void put_in_document_order(std::vector<TripleView>& triples) {
+  struct Ranked {
+    TripleView triple;
+    std::size_t star;   // where the triple's star began
+    int rank;
+  };
+  std::vector<Ranked> ranked;
+  ranked.reserve(triples.size());
+  std::vector<const ledger::Term*> subjects;
+  for (const TripleView& triple : triples) {
+    if (subjects.empty() || (triple.subject != subjects.back() && *triple.subject != *subjects.back())) subjects.push_back(triple.subject);
+    ranked.push_back({triple, subjects.size() - 1, reading_rank(triple.predicate->value)});
+  }
+  std::vector<std::size_t> sorted(subjects.size()), place(subjects.size());
+  for (std::size_t i = 0; i < sorted.size(); ++i) sorted[i] = i;
+  std::sort(sorted.begin(), sorted.end(), [&](std::size_t a, std::size_t b) { return *subjects[a] < *subjects[b]; });
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    place[sorted[i]] = i > 0 && *subjects[sorted[i]] == *subjects[sorted[i - 1]] ? place[sorted[i - 1]] : i;
+  }
+  std::sort(ranked.begin(), ranked.end(), [&](const Ranked& a, const Ranked& b) {
+    if (a.star != b.star && place[a.star] != place[b.star]) return place[a.star] < place[b.star];
+    if (a.rank != b.rank) return a.rank < b.rank;
+    if (a.triple.predicate != b.triple.predicate && *a.triple.predicate != *b.triple.predicate) return *a.triple.predicate < *b.triple.predicate;
+    return *a.triple.object < *b.triple.object;
+  });
+  for (std::size_t i = 0; i < ranked.size(); ++i) triples[i] = ranked[i].triple;
+}
+
 }  // namespace
 
 std::string sensor_iri(const Hash& device, std::string_view sensor_name) { return device_urn(device) + "/sensor/" + percent_encoded(sensor_name); }
@@ -171,22 +200,16 @@ Json device_metadata(const DeviceDescription& description, const DeviceIdentity&
 }
 
 Json metadata_from_triples(const Triples& triples, const Hash& device) {
-  struct Ranked {
-    const ledger::Triple* triple;
-    int rank;
-  };
-  std::vector<Ranked> ranked;
-  for (const ledger::Triple& triple : triples) ranked.push_back({&triple, reading_rank(triple.predicate.value)});
-  std::sort(ranked.begin(), ranked.end(), [](const Ranked& a, const Ranked& b) {
-    if (a.triple->subject != b.triple->subject) return a.triple->subject < b.triple->subject;
-    if (a.rank != b.rank) return a.rank < b.rank;
-    if (a.triple->predicate != b.triple->predicate) return a.triple->predicate < b.triple->predicate;
-    return a.triple->object < b.triple->object;
-  });
-  std::vector<const ledger::Triple*> ordered;
-  ordered.reserve(ranked.size());
-  for (const Ranked& one : ranked) ordered.push_back(one.triple);
-  return write_jsonld(ordered, device_urn(device));
+  std::vector<TripleView> views;
+  views.reserve(triples.size());
+  for (const ledger::Triple& triple : triples) views.push_back({&triple.subject, &triple.predicate, &triple.object});
+  put_in_document_order(views);
+  return write_jsonld(views, device_urn(device));
+}
+
+std::string metadata_text(std::vector<TripleView>& triples, const Hash& device) {
+  put_in_document_order(triples);
+  return write_jsonld_text(triples, device_urn(device));
 }
 
 }  // namespace agiddi::ontology

@@ -11,6 +11,7 @@
 #include "ledger/term.h"
 #include "ledger/triple_store.h"
 #include "ontology/device.h"
+#include "ontology/rdf_io.h"
 #include "protocol/time.h"
 
 namespace agiddi::ontology {
@@ -44,6 +45,8 @@ Triples device_triples(const DeviceDescription& description, const DeviceIdentit
 Json device_metadata(const DeviceDescription& description, const DeviceIdentity& identity);
 // The document again from triples, as a query finds them (subject: the device's URN).
 Json metadata_from_triples(const Triples& triples, const Hash& device);
+// Its compact text, made in less time; puts the triples into the document's order.
+std::string metadata_text(std::vector<TripleView>& triples, const Hash& device);
 
 // The unified measurement template: {"@context","@id","@type":"MeasurementTemplate","device","deviceVersion","observations":[one
 // sosa:Observation for each sensor, numericValue and resultTime null]}.

@@ -15,6 +15,7 @@
 #include "node/lane.h"
 #include "ontology/sparql/evaluator.h"
 #include "subservices/executor.h"
+#include "subservices/query/device_texts.h"
 
 namespace agiddi::node {
 
@@ -35,6 +36,7 @@ class ApiCore : public std::enable_shared_from_this<ApiCore> {
   std::chrono::milliseconds catch_up() const { return context_.catch_up; }
   const subservices::Executor& executor() const { return executor_; }
   ontology::sparql::CancelToken& stopping() { return stopping_; }
+  subservices::DeviceTexts& device_texts() { return device_texts_; }   // of all answers of this node
 
   // Runs the work on a lane; a full lane is 429.
   void run(Lane& lane, const Responder& responder, std::function<void()> work);
@@ -63,6 +65,7 @@ class ApiCore : public std::enable_shared_from_this<ApiCore> {
   boost::asio::io_context& io_;
   subservices::Executor executor_;
   ontology::sparql::CancelToken stopping_;
+  subservices::DeviceTexts device_texts_;
   Lane queries_;
   std::shared_ptr<std::atomic<std::size_t>> writes_ = std::make_shared<std::atomic<std::size_t>>(0);
   std::mutex finishing_mutex_;

@@ -36,10 +36,12 @@ std::string_view reason_phrase(unsigned status) {
   }
 }
 
-HttpResponse json_response(unsigned status, const Json& body) {
+HttpResponse json_response(unsigned status, const Json& body) { return json_text_response(status, body.dump()); }
+
+HttpResponse json_text_response(unsigned status, std::string json) {
   HttpResponse out;
   out.status = status;
-  out.body = body.dump();
+  out.body = std::move(json);
   return out;
 }
 

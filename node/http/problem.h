@@ -13,6 +13,7 @@ HttpResponse problem(Status status, std::string detail);
 HttpResponse problem_with(const Error& error, std::vector<std::pair<std::string, Json>> members);
 
 HttpResponse json_response(unsigned status, const Json& body);
+HttpResponse json_text_response(unsigned status, std::string json);   // of what was written as JSON at once
 std::string_view reason_phrase(unsigned status);
 
 }  // namespace agiddi::node

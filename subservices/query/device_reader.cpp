@@ -1,6 +1,6 @@
 #include "subservices/query/device_reader.h"
 
-#include <algorithm>
+#include <charconv>
 
 #include "ontology/vocabulary.h"
 #include "protocol/check.h"
@@ -11,33 +11,70 @@ namespace agiddi::subservices {
 using ledger::Term;
 using ledger::TermId;
 
-DeviceReader::DeviceReader(const ledger::TripleSource& triples)
-    : triples_(triples), hosts_(triples.find(Term::iri(std::string(ontology::ns::kSosa) + "hosts"))) {}
+DeviceReader::DeviceReader(const ledger::TripleSource& triples, DeviceTexts* texts)
+    : triples_(triples),
+      texts_(texts),
+      hosts_(triples.find(Term::iri(std::string(ontology::ns::kSosa) + "hosts"))),
+      version_(triples.find(Term::iri(std::string(ontology::ns::kAgiddi) + "version"))) {}
 
 ontology::Triples DeviceReader::star(const std::string& urn) const {
-  ontology::Triples star;
+  ontology::Triples triples;
   const TermId device = triples_.find(Term::iri(urn));
-  if (device == ledger::kNoTerm) return star;
+  if (device == ledger::kNoTerm) return triples;
+  const Star star = read(device);
+  triples.reserve(star.triples.size());
+  for (const ontology::TripleView& one : star.triples) triples.push_back({*one.subject, *one.predicate, *one.object});
+  return triples;
+}
+
+void DeviceReader::append_entry(std::string& out, const std::string& urn, const std::optional<std::string>& distance_km) const {
+  const auto hash = device_from_urn(urn);
+  AGIDDI_CHECK(hash.has_value(), "a device of the default graph has a device's id");
+  const TermId device = triples_.find(Term::iri(urn));
+  const std::string version = version_of(device);
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(version.data(), version.data() + version.size(), number);
+  AGIDDI_CHECK(error == std::errc() && end == version.data() + version.size(), "a device of the default graph has a version");
+
+  out += "{\"id\":";
+  append_json_string(out, urn);
+  out += ",\"version\":" + version + ",\"metadata\":";
+  if (!texts_ || !texts_->append(*hash, number, out)) {
+    Star star = read(device);
+    const std::string metadata = ontology::metadata_text(star.triples, *hash);
+    if (texts_) texts_->keep(*hash, number, metadata);
+    out += metadata;
+  }
+  if (distance_km) out += ",\"distanceKm\":" + *distance_km;
+  out.push_back('}');
+}
+
+std::string DeviceReader::version_of(TermId device) const {
+  TermId version = ledger::kNoTerm;
+  if (device != ledger::kNoTerm && version_ != ledger::kNoTerm) {
+    triples_.scan({device, version_, ledger::kNoTerm}, [&](TermId, TermId, TermId object) {
+      version = object;
+      return false;
+    });
+  }
+  return version == ledger::kNoTerm ? std::string() : triples_.term(version).value;
+}
+
+DeviceReader::Star DeviceReader::read(TermId device) const {
+  Star star;
   std::vector<TermId> sensors;
-  copy(device, star, &sensors);
-  for (const TermId sensor : sensors) copy(sensor, star, nullptr);
+  read(device, star, &sensors);
+  for (const TermId sensor : sensors) read(sensor, star, nullptr);
   return star;
 }
 
-Json DeviceReader::entry(const std::string& urn) const {
-  const auto hash = device_from_urn(urn);
-  AGIDDI_CHECK(hash.has_value(), "a device of the default graph has a device's id");
-  const ontology::Triples found = star(urn);
-  const std::string version_predicate = std::string(ontology::ns::kAgiddi) + "version";
-  const auto version = std::find_if(found.begin(), found.end(), [&](const ledger::Triple& t) { return t.predicate.value == version_predicate; });
-  AGIDDI_CHECK(version != found.end(), "a device of the default graph has a version");
-  return Json::object({{"id", urn}, {"version", Json::number(version->object.value)}, {"metadata", ontology::metadata_from_triples(found, *hash)}});
-}
-
-void DeviceReader::copy(TermId subject, ontology::Triples& out, std::vector<TermId>* hosted) const {
-  const Term node = triples_.term(subject);
+void DeviceReader::read(TermId subject, Star& out, std::vector<TermId>* hosted) const {
+  const Term* node = nullptr;
   triples_.scan({subject, ledger::kNoTerm, ledger::kNoTerm}, [&](TermId, TermId predicate, TermId object) {
-    out.push_back({node, triples_.term(predicate), triples_.term(object)});
+    if (!node) node = &out.terms.emplace_back(triples_.term(subject));
+    const auto [known, fresh] = predicates_.try_emplace(predicate);
+    if (fresh) known->second = triples_.term(predicate);
+    out.triples.push_back({node, &known->second, &out.terms.emplace_back(triples_.term(object))});
     if (hosted && predicate == hosts_) hosted->push_back(object);
     return true;
   });

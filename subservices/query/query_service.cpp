@@ -13,6 +13,8 @@ namespace {
 
 using ontology::sparql::QueryResult;
 
+constexpr std::size_t kReservedMax_bytes = 1024 * 1024;   // of an answer's room, before its devices are there
+
 std::size_t column_of(const QueryResult& result, std::string_view variable) {
   const auto found = std::find(result.variables.begin(), result.variables.end(), variable);
   AGIDDI_CHECK(found != result.variables.end(), "the query that was made selects its sort keys");
@@ -32,27 +34,37 @@ std::string next_cursor(const SearchPlan& plan, const QueryResult& result) {
 
 }  // namespace
 
-Result<Json> QueryService::search(const Json& body, const ledger::TripleSource& triples) const {
+Result<std::string> QueryService::search(const Json& body, const ledger::TripleSource& triples) const {
   const auto plan = plan_search(body);
   return plan ? search(*plan, triples) : tl::unexpected(plan.error());
 }
 
-Result<Json> QueryService::search(const SearchPlan& plan, const ledger::TripleSource& triples) const {
+Result<std::string> QueryService::search(const SearchPlan& plan, const ledger::TripleSource& triples, std::optional<std::uint64_t> height) const {
   const auto query = ontology::sparql::parse_query(plan.probe);
   if (!query) return fail(Status::internal, "the query that was made of the conditions is not valid: " + query.error().detail);
   const auto result = ontology::sparql::evaluate(*query, ontology::sparql::Dataset(triples), limits_);
   if (!result) return tl::unexpected(result.error());
 
-  const DeviceReader reader(triples);
-  Json devices = Json::array();
-  const std::size_t device = column_of(*result, "device");
-  for (std::size_t row = 0; row < std::min(result->rows.size(), plan.limit); ++row) {
-    Json entry = reader.entry(result->rows[row][device]->value);
-    if (plan.has_distance) entry.set("distanceKm", Json::number(result->rows[row][column_of(*result, "distance")]->value));
-    devices.push(std::move(entry));
+  const DeviceReader reader(triples, texts_);
+  const std::size_t device = column_of(*result, "device"), distance = plan.has_distance ? column_of(*result, "distance") : 0;
+  const std::size_t devices = std::min(result->rows.size(), plan.limit);
+  std::string answer = "{\"sparql\":";
+  append_json_string(answer, plan.sparql);
+  answer += ",\"devices\":[";
+  for (std::size_t row = 0; row < devices; ++row) {
+    const auto& values = result->rows[row];
+    if (row > 0) answer.push_back(',');
+    reader.append_entry(answer, values[device]->value, plan.has_distance ? std::optional(values[distance]->value) : std::nullopt);
+    // Devices are of much the same size.
+    if (row == 0) answer.reserve(std::min(answer.size() * (devices + 1), kReservedMax_bytes));
   }
-  Json answer = Json::object({{"sparql", plan.sparql}, {"devices", std::move(devices)}});
-  if (result->rows.size() > plan.limit) answer.set("next", next_cursor(plan, *result));
+  answer.push_back(']');
+  if (result->rows.size() > plan.limit) {
+    answer += ",\"next\":";
+    append_json_string(answer, next_cursor(plan, *result));
+  }
+  if (height) answer += ",\"height\":" + std::to_string(*height);
+  answer.push_back('}');
   return answer;
 }
 

@@ -16,6 +16,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 
+constexpr std::size_t kRead_bytes = 32 * 1024;
 constexpr auto kReconnectPause = std::chrono::milliseconds(20);
 constexpr std::size_t kAnswerMax_bytes = 8 * 1024 * 1024;
 
@@ -114,8 +115,8 @@ class Client : public std::enable_shared_from_this<Client> {
   }
   void read() {
     const std::size_t old = answer_.size();
-    answer_.resize(old + 4096);
-    socket_.async_read_some(asio::buffer(answer_.data() + old, 4096), [self = shared_from_this(), old](error_code failure, std::size_t size) {
+    answer_.resize(old + kRead_bytes);
+    socket_.async_read_some(asio::buffer(answer_.data() + old, kRead_bytes), [self = shared_from_this(), old](error_code failure, std::size_t size) {
       self->answer_.resize(old + size);
       if (failure || self->answer_.size() > kAnswerMax_bytes) return self->broken();
       const auto head = parse_head(self->answer_);

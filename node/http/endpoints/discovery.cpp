@@ -22,14 +22,24 @@ void search(const Core& core, const std::shared_ptr<WatchStreams>& watches, Http
     if (!plan) return responder.send(problem(plan.error()));
     if (plan->watch) return watches->add(responder, *std::move(plan));
     const auto snapshot = core->chain().snapshot();
-    const auto answer = subservices::QueryService(search_limits()).search(*plan, snapshot->triples());
-    responder.send(answer ? json_response(200, *answer) : problem(answer.error()));
+    auto answer = subservices::QueryService(search_limits(), &core->device_texts()).search(*plan, snapshot->triples());
+    responder.send(answer ? json_text_response(200, *std::move(answer)) : problem(answer.error()));
   });
 }
 
 }  // namespace
 
 void bind_discovery(Router& router, const Core& core) {
+  const auto texts = [&](const char* name, const char* help, auto read) {
+    core->metrics().read_value(name, help, [weak = std::weak_ptr<ApiCore>(core), read] {
+      const auto alive = weak.lock();
+      return alive ? static_cast<std::int64_t>(read(alive->device_texts())) : 0;
+    });
+  };
+  texts("agiddi_device_texts_bytes", "Memory of the device metadata that is kept as text.", [](const auto& kept) { return kept.bytes(); });
+  texts("agiddi_device_texts_found_total", "Devices in answers whose metadata was kept.", [](const auto& kept) { return kept.found(); });
+  texts("agiddi_device_texts_missed_total", "Devices in answers whose metadata was made.", [](const auto& kept) { return kept.missed(); });
+
   router.add("POST", "/v1/query", [core, watches = WatchStreams::make(core, search_limits())](HttpRequest request, Responder responder) {
     search(core, watches, std::move(request), std::move(responder));
   }, {{"application/json", "text/event-stream"}, {"application/json"}, false});

@@ -22,7 +22,6 @@ constexpr std::size_t kWatchStep = 256;                 // devices that are matc
 constexpr std::chrono::milliseconds kWatchPause{50};    // when the lane is full, or a client's queue is
 constexpr std::size_t kBacklogMax = 50'000;        // devices that one client is still to be told of
 constexpr std::size_t kResultMax_bytes = 3 * 1024 * 1024;
-constexpr std::size_t kEntriesMax = 256;           // of devices, kept while several clients are told of them
 
 const char* kind_name(StandingMatch::Kind kind) {
   switch (kind) {
@@ -225,9 +224,8 @@ void WatchStreams::serve() {
 // As much as the clients take; true when some of it waits.
 bool WatchStreams::tell() {
   State& state = *state_;
-  const subservices::DeviceReader reader(state.base->triples());
+  const subservices::DeviceReader reader(state.base->triples(), &core_->device_texts());
   const std::string id = std::to_string(state.base->height());
-  std::map<Hash, Json> entries;
   bool waiting = false;
   for (auto& [query, client] : state.clients) {
     if (client.backlog.size() > kBacklogMax) {
@@ -237,15 +235,13 @@ bool WatchStreams::tell() {
     while (!client.backlog.empty() && client.stream->room() > 0) {
       const auto [device, told] = *client.backlog.begin();
       client.backlog.erase(client.backlog.begin());
-      Json data = Json::object({{"id", device_urn(device)}});
-      if (told.kind != StandingMatch::Kind::unmatch) {
-        if (entries.size() > kEntriesMax) entries.clear();
-        auto entry = entries.find(device);
-        if (entry == entries.end()) entry = entries.emplace(device, reader.entry(device_urn(device))).first;
-        data = entry->second;
-        if (told.distance_km) data.set("distanceKm", Json::number(*told.distance_km));
+      std::string data;
+      if (told.kind == StandingMatch::Kind::unmatch) {
+        data = Json::object({{"id", device_urn(device)}}).dump();
+      } else {
+        reader.append_entry(data, device_urn(device), told.distance_km);
       }
-      client.stream->send({kind_name(told.kind), id, data.dump(), ""});
+      client.stream->send({kind_name(told.kind), id, std::move(data), ""});
     }
     waiting |= !client.backlog.empty();
   }
@@ -267,13 +263,8 @@ void WatchStreams::begin(const Responder& responder, const subservices::SearchPl
     const std::lock_guard lock(state_->mutex);
     --state_->places;
   };
-  auto answer = subservices::QueryService(limits_).search(plan, state.base->triples());
-  std::string text;
-  if (answer) {
-    answer->set("height", state.base->height());
-    text = answer->dump();
-    if (text.size() > kResultMax_bytes) answer = fail_field("/limit", "gives a first page that is too long for a stream; ask for fewer devices");
-  }
+  auto answer = subservices::QueryService(limits_, &core_->device_texts()).search(plan, state.base->triples(), state.base->height());
+  if (answer && answer->size() > kResultMax_bytes) answer = fail_field("/limit", "gives a first page that is too long for a stream; ask for fewer devices");
   const auto query = answer ? state.queries.add(plan, state.base->triples()) : Result<std::uint64_t>(tl::unexpected(answer.error()));
   const auto stream = query ? responder.stream() : nullptr;
   if (!stream) {
@@ -282,7 +273,7 @@ void WatchStreams::begin(const Responder& responder, const subservices::SearchPl
     if (!query) responder.send(problem(query.error()));
     return;
   }
-  stream->send({"result", std::to_string(state.base->height()), std::move(text), ""});
+  stream->send({"result", std::to_string(state.base->height()), *std::move(answer), ""});
   state.clients.emplace(*query, Watcher{stream, {}});
   stream->on_closed([weak = weak_from_this(), query = *query] {
     const auto self = weak.lock();

@@ -299,6 +299,10 @@ TEST_CASE("search and SPARQL, in every result format") {
   INFO(found.body);
   REQUIRE(found.status == 200);
   CHECK(found.json().find("devices")->items()[0].find("id")->as_string() == urn);
+  CHECK(api.post("/v1/query", R"({"conditions":{"sensor.observedProperty":"Temperature"}})").body == found.body);   // of the text that was kept
+  const std::string metrics = api.get("/metrics").body;
+  CHECK(metrics.find("agiddi_device_texts_found_total 1\n") != std::string::npos);
+  CHECK(metrics.find("agiddi_device_texts_missed_total 1\n") != std::string::npos);
   CHECK(api.post("/v1/query", "nonsense").status == 400);
   CHECK(api.post("/v1/query", R"({"conditions":{"colour":"red"}})").status == 422);
   CHECK(api.get("/v1/query/attributes").json().find("attributes")->items().size() > 15);

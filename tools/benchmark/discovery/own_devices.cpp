@@ -58,15 +58,19 @@ void measure_text(ConditionFigures& figures, const std::function<std::string()>&
 
 std::vector<ConditionFigures> measure_conditions(const DeviceGenerator& generator, const ledger::TripleSource& triples, const Effort& effort) {
   std::vector<ConditionFigures> out;
-  const subservices::QueryService service;
+  subservices::DeviceTexts texts;
+  const subservices::QueryService service({}, &texts), forgetful;
   for (const Condition& condition : conditions(generator)) {
     const Json body = *parse_json(condition.body);
-    ConditionFigures figures{condition.name, 0, {}, {}, {}};
+    ConditionFigures figures;
+    figures.name = condition.name;
     measure_text(figures, [&body] { return subservices::plan_search(body)->sparql; }, triples, effort);
     figures.answer_ms = measure_ms(effort.repetitions, effort.budget_ms, [&] { (void)service.search(body, triples); });
+    figures.made_ms = measure_ms(effort.repetitions, effort.budget_ms, [&] { (void)forgetful.search(body, triples); });
     out.push_back(std::move(figures));
   }
-  ConditionFigures global{"global aggregate", 0, {}, {}, {}};
+  ConditionFigures global;
+  global.name = "global aggregate";
   measure_text(global, [] { return std::string(kAggregate); }, triples, effort);
   out.push_back(std::move(global));
   return out;
@@ -173,7 +177,8 @@ Outcome<OwnFigures> bench_own_http(const DeviceGenerator& generator, const Effor
   std::vector<std::string> selective;
   for (const Condition& condition : conditions(generator)) {
     const Json body = *parse_json(condition.body);
-    ConditionFigures one{condition.name, 0, {}, {}, {}};
+    ConditionFigures one;
+    one.name = condition.name;
     auto answer = node.post_json("/v1/query", body);
     if (!answer) return tl::unexpected(answer.error());
     one.devices = answer->find("devices")->items().size();

@@ -12,7 +12,8 @@ struct ConditionFigures {
   std::string name;
   std::size_t devices = 0;          // or rows
   std::vector<double> query_ms;     // plan of the conditions, parse, plan, evaluate
-  std::vector<double> answer_ms;    // the whole answer with each device's metadata; none for SPARQL
+  std::vector<double> answer_ms;    // the whole answer with each device's metadata, whose texts were kept from the answer before; none for SPARQL
+  std::vector<double> made_ms;      // the same with each text made anew; only in process
   std::string plan;
 };
 
