@@ -235,6 +235,8 @@ void Ledger::serve_columns(const KvReader& reader, std::uint64_t height) {
   triples_.use_dictionary([&terms = columns_->terms()](BytesView encoded) { return terms.find(encoded); });
 }
 
+std::size_t Ledger::columns_bytes() const { return columns_ ? columns_->memory_bytes() : 0; }
+
 std::unique_ptr<const TripleSource> Ledger::triples_at(const std::shared_ptr<const KvReader>& reader) const {
   if (!columns_) return make_triple_source(*reader, cache_);
   auto state = columns_->at(layout::meta_number(*reader, layout::kHeight));

@@ -122,6 +122,7 @@ class Ledger {
   ~Ledger();
 
   std::uint64_t height() const { return height_.load(std::memory_order_acquire); }
+  std::size_t columns_bytes() const;                        // memory of the triples and the dictionary that queries read; 0 without columns
   std::shared_ptr<const LedgerSnapshot> snapshot() const;
 
   // The next block. Returns when it is on disk; with Sync::later it is so after the next sync() or synced write of anything.

@@ -119,6 +119,8 @@ struct Daemon::Parts {
   void register_gauges(const NodeConfig& config) {
     metrics.read_value("agiddi_block_height", "Height of the last applied block.", [this] { return static_cast<std::int64_t>(chain->snapshot()->height()); });
     metrics.read_value("agiddi_certified_height", "Height of the last certified block.", [this] { return static_cast<std::int64_t>(chain->snapshot()->certified_height()); });
+    metrics.read_value("agiddi_columns_bytes", "Memory of the triples and terms that queries read; 0 where they read the disk.",
+                       [this] { return static_cast<std::int64_t>(open.ledger->columns_bytes()); });
     metrics.read_value("agiddi_view", "PBFT view.", [this] { return static_cast<std::int64_t>(chain->status().view); });
     metrics.read_value("agiddi_epoch", "Epoch of the member set in force.", [this] { return static_cast<std::int64_t>(chain->status().epoch); });
     metrics.read_value("agiddi_mempool_transactions", "Transactions held for a coming block.", [this] { return static_cast<std::int64_t>(chain->status().mempool); });

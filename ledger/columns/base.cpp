@@ -91,8 +91,28 @@ Base::Base(std::vector<Node> subjects, const std::vector<TermId>& objects) : sub
   by_value_.build(values_.size(), [&](std::size_t i) { return values_[i]; });
 }
 
-Span Base::rows_of(Node subject) const {
-  const Span near = by_subject_.around(subject, size());
+void Base::Steps::prefetch(TermId id) const {
+  if (id >= first && ((id - first) >> shift) < begins.size()) __builtin_prefetch(&begins[(id - first) >> shift]);
+}
+
+Span Base::rows_of(Node subject) const { return rows_of(subject, by_subject_.around(subject, size())); }
+
+void Base::rows_of(std::span<const Node> subjects, Span* rows) const {
+  AGIDDI_CHECK(subjects.size() <= kTogether, "not more together than there is room for");
+  for (const Node subject : subjects) by_subject_.prefetch(subject);
+  for (std::size_t i = 0; i < subjects.size(); ++i) {
+    rows[i] = by_subject_.around(subjects[i], size());
+    if (rows[i].size() == 0) continue;
+    __builtin_prefetch(&subjects_[rows[i].begin]);
+    __builtin_prefetch(&ranks_[rows[i].begin]);
+  }
+  for (std::size_t i = 0; i < subjects.size(); ++i) {
+    rows[i] = rows_of(subjects[i], rows[i]);
+    if (rows[i].size() > 0) __builtin_prefetch(&values_[ranks_[rows[i].begin]]);
+  }
+}
+
+Span Base::rows_of(Node subject, Span near) const {
   const auto begin = subjects_.begin() + near.begin, end = subjects_.begin() + near.end;
   const auto from = std::lower_bound(begin, end, subject);
   auto to = from;

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <algorithm>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -54,6 +55,9 @@ class Base {
   Node holder(std::uint32_t place) const { return holders_[place]; }
 
   Span rows_of(Node subject) const;                              // rows of a subject
+  // The same of many (kTogether at most) that lie anywhere: each waits for memory several times, and here they wait together.
+  static constexpr std::size_t kTogether = 32;
+  void rows_of(std::span<const Node> subjects, Span* rows) const;
   Span holders_of(std::uint32_t rank) const { return {starts_[rank], starts_[rank + 1]}; }
   std::uint32_t lower_rank(TermId object) const;                 // the first value that is not smaller
   std::uint32_t upper_rank(TermId object) const;                 // the first value that is larger
@@ -70,7 +74,9 @@ class Base {
     void build(std::size_t count, At at);
     // The part of the column that holds an id if anything does, and everything below and above it lies before and behind.
     Span around(TermId id, std::uint32_t count) const;
+    void prefetch(TermId id) const;
   };
+  Span rows_of(Node subject, Span near) const;
 
   std::vector<Node> subjects_, holders_;
   std::vector<std::uint32_t> ranks_, starts_;

@@ -138,17 +138,58 @@ class RankFinger {
   std::uint32_t size_, at_ = 0;
 };
 
+// The rows of subjects, a few dozen at a time: those near to each other by a finger, others together.
+class RowsAhead {
+ public:
+  RowsAhead(const Base* base, std::span<const TermId> subjects) : base_(base), finger_(base), subjects_(subjects) {}
+  Span rows_of(std::size_t i) {
+    if (i == end_) fetch();
+    return rows_[i - begin_];
+  }
+
+ private:
+  void fetch() {
+    begin_ = end_;
+    end_ = std::min(begin_ + Base::kTogether, subjects_.size());
+    std::array<Node, Base::kTogether> nodes;
+    const std::size_t count = end_ - begin_;
+    // As long as they ascend by little, the next rows are in the cache already.
+    bool near = true;
+    for (std::size_t i = 0; i < count; ++i) {
+      const TermId id = subjects_[begin_ + i];
+      nodes[i] = is_node(id) ? node_of(id) : kNobody;
+      near = near && (i == 0 || (nodes[i] >= nodes[i - 1] && nodes[i] - nodes[i - 1] < kNear));
+    }
+    if (base_ == nullptr) {
+      rows_.fill({});
+    } else if (near) {
+      for (std::size_t i = 0; i < count; ++i) rows_[i] = finger_.rows_of(nodes[i]);
+    } else {
+      base_->rows_of({nodes.data(), count}, rows_.data());
+    }
+  }
+
+  static constexpr Node kNobody = ~Node{0};
+  static constexpr Node kNear = 256;
+  const Base* base_;
+  RowFinger finger_;
+  std::span<const TermId> subjects_;
+  std::size_t begin_ = 0, end_ = 0;
+  std::array<Span, Base::kTogether> rows_;
+};
+
 void objects_of(const Pairs& column, const LookUps& wanted, Found& found) {
   const Base* base = column.base();
-  RowFinger rows(base);
+  RowsAhead rows(base, wanted.subjects);
   std::vector<RunFinger<Node, decltype(kSubjectOf)>> runs;
   for (const auto& run : column.runs()) runs.emplace_back(run->by_subject, kSubjectOf);
   const bool both = !wanted.objects.empty();
+  RankFinger ranks(both ? base : nullptr);
   for (std::uint32_t i = 0; i < wanted.size(); ++i) {
+    const Span span = rows.rows_of(i);
     if (!is_node(wanted.subjects[i])) continue;
     const Node subject = node_of(wanted.subjects[i]);
     const Changes changes = changes_of(runs, subject);
-    const Span span = rows.rows_of(subject);
     const bool many = changes.several || changes.only.size() > kSteps;
     if (both && (many || span.size() > kSteps)) {
       if (column.contains({subject, wanted.objects[i]}) && !found.add(i, wanted.objects[i])) return;
@@ -160,11 +201,19 @@ void objects_of(const Pairs& column, const LookUps& wanted, Found& found) {
       }
       continue;
     }
-    for (std::uint32_t row = span.begin; row < span.end; ++row) {
-      const TermId object = base->object(row);
-      if (both && object != wanted.objects[i]) continue;
-      if (!changes.only.empty() && changes.mention({subject, object})) continue;
-      if (!found.add(i, object)) return;
+    if (both && span.size() > 0) {
+      // Ranks lie beside the rows; the objects themselves lie anywhere.
+      const std::uint32_t rank = ranks.rank_of(wanted.objects[i]);
+      for (std::uint32_t row = span.begin; row < span.end; ++row) {
+        if (base->rank(row) != rank || changes.mention({subject, wanted.objects[i]})) continue;
+        if (!found.add(i, wanted.objects[i])) return;
+      }
+    } else {
+      for (std::uint32_t row = span.begin; row < span.end; ++row) {
+        const TermId object = base->object(row);
+        if (!changes.only.empty() && changes.mention({subject, object})) continue;
+        if (!found.add(i, object)) return;
+      }
     }
     for (const Change& change : changes.only) {
       if (!change.added || (both && change.pair.object != wanted.objects[i])) continue;

@@ -21,6 +21,8 @@ std::optional<DistanceCall> distance_call(const Expr& expression) {
 
 namespace {
 
+constexpr std::size_t kTogether = 64;
+
 // What Number::as_double() gives, without a Value for what is inline.
 std::optional<double> number_of(TermId id, Execution& execution) {
   if (ledger::is_inline_number(id)) {
@@ -40,27 +42,20 @@ class NearestOperator::Waiting {
   Waiting(const NearestOperator& scan, Execution& execution) : scan_(scan), execution_(execution) {}
   ~Waiting() { execution_.release(entries_.size() * sizeof(Entry)); }
 
-  // All places of a subject.
-  bool add(TermId subject) {
-    const auto objects_of = [&](TermId predicate) {
-      std::vector<std::pair<TermId, double>> numbers;
-      execution_.graph->scan({subject, predicate, kNoTerm}, [&](TermId, TermId, TermId object) {
-        ++execution_.triples_read;
-        if (const auto number = number_of(object, execution_)) numbers.emplace_back(object, *number);
-        return execution_.tick();
-      });
-      return numbers;
-    };
-    const auto latitudes = objects_of(scan_.predicate_), longitudes = objects_of(scan_.box_.across->predicate);
-    for (const auto& [latitude, a] : latitudes) {
-      for (const auto& [longitude, b] : longitudes) {
-        const double distance = distance_km(a, b, scan_.call_.to_latitude, scan_.call_.to_longitude);
+  // All places of these subjects.
+  bool add(std::span<const TermId> subjects) {
+    const std::vector<Coordinate> latitudes = of(subjects, scan_.predicate_), longitudes = of(subjects, scan_.box_.across->predicate);
+    auto from = longitudes.begin();
+    for (const Coordinate& latitude : latitudes) {
+      while (from != longitudes.end() && from->subject < latitude.subject) ++from;
+      for (auto longitude = from; longitude != longitudes.end() && longitude->subject == latitude.subject; ++longitude) {
+        const double distance = distance_km(latitude.degrees, longitude->degrees, scan_.call_.to_latitude, scan_.call_.to_longitude);
         if (std::isnan(distance)) continue;
         if (!execution_.reserve(sizeof(Entry))) return false;
-        entries_.push({distance, subject, latitude, longitude});
+        entries_.push({distance, subjects[latitude.subject], latitude.id, longitude->id});
       }
     }
-    return !execution_.stopped();
+    return execution_.tick(latitudes.size() + longitudes.size());
   }
 
   // Gives those that are no further than this.
@@ -79,6 +74,23 @@ class NearestOperator::Waiting {
   }
 
  private:
+  struct Coordinate {
+    std::uint32_t subject;   // its place among those asked for
+    TermId id;
+    double degrees;
+  };
+  std::vector<Coordinate> of(std::span<const TermId> subjects, TermId predicate) {
+    std::vector<Coordinate> numbers;
+    execution_.graph->look_up({predicate, subjects, {}}, [&](std::span<const std::uint32_t> which, std::span<const TermId> found) {
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        if (const auto number = number_of(found[i], execution_)) numbers.push_back({which[i], found[i], *number});
+      }
+      execution_.triples_read += found.size();
+      return execution_.tick(found.size());
+    });
+    return numbers;
+  }
+
   struct Further {
     bool operator()(const Entry& a, const Entry& b) const { return a.distance_km > b.distance_km; }
   };
@@ -91,12 +103,17 @@ bool NearestOperator::run(Execution& execution, Emit emit) {
   if (execution.graph == nullptr) return true;
   Waiting waiting(*this, execution);
   bool wanted = true;
+  std::vector<TermId> subjects;   // some at a time: they are looked up together
   const auto far_at_least = [&](const ledger::Rectangle& r) { return far_at_least_km(r, call_.to_latitude, call_.to_longitude); };
   const bool known = execution.graph->scan_nearest(box_.box(predicate_), far_at_least, [&](TermId subject, double at_least) {
-    return wanted = execution.tick() && waiting.give(at_least, emit) && waiting.add(subject);
+    subjects.push_back(subject);
+    if (subjects.size() < kTogether) return true;
+    wanted = waiting.add(subjects) && waiting.give(at_least, emit);
+    subjects.clear();
+    return wanted;
   });
   AGIDDI_CHECK(known, "a plan that begins with what is nearest was made for a graph with an index of places");
-  return wanted && waiting.give(std::numeric_limits<double>::infinity(), emit);
+  return wanted && waiting.add(subjects) && waiting.give(std::numeric_limits<double>::infinity(), emit);
 }
 
 std::string NearestOperator::describe() const {

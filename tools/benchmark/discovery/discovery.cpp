@@ -1,5 +1,4 @@
 // Discovery over generated devices: loads our store and measures the query set on it, then our own conditions, then the same queries on other stores.
-#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -7,6 +6,7 @@
 #include <fstream>
 
 #include "protocol/crypto/crypto.h"
+#include "tools/benchmark/discovery/footprint.h"
 #include "tools/benchmark/discovery/report.h"
 #include "tools/benchmark/discovery/store.h"
 #include "tools/benchmark/discovery/timing.h"
@@ -36,21 +36,6 @@ class Folder {
   explicit Folder(std::string path) : path_(std::move(path)) {}
   std::string path_;
 };
-
-double resident_mib() {
-  std::ifstream statm("/proc/self/statm");
-  std::uint64_t size = 0, resident = 0;
-  statm >> size >> resident;
-  return static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1024.0 * 1024.0);
-}
-
-double folder_bytes(const std::string& folder) {
-  double bytes = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file()) bytes += static_cast<double>(entry.file_size());
-  }
-  return bytes;
-}
 
 // Only the store's own time counts, not the making of devices.
 Outcome<LoadFigures> load(const DeviceGenerator& generator, const std::string& folder, StoreKind kind) {
@@ -119,7 +104,6 @@ Outcome<void> measure_store(const DeviceGenerator& generator, const std::string&
   }
   for (const int threads : {1, 2}) figures.mixes.push_back(measure_mix(mix, *triples, threads, std::min(kMix_ms, effort.budget_ms)));
   figures.load.disk_bytes = folder_bytes(folder);   // what was only in the log has reached the tables when the store was opened again
-  ::malloc_trim(0);   // what the measured rows have left behind is not the store's
   figures.load.memory_mib = resident_mib();
   if (figures.load.devices > kCheckedDevicesMax) return {};
   if (const std::string faults = check_rows(generator, figures.queries); !faults.empty()) return failed(faults);

@@ -21,6 +21,7 @@ struct OwnFigures {
   std::string how;                  // how they were loaded
   double load_s = 0, disk_mib = 0;
   std::uint64_t triples = 0, documents = 0;
+  double open_s = 0, columns_mib = 0, memory_mib = 0;   // of the ledger, opened once more: that, its columns, and the process with it (less what it had before)
   std::vector<ConditionFigures> conditions;
   double http_per_second = 0, http_p50_ms = 0, http_p99_ms = 0;   // selective conditions over HTTP; only of a cluster
 };

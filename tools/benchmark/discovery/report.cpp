@@ -159,8 +159,10 @@ PeerReport report_own(const OwnFigures& own) {
   Json json = Json::object({{"loaded", own.how}, {"load_s", rounded(own.load_s, 2)}, {"documents", own.documents}, {"conditions", std::move(conditions)}});
   std::string text = "our own form, " + own.how + ": " + fixed(own.load_s, 1) + " s";
   if (own.triples > 0) {
-    text += ", " + std::to_string(own.triples) + " triples, " + fixed(own.disk_mib, 0) + " MiB";
-    json.set("triples", own.triples).set("disk_mib", rounded(own.disk_mib, 1));
+    text += ", " + std::to_string(own.triples) + " triples, " + fixed(own.disk_mib, 0) + " MiB on disk; opened again in " + fixed(own.open_s, 2) + " s, " + fixed(own.memory_mib, 0) +
+            " MiB in memory, " + fixed(own.columns_mib, 0) + " of them columns and terms";
+    json.set("triples", own.triples).set("disk_mib", rounded(own.disk_mib, 1)).set("open_s", rounded(own.open_s, 3));
+    json.set("memory_mib", rounded(own.memory_mib, 1)).set("columns_mib", rounded(own.columns_mib, 1));
   }
   text += "\n" + table(rows);
   if (own.http_per_second > 0) {

@@ -1,0 +1,31 @@
+// What a store takes: memory of this process, and bytes of a folder.
+#pragma once
+
+#include <malloc.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace agiddi::tools {
+
+// What was freed is given back before.
+inline double resident_mib() {
+  ::malloc_trim(0);
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t size = 0, resident = 0;
+  statm >> size >> resident;
+  return static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1024.0 * 1024.0);
+}
+
+inline double folder_bytes(const std::string& folder) {
+  double bytes = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) bytes += static_cast<double>(entry.file_size());
+  }
+  return bytes;
+}
+
+}  // namespace agiddi::tools
