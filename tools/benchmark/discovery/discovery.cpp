@@ -41,7 +41,7 @@ class Folder {
 Outcome<LoadFigures> load(const DeviceGenerator& generator, const std::string& folder, StoreKind kind) {
   LoadFigures figures;
   figures.devices = generator.count();
-  figures.memory_before_mib = resident_mib();
+  figures.memory_before_mib = process_mib();
   auto store = open_bench_store(folder, kind);
   if (!store) return tl::unexpected(store.error());
   ledger::TripleChanges block;
@@ -104,7 +104,7 @@ Outcome<void> measure_store(const DeviceGenerator& generator, const std::string&
   }
   for (const int threads : {1, 2}) figures.mixes.push_back(measure_mix(mix, *triples, threads, std::min(kMix_ms, effort.budget_ms)));
   figures.load.disk_bytes = folder_bytes(folder);   // what was only in the log has reached the tables when the store was opened again
-  figures.load.memory_mib = resident_mib();
+  figures.load.memory_mib = process_mib();
   if (figures.load.devices > kCheckedDevicesMax) return {};
   if (const std::string faults = check_rows(generator, figures.queries); !faults.empty()) return failed(faults);
   figures.checked = true;

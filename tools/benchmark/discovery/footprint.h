@@ -12,7 +12,7 @@
 namespace agiddi::tools {
 
 // What was freed is given back before.
-inline double resident_mib() {
+inline double process_mib() {
   ::malloc_trim(0);
   std::ifstream statm("/proc/self/statm");
   std::uint64_t size = 0, resident = 0;

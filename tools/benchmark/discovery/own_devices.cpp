@@ -142,7 +142,7 @@ Outcome<OwnFigures> bench_own_bulk(const DeviceGenerator& generator, const std::
   // As a node starts: nothing of the load is in memory any more.
   ledger->reset();
   store->reset();
-  const double before_mib = resident_mib();
+  const double before_mib = process_mib();
   const auto opening = BenchClock::now();
   store = ledger::open_rocks_store(folder);
   if (!store) return passed_on(store.error());
@@ -150,7 +150,7 @@ Outcome<OwnFigures> bench_own_bulk(const DeviceGenerator& generator, const std::
   if (!ledger) return passed_on(ledger.error());
   figures.open_s = seconds_since(opening);
   figures.columns_mib = static_cast<double>((*ledger)->columns_bytes()) / (1024 * 1024);
-  figures.memory_mib = resident_mib() - before_mib;
+  figures.memory_mib = process_mib() - before_mib;
   figures.disk_mib = folder_bytes(folder) / (1024 * 1024);
   const auto snapshot = (*ledger)->snapshot();
   figures.conditions = measure_conditions(generator, snapshot->triples(), effort);
