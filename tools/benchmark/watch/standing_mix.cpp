@@ -18,7 +18,7 @@ Json conditions(const DeviceGenerator& generator, const GeneratedDevice& like, s
       return Json::object({{"type", like.kind->type},
                            {"sensor.observedProperty", sensor.kind->property},
                            {"sensor.range", ">= " + std::string(sensor.range.max) + " " + std::string(sensor.unit->ucum)},
-                           {"cost.perMinute", "<" + price(random.between(500, 3'000))}});
+                           {"cost.perMinute", "<" + price(random.between(300, 1'500))}});
     case 1:
       return Json::object({{"provider", did_from_key(provider_key(generator, static_cast<std::uint64_t>(random.between(0, static_cast<std::int64_t>(generator.providers()) - 1))).public_key())}});
     case 2: {
@@ -28,12 +28,12 @@ Json conditions(const DeviceGenerator& generator, const GeneratedDevice& like, s
     }
     case 3:
       return Json::object({{"near", Json::object({{"latitude", Json::number(like.latitude)}, {"longitude", Json::number(like.longitude)},
-                                                  {"km", Json::number(Decimal(random.between(5, 30), 1).text())}})}});
+                                                  {"km", Json::number(Decimal(random.between(5, 20), 1).text())}})}});
     default:
       return Json::object({{"location.place", like.city->name},
                            {"sensor.observedProperty", sensor.kind->property},
                            {"sensor.samplingSeconds", "<=" + std::string(sensor.sampling_s)},
-                           {"cost.perMinute", "<=" + like.cost_per_minute}});
+                           {"cost.perMinute", "<=" + price(random.between(1'000, 10'000))}});
   }
 }
 

@@ -2,6 +2,8 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
+#include <deque>
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
@@ -26,6 +28,13 @@ constexpr std::int64_t kWarmUp_ms = 2'000;
 constexpr std::size_t kPreparedPerSecond = 1'000;  // more are signed as they are needed
 constexpr std::size_t kSampleMax = 100;            // watchers whose events are compared with what their query gives
 constexpr auto kToldMax = std::chrono::seconds(120);
+
+double own_cpu_s() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
 
 std::int64_t now_s() { return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
@@ -69,11 +78,12 @@ using Devices = std::unordered_set<std::uint64_t>;   // by device_hash
 struct Phase {
   bool watched = false;
   LoadResult load;
-  double cpu_s = 0;                                   // of all daemons
+  double cpu_s = 0, own_cpu_s = 0;                    // of all daemons; of this process: who registers, and the watchers
   double rate() const { return load.seconds > 0 ? static_cast<double>(load.done()) / load.seconds : 0; }
 };
 
 struct Told {
+  std::array<std::uint64_t, kMixForms> by_form{};
   std::uint64_t events = 0, wrong = 0, repeated = 0, lost_clients = 0, sampled = 0, sampled_events = 0;
   std::vector<double> latencies_ms;
 };
@@ -121,9 +131,10 @@ class Bench {
     registrations_->prepare(kPreparedPerSecond * static_cast<std::size_t>(options_.seconds));
     Phase phase;
     phase.watched = watched;
-    const double before = cluster_->cpu_s();
+    const double before = cluster_->cpu_s(), own_before = own_cpu_s();
     phase.load = run_load(plan(1'000 * options_.seconds));
     phase.cpu_s = cluster_->cpu_s() - before;
+    phase.own_cpu_s = own_cpu_s() - own_before;
     return phase;
   }
 
@@ -218,7 +229,9 @@ class Bench {
   }
 
   void check(const WatchClients& clients, const std::vector<std::size_t>& sample, const std::vector<Devices>& before, const std::vector<Devices>& after) {
-    for (const WatchLog& log : clients.logs()) {
+    for (std::size_t i = 0; i < clients.logs().size(); ++i) {
+      const WatchLog& log = clients.logs()[i];
+      told_.by_form[i % kMixForms] += log.events.size();
       told_.events += log.events.size() + log.others;
       told_.wrong += log.others;
       told_.lost_clients += log.problem.empty() ? 0 : 1;
@@ -246,11 +259,12 @@ class Bench {
   }
 
   struct Sum {
-    double devices = 0, seconds = 0, cpu_s = 0;
+    double devices = 0, seconds = 0, cpu_s = 0, own_cpu_s = 0;
     std::uint64_t refused = 0;
     std::vector<double> latencies_ms;
     double rate() const { return seconds > 0 ? devices / seconds : 0; }
     double cpu_ms() const { return devices > 0 ? 1'000 * cpu_s / devices : 0; }
+    double own_cpu_ms() const { return devices > 0 ? 1'000 * own_cpu_s / devices : 0; }
   };
   Sum sum_of(bool watched) const {
     Sum sum;
@@ -259,6 +273,7 @@ class Bench {
       sum.devices += static_cast<double>(phase.load.done());
       sum.seconds += phase.load.seconds;
       sum.cpu_s += phase.cpu_s;
+      sum.own_cpu_s += phase.own_cpu_s;
       for (const auto& [status, count] : phase.load.statuses) sum.refused += status >= 200 && status < 300 ? 0 : count;
       sum.latencies_ms.insert(sum.latencies_ms.end(), phase.load.latencies_ms.begin(), phase.load.latencies_ms.end());
     }
@@ -270,10 +285,10 @@ class Bench {
     const double ratio = alone.rate() > 0 ? watched.rate() / alone.rate() : 0;
     const auto figures = [](const Sum& sum) {
       return Json::object({{"devicesPerSecond", rounded(sum.rate(), 1)}, {"devices", static_cast<std::uint64_t>(sum.devices)}, {"p50_ms", rounded(percentile(sum.latencies_ms, 0.5), 1)},
-                           {"p99_ms", rounded(percentile(sum.latencies_ms, 0.99), 1)}, {"nodesCpu_ms", rounded(sum.cpu_ms(), 3)}, {"refused", sum.refused}});
+                           {"p99_ms", rounded(percentile(sum.latencies_ms, 0.99), 1)}, {"nodesCpu_ms", rounded(sum.cpu_ms(), 3)}, {"clientsCpu_ms", rounded(sum.own_cpu_ms(), 3)}, {"refused", sum.refused}});
     };
     const auto row = [](const std::string& name, const Sum& sum) {
-      return std::vector<std::string>{name, fixed(sum.rate(), 1), fixed(percentile(sum.latencies_ms, 0.5), 1), fixed(percentile(sum.latencies_ms, 0.99), 1), fixed(sum.cpu_ms(), 3), std::to_string(sum.refused)};
+      return std::vector<std::string>{name, fixed(sum.rate(), 1), fixed(percentile(sum.latencies_ms, 0.5), 1), fixed(percentile(sum.latencies_ms, 0.99), 1), fixed(sum.cpu_ms(), 3), fixed(sum.own_cpu_ms(), 3), std::to_string(sum.refused)};
     };
     Json pairs = Json::array();
     std::string by_pair;
@@ -284,13 +299,15 @@ class Bench {
     }
     const double per_device = watched.devices > 0 ? static_cast<double>(told_.events) / watched.devices : 0;
     const double p50 = percentile(told_.latencies_ms, 0.5), p99 = percentile(told_.latencies_ms, 0.99);
+    Json by_form = Json::array();
+    for (const std::uint64_t events : told_.by_form) by_form.push(Json(events));
     Json document = Json::object(
         {{"benchmark", "watch"}, {"nodes", options_.nodes}, {"queries", options_.queries}, {"watchedNodes", static_cast<std::uint64_t>(watched_)}, {"clients", options_.clients},
          {"seconds", options_.seconds}, {"pairs", options_.pairs}, {"without", figures(alone)}, {"with", figures(watched)}, {"ratio", rounded(ratio, 3)}, {"ratioByPair", std::move(pairs)},
-         {"events", told_.events}, {"eventsPerDevice", rounded(per_device, 2)}, {"latencyP50_ms", rounded(p50, 1)}, {"latencyP99_ms", rounded(p99, 1)},
+         {"events", told_.events}, {"eventsPerDevice", rounded(per_device, 2)}, {"eventsByForm", std::move(by_form)}, {"latencyP50_ms", rounded(p50, 1)}, {"latencyP99_ms", rounded(p99, 1)},
          {"memoryPerWatcher_KiB", rounded(watcher_kib_, 1)}, {"open_s", rounded(open_s_, 1)}, {"sampledWatchers", told_.sampled}, {"sampledEvents", told_.sampled_events},
          {"wrong", told_.wrong}, {"repeated", told_.repeated}, {"lostClients", told_.lost_clients}});
-    std::string text = table({{"", "devices/s", "p50 ms", "p99 ms", "ms CPU a device, all nodes", "refused"}, row("without", alone), row(std::to_string(options_.queries) + " watchers", watched)});
+    std::string text = table({{"", "devices/s", "p50 ms", "p99 ms", "ms CPU a device: nodes", "clients", "refused"}, row("without", alone), row(std::to_string(options_.queries) + " watchers", watched)});
     text += "ratio " + fixed(ratio, 3) + " (by pair " + by_pair + ")\n";
     text += std::to_string(told_.events) + " events, " + fixed(per_device, 2) + " a device; from the answer to a registration to its event: p50 " + fixed(p50, 1) + " ms, p99 " + fixed(p99, 1) + " ms\n";
     text += fixed(watcher_kib_, 1) + " KiB of the node's memory a watcher; opening all took " + fixed(open_s_, 1) + " s\n";
