@@ -280,6 +280,9 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
     const std::string head = websocket ? websocket_head(websocket_accept(websocket_key)) : stream_head(stream_headers_, frame_);
     if (!co_await write_all(head) || frame_.head_request) co_return;
     stream_->expires_never();
+    // No request comes any more, and thousands of clients may stay for days.
+    buffer_.clear();
+    buffer_.shrink_to_fit();
     asio::co_spawn(executor_, [self = shared_from_this(), websocket]() { return self->watch_client(websocket); }, asio::detached);
     const auto wrap = [chunked](std::string text) { return chunked ? chunk(text) : text; };
     std::vector<StreamEvent> events;

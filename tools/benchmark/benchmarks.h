@@ -28,7 +28,7 @@ struct OverloadOptions {
 Outcome<Answer> bench_overload(const OverloadOptions& options);
 
 struct WatchOptions {
-  std::int64_t nodes = 4, queries = 10'000, seconds = 10, pairs = 3, clients = 256;
+  std::int64_t nodes = 4, queries = 10'000, seconds = 10, pairs = 3, clients = 256, rate = 0;   // rate 0: closed loop
   bool spread = false;                              // watchers at all nodes, not at the first alone
 };
 // Registrations with and without standing queries, and whether each watcher was told what its query gives.

@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
     standing.integer("--nodes", watch->nodes, 1, 16, "Nodes of the cluster (4)");
     standing.flag("--spread", watch->spread, "Watchers at all nodes; default: all at the first one, which is the most that one can be asked");
     standing.integer("--clients", watch->clients, 1, 10'000, "Clients that register, spread over the nodes (256)");
+    standing.integer("--rate", watch->rate, 0, 1'000'000, "Open loop at so many registrations a second; 0 (default): each client waits for its answer");
     standing.integer("--seconds", watch->seconds, 1, 3'600, "Length of each measurement (10)");
     standing.integer("--pairs", watch->pairs, 1, 100, "Measurements without and with the watchers; every other pair begins with them (3)");
     standing.action([watch] { return bench_watch(*watch); });

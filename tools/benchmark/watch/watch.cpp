@@ -115,7 +115,7 @@ class Bench {
 
  private:
   LoadPlan plan(std::int64_t duration_ms) {
-    LoadPlan load{cluster_->targets(), static_cast<std::size_t>(options_.clients), 0, std::chrono::milliseconds(duration_ms), [this] { return registrations_->next(); }};
+    LoadPlan load{cluster_->targets(), static_cast<std::size_t>(options_.clients), static_cast<double>(options_.rate), std::chrono::milliseconds(duration_ms), [this] { return registrations_->next(); }};
     load.answered = [this](std::string_view text) {
       constexpr std::string_view kUrn = "\"id\":\"urn:agiddi:device:";
       const std::size_t at = text.find(kUrn);
@@ -303,7 +303,7 @@ class Bench {
     for (const std::uint64_t events : told_.by_form) by_form.push(Json(events));
     Json document = Json::object(
         {{"benchmark", "watch"}, {"nodes", options_.nodes}, {"queries", options_.queries}, {"watchedNodes", static_cast<std::uint64_t>(watched_)}, {"clients", options_.clients},
-         {"seconds", options_.seconds}, {"pairs", options_.pairs}, {"without", figures(alone)}, {"with", figures(watched)}, {"ratio", rounded(ratio, 3)}, {"ratioByPair", std::move(pairs)},
+         {"rate", options_.rate}, {"seconds", options_.seconds}, {"pairs", options_.pairs}, {"without", figures(alone)}, {"with", figures(watched)}, {"ratio", rounded(ratio, 3)}, {"ratioByPair", std::move(pairs)},
          {"events", told_.events}, {"eventsPerDevice", rounded(per_device, 2)}, {"eventsByForm", std::move(by_form)}, {"latencyP50_ms", rounded(p50, 1)}, {"latencyP99_ms", rounded(p99, 1)},
          {"memoryPerWatcher_KiB", rounded(watcher_kib_, 1)}, {"open_s", rounded(open_s_, 1)}, {"sampledWatchers", told_.sampled}, {"sampledEvents", told_.sampled_events},
          {"wrong", told_.wrong}, {"repeated", told_.repeated}, {"lostClients", told_.lost_clients}});
