@@ -110,7 +110,7 @@ class Api {
   DeliveryService delivery_{chain, *delivery_ledger_, DeliveryOptions{}};   // no broker
   Lane workers_{"workers", 64, 2};
   const std::size_t watchers_max_;
-  Router router_ = make_api_router(ApiContext{chain, delivery_, workers_, metrics, "http://127.0.0.1:1", watchers_max_}, io_);
+  Router router_ = make_api_router(ApiContext{chain, delivery_, workers_, metrics, "http://127.0.0.1:1", std::chrono::milliseconds(500), watchers_max_}, io_);
   std::vector<std::thread> threads_;
 };
 
