@@ -328,8 +328,7 @@ void WatchStreams::tell() {
         data = entry->second;
         if (told.distance_km) data.insert(data.size() - 1, ",\"distanceKm\":" + *told.distance_km);
       }
-      client.stream->send({kind_name(told.kind), id, std::move(data), ""});
-      state.events.add();
+      if (client.stream->send({kind_name(told.kind), id, std::move(data), ""})) state.events.add();
     }
     client.listed = !client.backlog.empty();
     if (client.listed) behind.push_back(query);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <set>
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
@@ -107,6 +108,7 @@ class Bench {
     run_load(plan(kWarmUp_ms));
     for (std::int64_t pair = 0; pair < options_.pairs; ++pair) {
       for (const bool with : {pair % 2 != 0, pair % 2 == 0}) {
+        if (const auto problem = settle()) return tl::unexpected(*problem);
         if (const auto problem = with ? measure_watched() : measure_alone()) return tl::unexpected(*problem);
       }
     }
@@ -148,6 +150,8 @@ class Bench {
     for (const std::string& conditions : mix_) bodies.push_back("{\"conditions\":" + conditions + ",\"watch\":true,\"limit\":1}");
     auto targets = cluster_->targets();
     targets.resize(watched_);
+    const auto sent_before = metric("agiddi_watch_events_total");
+    if (!sent_before) return sent_before.error();
     const double memory = watched_memory();
     const auto begin = Clock::now();
     WatchClients clients(targets, std::move(bodies));
@@ -159,9 +163,8 @@ class Bench {
     const auto sample = sample_of();
     std::vector<Devices> before, after;
     if (auto problem = search(sample, before)) return problem;
-    const auto sent_before = metric("agiddi_watch_events_total");
-    if (!sent_before) return sent_before.error();
     phases_.push_back(measure(true));
+    if (auto problem = settle(true)) return problem;
     if (auto problem = wait_until_told(clients, *sent_before)) return problem;
     clients.stop();
     if (auto problem = search(sample, after)) return problem;
@@ -195,17 +198,42 @@ class Bench {
     return std::nullopt;
   }
 
+  Outcome<std::uint64_t> metric_of(std::size_t node, const std::string& name) {
+    auto text = NodeClient(cluster_->urls()[node]).get("/metrics", "text/plain");
+    if (!text) return tl::unexpected(text.error());
+    const std::size_t at = text->body.find("\n" + name + " ");
+    if (at == std::string::npos) return failed("the metric " + name + " is missing");
+    return std::stoull(text->body.substr(at + name.size() + 2));
+  }
   // The sum over the nodes that are watched.
   Outcome<std::uint64_t> metric(const std::string& name) {
     std::uint64_t sum = 0;
     for (std::size_t node = 0; node < watched_; ++node) {
-      auto text = NodeClient(cluster_->urls()[node]).get("/metrics", "text/plain");
-      if (!text) return tl::unexpected(text.error());
-      const std::size_t at = text->body.find("\n" + name + " ");
-      if (at == std::string::npos) return failed("the metric " + name + " is missing");
-      sum += std::stoull(text->body.substr(at + name.size() + 2));
+      const auto value = metric_of(node, name);
+      if (!value) return value;
+      sum += *value;
     }
     return sum;
+  }
+
+  // Until no node has anything left to do: one may lag behind those that answered. And, unless they stay, until nobody watches any more.
+  std::optional<Failure> settle(bool watchers_stay = false) {
+    const auto end = Clock::now() + kToldMax;
+    while (Clock::now() < end) {
+      std::set<std::uint64_t> heights;
+      std::uint64_t left = 0;
+      for (std::size_t node = 0; node < cluster_->urls().size(); ++node) {
+        const auto height = metric_of(node, "agiddi_block_height"), waiting = metric_of(node, "agiddi_mempool_transactions"), watchers = metric_of(node, "agiddi_watchers");
+        for (const auto* value : {&height, &waiting, &watchers}) {
+          if (!*value) return value->error();
+        }
+        heights.insert(*height);
+        left += *waiting + (watchers_stay ? 0 : *watchers);
+      }
+      if (heights.size() == 1 && left == 0) return std::nullopt;
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    return failed("the nodes do not come to rest").value();
   }
 
   // Until every watched node has told all that it had to tell, and the clients have read it.
