@@ -91,8 +91,10 @@ struct Daemon::Parts {
     const std::size_t files = raise_file_limit();
     const FilePlan plan = plan_files(files, config.http.connections_max, config.http.watchers_max);
     if (!plan.enough) {
-      log_warn("too few files may be open: fewer clients than configured are served; raise the hard limit (LimitNOFILE of the service, ulimit -Hn), or lower http.watchers_max",
-               {{"allowed", files}, {"wanted", plan.wanted}, {"connections", plan.connections}, {"watchers", plan.watchers}});
+      log_warn(
+          "too few files may be open: fewer clients than configured are served; raise the hard limit (LimitNOFILE of the service, ulimit -Hn), or lower "
+          "http.watchers_max",
+          {{"allowed", files}, {"wanted", plan.wanted}, {"connections", plan.connections}, {"watchers", plan.watchers}});
     }
     HttpConfig http_config = config.http;
     http_config.connections_max = plan.connections;

@@ -1,4 +1,5 @@
-// A query compiled for small graphs: patterns that must all match and conditions that must all hold, tried by backtracking. Tells whether the query has a solution.
+// A query compiled for small graphs: patterns that must all match and conditions that must all hold, tried by backtracking. Tells whether the query has a
+// solution.
 //
 // It does what evaluate() does on the same graph, without planning and without making an index: for thousands of queries that are asked of one device.
 // Not every query is a conjunction: unions, EXISTS, groups, paths and most functions are not, and optional parts only where nothing depends on them.

@@ -66,7 +66,8 @@ struct Entry {
 
 }  // namespace
 
-Facts::Facts(const sparql::SmallGraph& graph, const std::unordered_map<Digest, std::size_t>& ranged) : table_(std::bit_ceil(2 * graph.entries().size() + 2), 0) {
+Facts::Facts(const sparql::SmallGraph& graph, const std::unordered_map<Digest, std::size_t>& ranged)
+    : table_(std::bit_ceil(2 * graph.entries().size() + 2), 0) {
   pairs_.reserve(graph.entries().size());
   for (const auto& entry : graph.entries()) {
     const Digest predicate = graph.digest(entry.predicate), pair = pair_digest(predicate, graph.digest(entry.object));
@@ -252,7 +253,8 @@ void StandingIndex::add(Number query, const std::vector<sparql::Requirement>& re
     const int shape = !requirement.is_range() ? 0 : std::isinf(demand.low) || std::isinf(demand.high) ? 2 : 1;
     counted.push_back({count_of(requirement, now), shape, std::move(demand)});
   }
-  std::stable_sort(counted.begin(), counted.end(), [](const Counted& a, const Counted& b) { return std::pair(a.count, a.shape) < std::pair(b.count, b.shape); });
+  std::stable_sort(counted.begin(), counted.end(),
+                   [](const Counted& a, const Counted& b) { return std::pair(a.count, a.shape) < std::pair(b.count, b.shape); });
   for (Counted& one : counted) {
     if (one.demand.kind == Demand::Kind::range) ++impl_->ranged[one.demand.key];
     entry->demands.push_back(std::move(one.demand));

@@ -123,7 +123,10 @@ std::vector<StandingMatch> StandingQueries::changed(const std::vector<Hash>& dev
       const auto matched = then.ask(one);
       auto matches = now.ask(one);
       if (!matched && !matches) continue;
-      StandingMatch match{!matched ? StandingMatch::Kind::match : matches ? StandingMatch::Kind::update : StandingMatch::Kind::unmatch, number, device, std::nullopt};
+      StandingMatch match{!matched  ? StandingMatch::Kind::match
+                          : matches ? StandingMatch::Kind::update
+                                    : StandingMatch::Kind::unmatch,
+                          number, device, std::nullopt};
       if (matches && one.has_distance) match.distance_km = *std::move(matches);
       out.push_back(std::move(match));
     }

@@ -1,7 +1,9 @@
 // Standing queries: search conditions that are matched against the devices that a block changed (POST /v1/query with "watch": true).
 //
-// A device is looked at by itself: its star and those of its sensors hold all that a condition can ask. An index over what the queries demand (standing_index.h)
-// finds the few that a device can concern. Those are asked exactly: by a compiled form that does what the engine does (ontology/sparql/conjunction.h), and by the engine
+// A device is looked at by itself: its star and those of its sensors hold all that a condition can ask. An index over what the queries demand
+// (standing_index.h)
+// finds the few that a device can concern. Those are asked exactly: by a compiled form that does what the engine does (ontology/sparql/conjunction.h), and by
+// the engine
 // itself where a query has none. So the devices told of are exactly those that the search would give.
 //
 // Threads: used by one at a time.

@@ -42,12 +42,6 @@ const char* kind_name(StandingMatch::Kind kind) {
 struct JoiningWatcher {
   Responder responder;
   subservices::SearchPlan plan;
-  std::size_t bytes() const { return plan.sparql.size(); }
-};
-
-struct LeavingWatcher {
-  std::uint64_t query = 0;
-  std::size_t bytes = 0;
 };
 
 struct Told {
@@ -87,7 +81,7 @@ struct WatchStreams::State {
   std::uint64_t events_height = 0;                           // up to which the chain told of its blocks
   std::vector<std::pair<std::uint64_t, Hash>> pending;       // changed devices with their block's height, ascending
   std::deque<JoiningWatcher> joining;
-  std::vector<LeavingWatcher> leaving;
+  std::vector<std::uint64_t> leaving;                        // queries; a turn removes them before it adds others
   std::size_t places = 0, plan_bytes = 0;                    // taken by clients, those who join included
 
   // Of the turn alone.
@@ -139,7 +133,8 @@ struct WatchStreams::State {
   }
 };
 
-WatchStreams::WatchStreams(const Core& core, const ontology::sparql::Limits& limits) : core_(core), limits_(limits), state_(std::make_unique<State>(core->metrics())) {}
+WatchStreams::WatchStreams(const Core& core, const ontology::sparql::Limits& limits)
+    : core_(core), limits_(limits), state_(std::make_unique<State>(core->metrics())) {}
 WatchStreams::~WatchStreams() = default;
 
 std::shared_ptr<WatchStreams> WatchStreams::make(const Core& core, const ontology::sparql::Limits& limits) {
@@ -230,26 +225,22 @@ void WatchStreams::serve() {
   if (!state.target) state.target = core_->chain().snapshot();
   std::vector<Hash> changed;
   std::vector<JoiningWatcher> joining;
-  std::vector<LeavingWatcher> leaving;
+  std::vector<std::uint64_t> leaving;
   bool overrun = false, waiting = false;   // waiting: more want to join
   {
     const std::lock_guard lock(state.mutex);
     leaving.swap(state.leaving);
   }
-  // Without the lock: the chain waits for it. Their places come free last, so that there are never more queries than places.
-  for (const LeavingWatcher& one : leaving) {
-    state.queries.remove(one.query);
-    const auto client = state.clients.find(one.query);
+  // Without the lock: the chain waits for it.
+  for (const std::uint64_t query : leaving) {
+    state.queries.remove(query);
+    const auto client = state.clients.find(query);
     if (client == state.clients.end()) continue;
     state.backlogs -= client->second.backlog.size();
     state.clients.erase(client);
   }
   {
     const std::lock_guard lock(state.mutex);
-    for (const LeavingWatcher& one : leaving) {
-      --state.places;
-      state.plan_bytes -= one.bytes;
-    }
     state.watchers.set(static_cast<std::int64_t>(state.places));
     // A state is the next one when the chain has told of all its blocks.
     if (state.events_height < state.target->height()) return;
@@ -313,7 +304,8 @@ void WatchStreams::tell() {
     const auto found = state.clients.find(query);
     if (found == state.clients.end()) continue;
     Watcher& client = found->second;
-    while (!client.backlog.empty() && client.stream->room() > 0 && client.stream->unsent_bytes() < kUnsentMax_bytes && state.group->unsent_bytes < kUnsentAll_bytes) {
+    while (!client.backlog.empty() && client.stream->room() > 0 && client.stream->unsent_bytes() < kUnsentMax_bytes &&
+           state.group->unsent_bytes < kUnsentAll_bytes) {
       const auto [device, told] = *client.backlog.begin();
       client.backlog.erase(client.backlog.begin());
       --state.backlogs;
@@ -370,12 +362,14 @@ void WatchStreams::begin(const Responder& responder, const subservices::SearchPl
   stream->join(state.group);
   stream->send({"result", std::to_string(state.base->height()), std::move(text), ""});
   state.clients.emplace(*query, Watcher{stream, {}});
-  stream->on_closed([weak = weak_from_this(), leaving = LeavingWatcher{*query, plan.sparql.size()}] {
+  stream->on_closed([weak = weak_from_this(), query = *query, bytes = plan.sparql.size()] {
     const auto self = weak.lock();
     if (!self) return;
     {
       const std::lock_guard lock(self->state_->mutex);
-      self->state_->leaving.push_back(leaving);
+      --self->state_->places;
+      self->state_->plan_bytes -= bytes;
+      self->state_->leaving.push_back(query);
     }
     self->wake();
   });

@@ -374,7 +374,8 @@ TEST_CASE("streams of a group with a bound of its own take no place from other c
   // When they have gone, so have their places: two may be open at a time as before.
   clients.clear();
   world.wait_closed(4);
-  for (int i = 0; i < 200 && world.metrics().text().find("agiddi_http_connections 1\n") == std::string::npos; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  for (int i = 0; i < 200 && world.metrics().text().find("agiddi_http_connections 1\n") == std::string::npos; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   CHECK(group->unsent_bytes == 0);
   RawClient second(world.port());
   CHECK(second.ask("GET /hello/b HTTP/1.1\r\n" + kHost + "\r\n").status == 200);

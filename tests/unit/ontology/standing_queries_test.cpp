@@ -1,4 +1,5 @@
-// Thousands of standing queries at once: each is told of exactly those devices that its search gives, whichever come, change and go, and whichever queries leave.
+// Thousands of standing queries at once: each is told of exactly those devices that its search gives, whichever come, change and go, and whichever queries
+// leave.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
@@ -81,13 +82,16 @@ Json random_conditions(Random& random) {
         break;
       }
       case 5:
-        json.set("near", Json::object({{"latitude", Json::number(hundredths(random.between(4'700, 4'900)))}, {"longitude", Json::number(hundredths(random.between(100, 300)))},
+        json.set("near", Json::object({{"latitude", Json::number(hundredths(random.between(4'700, 4'900)))},
+                                       {"longitude", Json::number(hundredths(random.between(100, 300)))},
                                        {"km", random.between(1, 60)}}));
         break;
       case 6: json.set("sensor.observedProperty", random.of(kProperties)); break;
       case 7: json.set("sensor.range", compared(std::to_string(random.between(0, 200)) + " " + random.of(kTemperatureUnits))); break;
       case 8: json.set("sensor.samplingSeconds", compared(std::to_string(random.between(1, 5) * 10))); break;
-      case 9: json.set("location.place", random.between(0, 1) == 0 ? Json(random.of(kPlaces)) : Json::array({random.of(kPlaces), "!=" + random.of(kPlaces)})); break;
+      case 9:
+        json.set("location.place", random.between(0, 1) == 0 ? Json(random.of(kPlaces)) : Json::array({random.of(kPlaces), "!=" + random.of(kPlaces)}));
+        break;
       case 10: json.set("text", random.of(std::vector<std::string>{"DEVICE 1", "roof", "e 2"})); break;
       default: json.set("cost.currency", random.of(std::vector<std::string>{"EUR", "!=EUR", "USD"})); break;
     }

@@ -65,7 +65,9 @@ std::string random_query(Chooser& choose) {
   if (choose.below(3) == 0) text += "?x :p ?y . ?x :q ?z . BIND(agiddi:distanceKm(?y, ?z, 10, 20.5) AS ?d) FILTER(?d < 10000) ";
   for (std::size_t left = choose.below(3); left > 0; --left) {
     const std::string one = comparison(), two = comparison();
-    text += choose.below(3) == 0 ? "FILTER(" + one + ") " : choose.below(2) == 0 ? "FILTER(" + one + " || " + two + ") " : "FILTER(!(" + one + " && " + two + ")) ";
+    text += choose.below(3) == 0   ? "FILTER(" + one + ") "
+            : choose.below(2) == 0 ? "FILTER(" + one + " || " + two + ") "
+                                   : "FILTER(!(" + one + " && " + two + ")) ";
   }
   if (choose.below(4) == 0) text += "VALUES ?v { 2 :a 2.0 } ";
   if (choose.below(3) == 0) text += "OPTIONAL { ?x :q ?o . FILTER(?o != :a) } ";

@@ -20,7 +20,10 @@ Json conditions(const DeviceGenerator& generator, const GeneratedDevice& like, s
                            {"sensor.range", ">= " + std::string(sensor.range.max) + " " + std::string(sensor.unit->ucum)},
                            {"cost.perMinute", "<" + price(random.between(300, 1'500))}});
     case 1:
-      return Json::object({{"provider", did_from_key(provider_key(generator, static_cast<std::uint64_t>(random.between(0, static_cast<std::int64_t>(generator.providers()) - 1))).public_key())}});
+      return Json::object(
+          {{"provider",
+            did_from_key(
+                provider_key(generator, static_cast<std::uint64_t>(random.between(0, static_cast<std::int64_t>(generator.providers()) - 1))).public_key())}});
     case 2: {
       if (random.chance(500)) return Json::object({{"cost.perMinute", "<" + price(random.between(100, 500))}});
       const std::int64_t low = random.between(5'000, 40'000);
@@ -43,7 +46,8 @@ std::vector<std::string> standing_mix(const DeviceGenerator& generator, std::uin
   Random random(generator.seed() * 7919 + 1);
   std::vector<std::string> out;
   for (std::size_t i = 0; i < count; ++i) {
-    const GeneratedDevice like = generator.device(from + static_cast<std::uint64_t>(random.between(0, static_cast<std::int64_t>(generator.count() - from) - 1)));
+    const GeneratedDevice like =
+        generator.device(from + static_cast<std::uint64_t>(random.between(0, static_cast<std::int64_t>(generator.count() - from) - 1)));
     out.push_back(conditions(generator, like, i % kMixForms, random).dump());
   }
   return out;

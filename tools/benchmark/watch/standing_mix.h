@@ -1,6 +1,7 @@
 // A mix of standing queries as applications would hold them, made from generated devices so that each new device meets a few of ten thousand.
 //
-// In turn: type, property, range and cost; a provider's devices; a price threshold or a band of prices; a radius around a place; attributes of a sensor in a city.
+// In turn: type, property, range and cost; a provider's devices; a price threshold or a band of prices; a radius around a place; attributes of a sensor in a
+// city.
 // Pure functions of the generator and the numbers.
 #pragma once
 

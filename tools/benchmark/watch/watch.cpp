@@ -1,4 +1,5 @@
-// What standing queries cost registrations: the same load without and with thousands of real watchers, in pairs on one cluster, first one and then the other way round.
+// What standing queries cost registrations: the same load without and with thousands of real watchers, in pairs on one cluster, first one and then the other
+// way round.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -117,7 +118,8 @@ class Bench {
 
  private:
   LoadPlan plan(std::int64_t duration_ms) {
-    LoadPlan load{cluster_->targets(), static_cast<std::size_t>(options_.clients), static_cast<double>(options_.rate), std::chrono::milliseconds(duration_ms), [this] { return registrations_->next(); }};
+    LoadPlan load{cluster_->targets(), static_cast<std::size_t>(options_.clients), static_cast<double>(options_.rate), std::chrono::milliseconds(duration_ms),
+                  [this] { return registrations_->next(); }};
     load.answered = [this](std::string_view text) {
       constexpr std::string_view kUrn = "\"id\":\"urn:agiddi:device:";
       const std::size_t at = text.find(kUrn);
@@ -172,11 +174,12 @@ class Bench {
     return std::nullopt;
   }
 
-  // Evenly over the mix, so that all forms are among them.
+  // Evenly over the mix, in steps that are no multiple of the number of forms: all of them come in turn.
   std::vector<std::size_t> sample_of() const {
+    std::size_t step = std::max<std::size_t>(1, mix_.size() / kSampleMax);
+    if (step % kMixForms == 0) ++step;
     std::vector<std::size_t> sample;
-    const std::size_t step = std::max<std::size_t>(1, mix_.size() / kSampleMax) | 1;   // odd: no multiple of an even number of forms, and 5 of them meet in turn
-    for (std::size_t at = 0; at < mix_.size() && sample.size() < kSampleMax; at += step % kMixForms == 0 ? step + 2 : step) sample.push_back(at);
+    for (std::size_t at = 0; at < mix_.size() && sample.size() < kSampleMax; at += step) sample.push_back(at);
     return sample;
   }
 
@@ -223,7 +226,8 @@ class Bench {
       std::set<std::uint64_t> heights;
       std::uint64_t left = 0;
       for (std::size_t node = 0; node < cluster_->urls().size(); ++node) {
-        const auto height = metric_of(node, "agiddi_block_height"), waiting = metric_of(node, "agiddi_mempool_transactions"), watchers = metric_of(node, "agiddi_watchers");
+        const auto height = metric_of(node, "agiddi_block_height"), waiting = metric_of(node, "agiddi_mempool_transactions"),
+                   watchers = metric_of(node, "agiddi_watchers");
         for (const auto* value : {&height, &waiting, &watchers}) {
           if (!*value) return value->error();
         }
@@ -312,11 +316,22 @@ class Bench {
     const Sum alone = sum_of(false), watched = sum_of(true);
     const double ratio = alone.rate() > 0 ? watched.rate() / alone.rate() : 0;
     const auto figures = [](const Sum& sum) {
-      return Json::object({{"devicesPerSecond", rounded(sum.rate(), 1)}, {"devices", static_cast<std::uint64_t>(sum.devices)}, {"p50_ms", rounded(percentile(sum.latencies_ms, 0.5), 1)},
-                           {"p99_ms", rounded(percentile(sum.latencies_ms, 0.99), 1)}, {"nodesCpu_ms", rounded(sum.cpu_ms(), 3)}, {"clientsCpu_ms", rounded(sum.own_cpu_ms(), 3)}, {"refused", sum.refused}});
+      return Json::object({{"devicesPerSecond", rounded(sum.rate(), 1)},
+                           {"devices", static_cast<std::uint64_t>(sum.devices)},
+                           {"p50_ms", rounded(percentile(sum.latencies_ms, 0.5), 1)},
+                           {"p99_ms", rounded(percentile(sum.latencies_ms, 0.99), 1)},
+                           {"nodesCpu_ms", rounded(sum.cpu_ms(), 3)},
+                           {"clientsCpu_ms", rounded(sum.own_cpu_ms(), 3)},
+                           {"refused", sum.refused}});
     };
     const auto row = [](const std::string& name, const Sum& sum) {
-      return std::vector<std::string>{name, fixed(sum.rate(), 1), fixed(percentile(sum.latencies_ms, 0.5), 1), fixed(percentile(sum.latencies_ms, 0.99), 1), fixed(sum.cpu_ms(), 3), fixed(sum.own_cpu_ms(), 3), std::to_string(sum.refused)};
+      return std::vector<std::string>{name,
+                                      fixed(sum.rate(), 1),
+                                      fixed(percentile(sum.latencies_ms, 0.5), 1),
+                                      fixed(percentile(sum.latencies_ms, 0.99), 1),
+                                      fixed(sum.cpu_ms(), 3),
+                                      fixed(sum.own_cpu_ms(), 3),
+                                      std::to_string(sum.refused)};
     };
     Json pairs = Json::array();
     std::string by_pair;
@@ -329,18 +344,40 @@ class Bench {
     const double p50 = percentile(told_.latencies_ms, 0.5), p99 = percentile(told_.latencies_ms, 0.99);
     Json by_form = Json::array();
     for (const std::uint64_t events : told_.by_form) by_form.push(Json(events));
-    Json document = Json::object(
-        {{"benchmark", "watch"}, {"nodes", options_.nodes}, {"queries", options_.queries}, {"watchedNodes", static_cast<std::uint64_t>(watched_)}, {"clients", options_.clients},
-         {"rate", options_.rate}, {"seconds", options_.seconds}, {"pairs", options_.pairs}, {"without", figures(alone)}, {"with", figures(watched)}, {"ratio", rounded(ratio, 3)}, {"ratioByPair", std::move(pairs)},
-         {"events", told_.events}, {"eventsPerDevice", rounded(per_device, 2)}, {"eventsByForm", std::move(by_form)}, {"latencyP50_ms", rounded(p50, 1)}, {"latencyP99_ms", rounded(p99, 1)},
-         {"memoryPerWatcher_KiB", rounded(watcher_kib_, 1)}, {"open_s", rounded(open_s_, 1)}, {"sampledWatchers", told_.sampled}, {"sampledEvents", told_.sampled_events},
-         {"wrong", told_.wrong}, {"repeated", told_.repeated}, {"lostClients", told_.lost_clients}});
-    std::string text = table({{"", "devices/s", "p50 ms", "p99 ms", "ms CPU a device: nodes", "clients", "refused"}, row("without", alone), row(std::to_string(options_.queries) + " watchers", watched)});
+    Json document = Json::object({{"benchmark", "watch"},
+                                  {"nodes", options_.nodes},
+                                  {"queries", options_.queries},
+                                  {"watchedNodes", static_cast<std::uint64_t>(watched_)},
+                                  {"clients", options_.clients},
+                                  {"rate", options_.rate},
+                                  {"seconds", options_.seconds},
+                                  {"pairs", options_.pairs},
+                                  {"without", figures(alone)},
+                                  {"with", figures(watched)},
+                                  {"ratio", rounded(ratio, 3)},
+                                  {"ratioByPair", std::move(pairs)},
+                                  {"events", told_.events},
+                                  {"eventsPerDevice", rounded(per_device, 2)},
+                                  {"eventsByForm", std::move(by_form)},
+                                  {"latencyP50_ms", rounded(p50, 1)},
+                                  {"latencyP99_ms", rounded(p99, 1)},
+                                  {"memoryPerWatcher_KiB", rounded(watcher_kib_, 1)},
+                                  {"open_s", rounded(open_s_, 1)},
+                                  {"sampledWatchers", told_.sampled},
+                                  {"sampledEvents", told_.sampled_events},
+                                  {"wrong", told_.wrong},
+                                  {"repeated", told_.repeated},
+                                  {"lostClients", told_.lost_clients}});
+    std::string text = table({{"", "devices/s", "p50 ms", "p99 ms", "ms CPU a device: nodes", "clients", "refused"},
+                              row("without", alone),
+                              row(std::to_string(options_.queries) + " watchers", watched)});
     text += "ratio " + fixed(ratio, 3) + " (by pair " + by_pair + ")\n";
-    text += std::to_string(told_.events) + " events, " + fixed(per_device, 2) + " a device; from the answer to a registration to its event: p50 " + fixed(p50, 1) + " ms, p99 " + fixed(p99, 1) + " ms\n";
+    text += std::to_string(told_.events) + " events, " + fixed(per_device, 2) + " a device; from the answer to a registration to its event: p50 " +
+            fixed(p50, 1) + " ms, p99 " + fixed(p99, 1) + " ms\n";
     text += fixed(watcher_kib_, 1) + " KiB of the node's memory a watcher; opening all took " + fixed(open_s_, 1) + " s\n";
-    text += std::to_string(told_.sampled_events) + " events of " + std::to_string(told_.sampled) + " watchers compared with what their queries give: " + std::to_string(told_.wrong) + " wrong; " +
-            std::to_string(told_.repeated) + " told twice, " + std::to_string(told_.lost_clients) + " watchers lost\n";
+    text += std::to_string(told_.sampled_events) + " events of " + std::to_string(told_.sampled) +
+            " watchers compared with what their queries give: " + std::to_string(told_.wrong) + " wrong; " + std::to_string(told_.repeated) + " told twice, " +
+            std::to_string(told_.lost_clients) + " watchers lost\n";
     if (told_.wrong + told_.repeated + told_.lost_clients > 0) return failed("events are wrong:\n" + text);
     return Answer{std::move(document), std::move(text)};
   }
