@@ -171,6 +171,7 @@ Result<NodeConfig> load_config(const std::string& path) {
   config.http.certificate_file = resolved(http.string("certificate", false, "server.crt"));
   config.http.private_key_file = resolved(http.string("private_key", false, "server.key"));
   config.http.connections_max = static_cast<std::size_t>(http.integer("connections_max", 1024, 16, 100'000));
+  config.http.watchers_max = static_cast<std::size_t>(http.integer("watchers_max", 10'000, 0, 100'000));
   http.finish();
 
   TableReader peer(top.section("peer"), path, "peer");

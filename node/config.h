@@ -39,7 +39,8 @@ struct HttpConfig {
   Endpoint listen;
   std::string public_url;            // what delivery urls begin with; http://host:port when not given
   std::string certificate_file, private_key_file;   // TLS when given
-  std::size_t connections_max = 1024;
+  std::size_t connections_max = 1024;   // without the watchers' own
+  std::size_t watchers_max = 10'000;    // standing queries (POST /v1/query with "watch": true)
 };
 
 struct BrokerConfig {

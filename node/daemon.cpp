@@ -11,6 +11,7 @@
 #include "ledger/check_store.h"
 #include "node/chain_driver.h"
 #include "node/delivery/delivery_service.h"
+#include "node/file_limit.h"
 #include "node/http/api.h"
 #include "node/http/server.h"
 #include "node/log.h"
@@ -87,8 +88,19 @@ struct Daemon::Parts {
     options.allow_private_endpoints = config.allow_private_endpoints;
     delivery = std::make_unique<DeliveryService>(*chain, *delivery_ledger, options);
     workers = std::make_unique<Lane>("workers", kWorkerQueue, kWorkerThreads);
-    Router router = make_api_router(ApiContext{*chain, *delivery, *workers, metrics, options.public_url}, io);
-    auto server = HttpServer::create(io, config.http, std::move(router), metrics);
+    const std::size_t files = raise_file_limit();
+    const FilePlan plan = plan_files(files, config.http.connections_max, config.http.watchers_max);
+    if (!plan.enough) {
+      log_warn(
+          "too few files may be open: fewer clients than configured are served; raise the hard limit (LimitNOFILE of the service, ulimit -Hn), or lower "
+          "http.watchers_max",
+          {{"allowed", files}, {"wanted", plan.wanted}, {"connections", plan.connections}, {"watchers", plan.watchers}});
+    }
+    HttpConfig http_config = config.http;
+    http_config.connections_max = plan.connections;
+    ApiContext context{*chain, *delivery, *workers, metrics, options.public_url};
+    context.watchers_max = plan.watchers;
+    auto server = HttpServer::create(io, http_config, make_api_router(context, io), metrics);
     if (!server) return tl::unexpected(server.error());
     http = std::move(*server);
     register_gauges(config);

@@ -33,6 +33,7 @@ class ApiCore : public std::enable_shared_from_this<ApiCore> {
   Lane& workers() { return context_.workers; }   // door checks and reads
   Lane& queries() { return queries_; }           // discovery, apart, so that a long query delays no write
   std::string base_url() const { return context_.public_url.ends_with('/') ? context_.public_url : context_.public_url + "/"; }
+  std::size_t watchers_max() const { return context_.watchers_max; }
   std::chrono::milliseconds catch_up() const { return context_.catch_up; }
   const subservices::Executor& executor() const { return executor_; }
   ontology::sparql::CancelToken& stopping() { return stopping_; }

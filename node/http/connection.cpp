@@ -45,7 +45,10 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
         executor_(stream_->executor()),
         buffer_(kBufferMax_bytes),
         wake_(executor_) {}
-  ~HttpConnection() override { shared_->connections.fetch_sub(1); }
+  ~HttpConnection() override {
+    if (grouped_) shared_->grouped.fetch_sub(1);
+    shared_->connections.fetch_sub(1);
+  }
 
   void start() override {
     asio::co_spawn(executor_, [self = shared_from_this()]() { return self->run(); },
@@ -83,6 +86,9 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
     auto queue = std::make_shared<EventQueue>(limits_.stream_queue_max_events, limits_.stream_queue_max_bytes, [weak = weak_from_this()] {
       const auto self = weak.lock();
       if (self) asio::post(self->executor_, [self] { self->wake_.cancel(); });
+    }, [weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (self && !self->grouped_.exchange(true)) self->shared_->grouped.fetch_add(1);
     });
     asio::post(executor_, [self = shared_from_this(), queue, headers = std::move(headers)]() mutable {
       self->events_ = queue;
@@ -274,6 +280,9 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
     const std::string head = websocket ? websocket_head(websocket_accept(websocket_key)) : stream_head(stream_headers_, frame_);
     if (!co_await write_all(head) || frame_.head_request) co_return;
     stream_->expires_never();
+    // No request comes any more, and thousands of clients may stay for days.
+    buffer_.clear();
+    buffer_.shrink_to_fit();
     asio::co_spawn(executor_, [self = shared_from_this(), websocket]() { return self->watch_client(websocket); }, asio::detached);
     const auto wrap = [chunked](std::string text) { return chunked ? chunk(text) : text; };
     std::vector<StreamEvent> events;
@@ -355,6 +364,7 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
   std::vector<NameValue> stream_headers_;
   std::string reply_;                 // control frames to send
   bool idle_ = false, stopping_ = false, aborted_ = false, client_gone_ = false;
+  std::atomic<bool> grouped_{false};
 };
 
 }  // namespace

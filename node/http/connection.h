@@ -19,7 +19,7 @@ struct ServerShared {
   HttpLimits limits;
   std::shared_ptr<boost::asio::ssl::context> tls;  // nothing: plain
   std::atomic<bool> stopping{false};
-  std::atomic<std::size_t> connections{0};
+  std::atomic<std::size_t> connections{0}, grouped{0};   // grouped: those of streams whose group has a bound of its own
 };
 
 class Connection {

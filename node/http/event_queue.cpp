@@ -11,7 +11,7 @@ bool EventQueue::send(StreamEvent event) {
     if (events_.size() >= events_max_ || bytes_ + size > bytes_max_) {
       state_ = State::cut;
     } else {
-      bytes_ += size;
+      count(bytes_ + size, taken_bytes_);
       events_.push_back(std::move(event));
       taken = true;
     }
@@ -27,12 +27,32 @@ std::size_t EventQueue::room() const {
   return std::min(events_max_ - events_.size(), (bytes_max_ - bytes_) / kUsualMax_bytes);
 }
 
+std::size_t EventQueue::unsent_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return bytes_ + taken_bytes_;
+}
+
 void EventQueue::close() {
   {
     const std::lock_guard lock(mutex_);
     if (state_ == State::open) state_ = State::draining;
   }
   wake_();
+}
+
+void EventQueue::join(std::shared_ptr<StreamGroup> group) {
+  {
+    const std::lock_guard lock(mutex_);
+    group_ = std::move(group);
+    group_->unsent_bytes += bytes_ + taken_bytes_;
+  }
+  if (joined_) joined_();
+}
+
+void EventQueue::count(std::size_t queued, std::size_t taken) {
+  if (group_) group_->unsent_bytes += queued + taken - bytes_ - taken_bytes_;   // unsigned: what is taken off wraps around to the same sum
+  bytes_ = queued;
+  taken_bytes_ = taken;
 }
 
 void EventQueue::on_closed(std::function<void()> call) {
@@ -50,7 +70,7 @@ EventQueue::State EventQueue::take(std::vector<StreamEvent>& out) {
   const std::lock_guard lock(mutex_);
   out.assign(std::make_move_iterator(events_.begin()), std::make_move_iterator(events_.end()));
   events_.clear();
-  bytes_ = 0;
+  count(0, bytes_);
   return state_;
 }
 
@@ -61,6 +81,7 @@ void EventQueue::finish() {
     finished_ = true;
     if (state_ == State::open) state_ = State::cut;
     events_.clear();
+    count(0, 0);
     calls.swap(closed_calls_);
   }
   for (const auto& call : calls) call();

@@ -7,6 +7,7 @@
 // Source: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), WHATWG server-sent events.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -55,6 +56,11 @@ struct StreamEvent {
   std::string comment;                    // SSE: a line that clients skip; not sent over WebSocket
 };
 
+// Streams that share a bound: what they hold together. Thread-safe.
+struct StreamGroup {
+  std::atomic<std::size_t> unsent_bytes{0};   // of events that were sent and are not yet written to their clients
+};
+
 // A standing stream. Thread-safe. The queue towards the client is bounded: a client that does not keep up is cut off.
 class EventStream {
  public:
@@ -62,6 +68,9 @@ class EventStream {
   virtual bool send(StreamEvent event) = 0;              // false: the stream is closed, nothing more will be taken
   virtual std::size_t room() const = 0;                  // events (of up to 64 KiB) that it takes now; 0 when closed
   virtual void close() = 0;                              // after what is queued has been written
+  virtual std::size_t unsent_bytes() const = 0;          // of what was sent and is not yet written to the client
+  // Its bytes count in the group from now on, and its connection no longer among the server's connections_max: the group has a bound of its own. Once.
+  virtual void join(std::shared_ptr<StreamGroup> group) = 0;
   virtual void on_closed(std::function<void()> call) = 0;// called once, at once when it is closed already; must not block
 };
 

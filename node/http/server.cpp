@@ -69,7 +69,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
       });
       return;
     }
-    if (shared->connections >= connections_max) {
+    if (shared->connections >= connections_max + shared->grouped) {
       error_code ignored;
       socket.non_blocking(true, ignored);
       if (!shared->tls) socket.write_some(asio::buffer(kFull), ignored);

@@ -61,13 +61,16 @@ std::string event_text(const StreamEvent& event) {
   if (!event.event.empty()) out += "event: " + std::string(one_line(event.event)) + "\n";
   if (!event.id.empty()) out += "id: " + std::string(one_line(event.id)) + "\n";
   std::string_view rest = event.data;
+  out.reserve(out.size() + rest.size() + 16);
   for (;;) {
-    const std::size_t end = rest.find_first_of("\r\n");
-    out += "data: " + std::string(rest.substr(0, end)) + "\n";
+    // Two searches for one character are many times faster than one for either, and documents without a line break are the rule.
+    const std::size_t end = std::min(rest.find('\n'), rest.find('\r'));
+    out.append("data: ").append(rest.substr(0, end)) += '\n';
     if (end == std::string_view::npos) break;
     rest.remove_prefix(rest.substr(end, 2) == "\r\n" ? end + 2 : end + 1);
   }
-  return out + "\n";
+  out += '\n';
+  return out;
 }
 
 std::string chunk(std::string_view text) {

@@ -25,23 +25,6 @@ Value evaluate_arithmetic(Kind kind, const Value& a, const Value& b) {
   }
 }
 
-Value evaluate_comparison(Kind kind, const Value& a, const Value& b) {
-  if (a.is_error() || b.is_error()) return Value::error();
-  if (kind == Kind::equal) return from_optional(equal(a, b));
-  if (kind == Kind::not_equal) {
-    const auto same = equal(a, b);
-    return same ? Value::of(!*same) : Value::error();
-  }
-  const auto order = compare(a, b);
-  if (!order) return Value::error();
-  switch (kind) {
-    case Kind::less: return Value::of(*order < 0);
-    case Kind::less_equal: return Value::of(*order <= 0);
-    case Kind::greater: return Value::of(*order > 0);
-    default: return Value::of(*order >= 0);
-  }
-}
-
 // true || error is true, false || error is an error; and likewise with the parts exchanged (17.2).
 Value evaluate_logical(const Expr& expr, Execution& execution, bool decisive) {
   bool error = false;
@@ -153,6 +136,23 @@ Value evaluate_builtin(const Expr& expr, Execution& execution) {
 
 }  // namespace
 
+Value compare_values(Kind kind, const Value& a, const Value& b) {
+  if (a.is_error() || b.is_error()) return Value::error();
+  if (kind == Kind::equal) return from_optional(equal(a, b));
+  if (kind == Kind::not_equal) {
+    const auto same = equal(a, b);
+    return same ? Value::of(!*same) : Value::error();
+  }
+  const auto order = compare(a, b);
+  if (!order) return Value::error();
+  switch (kind) {
+    case Kind::less: return Value::of(*order < 0);
+    case Kind::less_equal: return Value::of(*order <= 0);
+    case Kind::greater: return Value::of(*order > 0);
+    default: return Value::of(*order >= 0);
+  }
+}
+
 Value evaluate(const Expr& expr, Execution& execution) {
   switch (expr.kind) {
     case Kind::constant: return Value::of(expr.term);
@@ -173,7 +173,7 @@ Value evaluate(const Expr& expr, Execution& execution) {
     case Kind::greater:
     case Kind::greater_equal: {
       const Value left = evaluate(*expr.args[0], execution);
-      return evaluate_comparison(expr.kind, left, evaluate(*expr.args[1], execution));
+      return compare_values(expr.kind, left, evaluate(*expr.args[1], execution));
     }
     case Kind::in:
     case Kind::not_in: return evaluate_in(expr, execution);

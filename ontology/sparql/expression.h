@@ -11,6 +11,9 @@ Value evaluate(const Expr& expression, Execution& execution);
 // Effective boolean value; an error counts as false, as FILTER wants it.
 bool holds(const Expr& condition, Execution& execution);
 
+// What "=", "!=", "<" and the others make of two values; kind is one of these.
+Value compare_values(Expr::Kind kind, const Value& a, const Value& b);
+
 // Parts of the function library, each in a file of its own. Arguments are evaluated and none of them is an error.
 Value call_string_function(Builtin builtin, const std::vector<Value>& args, Execution& execution);
 Value call_numeric_function(Builtin builtin, const std::vector<Value>& args, Execution& execution);

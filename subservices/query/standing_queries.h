@@ -1,8 +1,10 @@
 // Standing queries: search conditions that are matched against the devices that a block changed (POST /v1/query with "watch": true).
 //
-// A device is looked at by itself: its star and those of its sensors hold all that a condition can ask. What a query demands (ontology/sparql/requirements.h)
-// finds the few that a device can concern, by the rarest of its demands; those few are run, by the same engine as every search, on that one device.
-// So the devices told of are exactly those that the search would give.
+// A device is looked at by itself: its star and those of its sensors hold all that a condition can ask. An index over what the queries demand
+// (standing_index.h)
+// finds the few that a device can concern. Those are asked exactly: by a compiled form that does what the engine does (ontology/sparql/conjunction.h), and by
+// the engine
+// itself where a query has none. So the devices told of are exactly those that the search would give.
 //
 // Threads: used by one at a time.
 #pragma once
@@ -42,8 +44,8 @@ class StandingQueries {
   std::vector<StandingMatch> changed(const std::vector<Hash>& devices, const ledger::TripleSource& before, const ledger::TripleSource& after);
 
  private:
-  struct Index;
-  std::unique_ptr<Index> index_;
+  struct Queries;
+  std::unique_ptr<Queries> queries_;
 };
 
 }  // namespace agiddi::subservices

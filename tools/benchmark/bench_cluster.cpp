@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "protocol/check.h"
 #include "protocol/identity.h"
@@ -33,6 +34,18 @@ double resident_mib(std::int64_t pid) {
   std::uint64_t size = 0, resident = 0;
   statm >> size >> resident;
   return static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1024.0 * 1024.0);
+}
+
+double processor_s(std::int64_t pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  std::getline(stat, text);
+  std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) fields >> skipped;   // state to cmajflt
+  double user = 0, system = 0;
+  fields >> user >> system;
+  return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
 }  // namespace
@@ -89,6 +102,14 @@ std::vector<LoadTarget> BenchCluster::targets() const {
 double BenchCluster::memory_mib() const {
   double sum = 0;
   for (const std::int64_t pid : pids_) sum += resident_mib(pid);
+  return sum;
+}
+
+double BenchCluster::memory_mib(std::size_t node) const { return resident_mib(pids_.at(node)); }
+
+double BenchCluster::cpu_s() const {
+  double sum = 0;
+  for (const std::int64_t pid : pids_) sum += processor_s(pid);
   return sum;
 }
 

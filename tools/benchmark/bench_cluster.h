@@ -25,6 +25,9 @@ class BenchCluster {
   std::vector<LoadTarget> targets() const;
   // Resident memory of all daemons together, in MiB.
   double memory_mib() const;
+  double memory_mib(std::size_t node) const;   // of one
+  // Processor time that all daemons together have used.
+  double cpu_s() const;
   KeyPair account(const std::string& name) const;
   const std::string& network() const { return network_; }
 

@@ -27,6 +27,13 @@ struct OverloadOptions {
 };
 Outcome<Answer> bench_overload(const OverloadOptions& options);
 
+struct WatchOptions {
+  std::int64_t nodes = 4, queries = 10'000, seconds = 10, pairs = 3, clients = 256, rate = 0;   // rate 0: closed loop
+  bool spread = false;                              // watchers at all nodes, not at the first alone
+};
+// Registrations with and without standing queries, and whether each watcher was told what its query gives.
+Outcome<Answer> bench_watch(const WatchOptions& options);
+
 struct DiscoveryOptions {
   std::int64_t devices = 100'000, seed = 1, repetitions = 200;
   std::vector<std::string> peers;                   // none named: all

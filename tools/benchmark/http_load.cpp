@@ -122,6 +122,8 @@ class Client : public std::enable_shared_from_this<Client> {
       const auto head = parse_head(self->answer_);
       if (!head || self->answer_.size() < head->body_at + head->length) return self->read();
       self->run_.count(head->status, self->due_, head->retry_after);
+      if (self->run_.plan.answered && head->status >= 200 && head->status < 300)
+        self->run_.plan.answered(std::string_view(self->answer_).substr(head->body_at));
       if (head->close) self->close();
       self->turn();
     });

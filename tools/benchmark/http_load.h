@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace agiddi::tools {
@@ -23,6 +24,7 @@ struct LoadPlan {
   std::chrono::milliseconds duration{1000};
   std::function<std::string()> request;   // the bytes of the next one, head and body
   std::function<bool()> stop{};           // if given: ends the run early when true
+  std::function<void(std::string_view)> answered{};   // if given: the body of each answer below 300, when it arrived
 };
 
 struct LoadResult {

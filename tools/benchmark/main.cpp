@@ -30,6 +30,17 @@ int main(int argc, char** argv) {
     flood.integer("--seconds", overload->seconds, 2, 600, "Length of each of the three phases (10)");
     flood.action([overload] { return bench_overload(*overload); });
 
+    const auto watch = std::make_shared<WatchOptions>();
+    Command standing = program.sub("watch", "Registrations without and with standing queries");
+    standing.integer("--queries", watch->queries, 1, 50'000, "Watchers, each with a query of its own (10000)");
+    standing.integer("--nodes", watch->nodes, 1, 16, "Nodes of the cluster (4)");
+    standing.flag("--spread", watch->spread, "Watchers at all nodes; default: all at the first one, which is the most that one can be asked");
+    standing.integer("--clients", watch->clients, 1, 10'000, "Clients that register, spread over the nodes (256)");
+    standing.integer("--rate", watch->rate, 0, 1'000'000, "Open loop at so many registrations a second; 0 (default): each client waits for its answer");
+    standing.integer("--seconds", watch->seconds, 1, 3'600, "Length of each measurement (10)");
+    standing.integer("--pairs", watch->pairs, 1, 100, "Measurements without and with the watchers; every other pair begins with them (3)");
+    standing.action([watch] { return bench_watch(*watch); });
+
     const auto discovery = std::make_shared<DiscoveryOptions>();
     Command search = program.sub("discovery", "Queries over generated devices, and the same on Virtuoso, Jena and Oxigraph where they are installed");
     search.integer("--devices", discovery->devices, 1, 10'000'000, "How many (100000)");

@@ -8,7 +8,9 @@ namespace agiddi::node {
 
 // Server-sent events to each client, all of one chain of states: "result", what the search gives now, and then, for each device that a block changed, "match", "update"
 // or "unmatch". Nothing lies between them and nothing is told twice. For a client that does not keep up, several changes of one device become one; one that
-// is far behind is cut off, and asks again.
+// is far behind is cut off, and asks again. Bounded for all of them together: places, the text of their queries, the bytes in their queues, and the devices
+// that
+// they are still to be told of (of which the client with most is cut off).
 //
 // Threads: any. What a block changed is matched on the queries' lane, never on the chain's.
 class WatchStreams : public std::enable_shared_from_this<WatchStreams> {
@@ -25,7 +27,7 @@ class WatchStreams : public std::enable_shared_from_this<WatchStreams> {
   void wake_later(bool State::*flag);
   void turn();
   void serve();
-  bool tell();
+  void tell();
   void again_later();
   void begin(const Responder& responder, const subservices::SearchPlan& plan);
 

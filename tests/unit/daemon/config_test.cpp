@@ -46,6 +46,8 @@ TEST_CASE("a configuration is read, and relative paths belong to its folder") {
   CHECK(config->http.listen.port == 8101);
   CHECK(config->peer_listen.text() == "127.0.0.1:8201");
   CHECK(config->consensus.request_timeout_ms == 1500);
+  CHECK(config->http.connections_max == 1024);
+  CHECK(config->http.watchers_max == 10'000);
   CHECK(!config->allow_private_endpoints);
   CHECK(config->ledger.keep_blocks == 0);
   CHECK(!config->ledger.join_by_blocks);

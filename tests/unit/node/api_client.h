@@ -53,7 +53,7 @@ struct ApiAnswer : HttpResponse {
 
 class Api {
  public:
-  explicit Api(std::uint32_t rules_version = 1) : chain(rules_version) {
+  explicit Api(std::uint32_t rules_version = 1, std::size_t watchers_max = 10'000) : chain(rules_version), watchers_max_(watchers_max) {
     delivery_.start();
     threads_.emplace_back([this] { io_.run(); });
   }
@@ -109,7 +109,8 @@ class Api {
   std::unique_ptr<DeliveryLedger> delivery_ledger_ = make_delivery_ledger(chain, *chain.world.ledger);
   DeliveryService delivery_{chain, *delivery_ledger_, DeliveryOptions{}};   // no broker
   Lane workers_{"workers", 64, 2};
-  Router router_ = make_api_router(ApiContext{chain, delivery_, workers_, metrics, "http://127.0.0.1:1"}, io_);
+  const std::size_t watchers_max_;
+  Router router_ = make_api_router(ApiContext{chain, delivery_, workers_, metrics, "http://127.0.0.1:1", std::chrono::milliseconds(500), watchers_max_}, io_);
   std::vector<std::thread> threads_;
 };
 

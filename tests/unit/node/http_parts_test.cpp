@@ -196,6 +196,31 @@ TEST_CASE("header values cannot smuggle lines, and neither can events") {
   CHECK(chunk("hello world!!!!!") == "10\r\nhello world!!!!!\r\n");
 }
 
+TEST_CASE("a group of event queues knows what its clients have not been sent yet") {
+  const auto group = std::make_shared<StreamGroup>();
+  int joined = 0;
+  std::vector<StreamEvent> taken;
+  auto first = std::make_unique<EventQueue>(8, 1000, [] {}, [&] { ++joined; });
+  EventQueue second(8, 1000, [] {});
+  first->send({"", "", "1234567890", ""});
+  first->join(group);
+  second.join(group);
+  CHECK(joined == 1);
+  CHECK(group->unsent_bytes == 10);
+  second.send({"", "", "12345", ""});
+  first->take(taken);
+  CHECK(first->unsent_bytes() == 10);       // being written
+  CHECK(group->unsent_bytes == 15);
+  first->send({"", "", "123", ""});
+  CHECK(group->unsent_bytes == 18);
+  first->take(taken);
+  CHECK(group->unsent_bytes == 8);
+  first.reset();
+  CHECK(group->unsent_bytes == 5);
+  second.finish();
+  CHECK(group->unsent_bytes == 0);
+}
+
 TEST_CASE("the event queue is bounded, and a full one cuts the client off") {
   int wakes = 0, closed = 0;
   EventQueue queue(2, 1000, [&] { ++wakes; });

@@ -357,6 +357,32 @@ TEST_CASE("a stream's client that goes away is noticed, one that does not read i
   CHECK(stream->room() == 0);
 }
 
+TEST_CASE("streams of a group with a bound of its own take no place from other connections") {
+  World world(quick_limits(), 2);
+  const auto group = std::make_shared<StreamGroup>();
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (std::size_t i = 0; i < 4; ++i) {
+    clients.push_back(std::make_unique<RawClient>(world.port()));
+    clients.back()->send("GET /stream HTTP/1.1\r\n" + kHost + "\r\n");
+    clients.back()->read_until("\r\n\r\n");
+    world.stream(i)->join(group);
+  }
+  RawClient other(world.port());
+  CHECK(other.ask("GET /hello/a HTTP/1.1\r\n" + kHost + "\r\n").status == 200);
+  world.stream(3)->send({"", "", "hello", ""});
+  CHECK(clients[3]->read_until("\n\n").find("hello") != std::string::npos);
+  // When they have gone, so have their places: two may be open at a time as before.
+  clients.clear();
+  world.wait_closed(4);
+  for (int i = 0; i < 200 && world.metrics().text().find("agiddi_http_connections 1\n") == std::string::npos; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  CHECK(group->unsent_bytes == 0);
+  RawClient second(world.port());
+  CHECK(second.ask("GET /hello/b HTTP/1.1\r\n" + kHost + "\r\n").status == 200);
+  RawClient third(world.port());
+  CHECK(third.ask("GET /hello/c HTTP/1.1\r\n" + kHost + "\r\n").status == 503);
+}
+
 TEST_CASE("the same stream over WebSocket") {
   World world;
   RawClient client(world.port());
