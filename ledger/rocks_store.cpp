@@ -185,7 +185,6 @@ rocksdb::DBOptions database_options(const StoreMemory& memory) {
   options.max_log_file_size = 4u << 20;
   options.stats_dump_period_sec = 0;
   options.skip_stats_update_on_db_open = true;
-  options.avoid_flush_during_recovery = true;   // what was read from the log stays in memory, as before the crash: a start need not wait for files
   return options;
 }
 
