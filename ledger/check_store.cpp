@@ -190,6 +190,8 @@ class Checker {
     std::uint64_t terms = 0, keys = 0;
     const bool indexed = has_disk_indexes(reader_);
     const Bytes by_id(1, layout::kTermOfId), by_term(1, layout::kIdOfTerm);
+    terms_.reserve(next);
+    std::optional<columns::TermTable::Filler> filler(std::in_place, terms_);
     reader_.scan(Column::terms, by_id, prefix_end(by_id), [&](BytesView key, BytesView value) {
       const TermId id = key.size() == 9 ? read_u64_be(key.substr(1)) : kNoTerm;
       const std::uint64_t number = payload_of(id);
@@ -197,11 +199,12 @@ class Checker {
       if (value.empty() || tag_of_encoded(value) != tag_of(id)) return found("a dictionary term is of another kind than its id says");
       seen[number] = true;
       ++terms;
-      terms_.put(number, value);
+      filler->put(number, value);
       if (!indexed) return true;
       const auto back = reader_.get(Column::terms, term_key(value));
       return (back && *back == layout::u64(id)) || found("a dictionary term does not lead back to its id");
     });
+    filler.reset();
     if (terms + 1 != next) {
       found("the dictionary has " + std::to_string(terms) + " terms, and " + std::to_string(next - 1) + " were given out");
       return false;

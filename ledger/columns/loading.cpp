@@ -20,16 +20,13 @@ struct Rows {
 };
 using Part = std::map<TermId, Rows>;
 
-void read_terms(const KvReader& reader, TermTable& terms) {
-  const Bytes prefix(1, layout::kTermOfId);
-  std::uint64_t count = 0;
-  terms.reserve(layout::meta_number(reader, layout::kNextTerm));
-  reader.scan(ledger::Column::terms, prefix, prefix_end(prefix), [&](BytesView key, BytesView encoded) {
-    terms.put(payload_of(read_u64_be(key.substr(1))), encoded);
-    ++count;
+std::uint64_t read_terms(const KvReader& reader, TermTable& terms, TermId from, TermId to) {
+  TermTable::Filler filler(terms);
+  reader.scan(ledger::Column::terms, layout::key(layout::kTermOfId, from), layout::key(layout::kTermOfId, to), [&](BytesView key, BytesView encoded) {
+    filler.put(payload_of(read_u64_be(key.substr(1))), encoded);
     return true;
   });
-  terms.filled(count);
+  return filler.count();
 }
 
 // Stars come by subject, so the rows of each predicate come in order. The rows of a predicate are found by its number: those of an ontology are small.
@@ -53,13 +50,16 @@ Part read_stars(const KvReader& reader, BytesView from, BytesView to) {
   return part;
 }
 
-// The same number of subjects each, nearly. The last part has the blank nodes too.
-std::vector<Bytes> cuts(const KvReader& reader, unsigned parts) {
-  const std::uint64_t numbers = layout::meta_number(reader, layout::kNextTerm);
-  std::vector<Bytes> cuts(1);
-  for (unsigned i = 1; i < parts; ++i) cuts.push_back(layout::u64(make_id(TermTag::iri, numbers * i / parts)));
-  cuts.emplace_back();
-  return cuts;
+// Of ids of one kind, from one on and below another.
+struct Range {
+  TermId from, to;
+};
+// The same number each, nearly. The last one has all that follow.
+std::vector<Range> ranges(TermTag tag, std::uint64_t numbers, unsigned parts) {
+  std::vector<Range> out;
+  for (unsigned i = 0; i < parts; ++i) out.push_back({make_id(tag, numbers * i / parts), make_id(tag, numbers * (i + 1) / parts)});
+  out.back().to = make_id(static_cast<TermTag>(static_cast<int>(tag) + 1), 0);
+  return out;
 }
 
 std::shared_ptr<const Base> sorted(std::vector<Rows*> parts) {
@@ -89,14 +89,27 @@ void in_parallel(unsigned threads, std::size_t count, const std::function<void(s
 }  // namespace
 
 State load(const KvReader& reader, TermTable& terms) {
-  const unsigned threads = std::clamp(std::thread::hardware_concurrency(), 2u, kThreadsMax);
-  // One thread is left for the dictionary.
-  const std::vector<Bytes> at = cuts(reader, threads - 1);
-  std::vector<Part> parts(threads - 1);
-  in_parallel(threads, threads, [&](std::size_t i) {
-    if (i == 0) return read_terms(reader, terms);
-    parts[i - 1] = read_stars(reader, at[i - 1], at[i]);
+  const unsigned threads = std::clamp(std::thread::hardware_concurrency(), 1u, kThreadsMax), parts_each = 2 * threads;
+  const std::uint64_t numbers = std::max<std::uint64_t>(1, layout::meta_number(reader, layout::kNextTerm));
+  terms.reserve(numbers);
+  // The dictionary first, which takes longest.
+  std::vector<Range> of_terms, of_stars;
+  for (const TermTag tag : {TermTag::iri, TermTag::literal, TermTag::blank}) {
+    const auto some = ranges(tag, numbers, parts_each);
+    of_terms.insert(of_terms.end(), some.begin(), some.end());
+    if (tag != TermTag::literal) of_stars.insert(of_stars.end(), some.begin(), some.end());
+  }
+  std::vector<Part> parts(of_stars.size());
+  std::atomic<std::uint64_t> terms_read{0};
+  in_parallel(threads, of_terms.size() + of_stars.size(), [&](std::size_t i) {
+    if (i < of_terms.size()) {
+      terms_read += read_terms(reader, terms, of_terms[i].from, of_terms[i].to);
+    } else {
+      const Range& range = of_stars[i - of_terms.size()];
+      parts[i - of_terms.size()] = read_stars(reader, layout::u64(range.from), layout::u64(range.to));
+    }
   });
+  terms.filled(terms_read);
 
   std::map<TermId, std::vector<Rows*>> by_predicate;
   for (Part& part : parts) {

@@ -153,13 +153,13 @@ class RowsAhead {
     end_ = std::min(begin_ + Base::kTogether, subjects_.size());
     std::array<Node, Base::kTogether> nodes;
     const std::size_t count = end_ - begin_;
-    // As long as they ascend by little, the next rows are in the cache already.
-    bool near = true;
+    Node widest = 0;   // what descends is wider than all
     for (std::size_t i = 0; i < count; ++i) {
       const TermId id = subjects_[begin_ + i];
       nodes[i] = is_node(id) ? node_of(id) : kNobody;
-      near = near && (i == 0 || (nodes[i] >= nodes[i - 1] && nodes[i] - nodes[i - 1] < kNear));
+      if (i > 0) widest = std::max(widest, nodes[i] - nodes[i - 1]);
     }
+    const bool near = widest < kNear;   // then the next rows are in the cache already
     if (base_ == nullptr) {
       rows_.fill({});
     } else if (near) {
@@ -184,6 +184,16 @@ void objects_of(const Pairs& column, const LookUps& wanted, Found& found) {
   std::vector<RunFinger<Node, decltype(kSubjectOf)>> runs;
   for (const auto& run : column.runs()) runs.emplace_back(run->by_subject, kSubjectOf);
   const bool both = !wanted.objects.empty();
+  if (runs.empty() && !both) {
+    for (std::uint32_t i = 0; i < wanted.size(); ++i) {
+      const Span span = rows.rows_of(i);
+      for (std::uint32_t row = span.begin; row < span.end; ++row) {
+        if (!found.add(i, base->object(row))) return;
+      }
+    }
+    found.tell();
+    return;
+  }
   RankFinger ranks(both ? base : nullptr);
   for (std::uint32_t i = 0; i < wanted.size(); ++i) {
     const Span span = rows.rows_of(i);

@@ -24,10 +24,10 @@ class TermTable {
 
   // Encoded as in the store (ledger/dictionary.h). The first one gets number 1.
   std::uint64_t append(BytesView encoded);
-  // Room for the numbers below this one, so that put() need not make it.
+  // To fill it at first: room for the numbers below this one; then fillers, any number at a time, each of one thread; and when they are gone, the number
+  // of terms: each number from 1 to that was put once.
   void reserve(std::uint64_t numbers);
-  // To fill it at first: any order, then the number of terms; each number from 1 to that was put.
-  void put(std::uint64_t number, BytesView encoded);
+  class Filler;
   void filled(std::uint64_t count);
   std::uint64_t size() const { return size_.load(std::memory_order_acquire); }
   BytesView encoded(std::uint64_t number) const;                 // 1 to size()
@@ -40,21 +40,45 @@ class TermTable {
   static constexpr std::size_t kSegments = 1 << 15;              // 2^31 terms
   using Segment = std::array<const char*, kSegment>;             // each: length (4), then the bytes
 
-  const char* store(BytesView encoded);
+  // Where the texts stand, which never move.
+  struct Texts {
+    std::vector<std::unique_ptr<char[]>> blocks;
+    std::size_t free_bytes = 0;
+    char* at = nullptr;
+    std::size_t add(BytesView encoded, const char*& stored);   // how many bytes it took from the system
+  };
+  void put(std::uint64_t number, BytesView encoded);
+  Segment& segment_of(std::uint64_t number);
   void place(std::uint32_t hash, std::uint32_t number);
   void grow();
 
   std::vector<std::atomic<Segment*>> segments_;
   std::atomic<std::uint64_t> size_{0};
   std::atomic<std::size_t> memory_{0};
-  std::vector<std::unique_ptr<char[]>> texts_;
-  std::size_t text_free_ = 0;
-  char* text_at_ = nullptr;
+  Texts texts_;
 
   // Open addressing: a hash and a number, 0 = free.
   mutable std::shared_mutex lock_;
   std::vector<std::uint64_t> slots_;
   std::uint64_t placed_ = 0;
+};
+
+class TermTable::Filler {
+ public:
+  explicit Filler(TermTable& table) : table_(table) { waiting_.reserve(kTogether); }
+  Filler(const Filler&) = delete;
+  Filler& operator=(const Filler&) = delete;
+  ~Filler();
+  void put(std::uint64_t number, BytesView encoded);
+  std::uint64_t count() const { return count_; }
+
+ private:
+  static constexpr std::size_t kTogether = 32;   // places that memory is waited for together
+  void place_waiting();
+  TermTable& table_;
+  Texts texts_;
+  std::vector<std::uint64_t> waiting_;           // slots to be
+  std::uint64_t count_ = 0;
 };
 
 }  // namespace agiddi::ledger::columns

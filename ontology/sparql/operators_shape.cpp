@@ -189,11 +189,20 @@ class OrderOperator::Rows {
   bool add() {
     row_.number = arrived_++;
     row_.keys.clear();
-    for (const OrderKey& key : order_.keys_) row_.keys.push_back(SortKey::of(*key.expression, execution_));
     const auto before = by_keys();
     const bool bounded = order_.first_ && order_.presorted_ == 0;
-    if (bounded && rows_.size() >= *order_.first_) {
-      if (!before(row_, rows_.front())) return true;
+    const bool full = bounded && rows_.size() >= *order_.first_;
+    bool comes_before = !full;
+    for (const OrderKey& key : order_.keys_) {
+      row_.keys.push_back(SortKey::of(*key.expression, execution_));
+      if (comes_before) continue;
+      // Most rows come after the last of the first few by their first keys: the others are not made.
+      const auto order = compare_keys(row_.keys.back(), rows_.front().keys[row_.keys.size() - 1]);
+      if (key.descending ? order < 0 : order > 0) return true;
+      comes_before = order != 0;
+    }
+    if (full) {
+      if (!comes_before) return true;   // alike in all, and the former stay
       std::pop_heap(rows_.begin(), rows_.end(), before);
     } else {
       std::size_t bytes = sizeof(Sorted) + order_.columns_.size() * sizeof(TermId);
