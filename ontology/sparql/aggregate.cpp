@@ -180,15 +180,12 @@ class Groups {
   Groups(std::size_t keys, std::size_t aggregates, Execution& execution) : keys_(keys), aggregates_(aggregates), execution_(execution), slots_(kSlotsFirst, 0) {}
 
   Accumulator* of(const TermId* key) {
-    if (last_ < count() && same(key, last_)) return accumulators_.data() + last_ * aggregates_;   // solutions of a group come together as a rule
     std::uint64_t hash = 0;
     for (std::size_t i = 0; i < keys_; ++i) hash = (hash ^ key[i]) * 0x9E3779B97F4A7C15ull, hash ^= hash >> 32;
     for (std::size_t at = hash & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
       if (slots_[at] == 0) return add(key, hash, at);
       const std::size_t group = slots_[at] - 1;
-      if (!same(key, group)) continue;
-      last_ = group;
-      return accumulators_.data() + group * aggregates_;
+      if (same(key, group)) return accumulators_.data() + group * aggregates_;
     }
   }
   std::size_t count() const { return hashes_.size(); }
@@ -210,7 +207,6 @@ class Groups {
     execution_.reserve(keys_ * sizeof(TermId) + aggregates_ * sizeof(Accumulator) + 32);
     ids_.insert(ids_.end(), key, key + keys_);
     hashes_.push_back(hash);
-    last_ = hashes_.size() - 1;
     accumulators_.resize(accumulators_.size() + aggregates_);
     slots_[at] = static_cast<std::uint32_t>(hashes_.size());
     if (hashes_.size() * 2 > slots_.size()) {
@@ -230,7 +226,6 @@ class Groups {
   std::vector<std::uint64_t> hashes_;
   std::vector<TermId> ids_;
   std::vector<Accumulator> accumulators_;
-  std::size_t last_ = 0;                  // group that was asked for
 };
 
 bool is_variable(const ExprPtr& expr) { return expr->kind == Expr::Kind::variable; }

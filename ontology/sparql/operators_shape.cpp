@@ -135,10 +135,12 @@ struct SortKey {
       const TermId id = execution.row[expression.slot];
       if (ledger::is_inline_number(id) || ledger::tag_of(id) == ledger::TermTag::date_time) return {id, {}};
     }
+    if (const auto bound = is_bound(expression, execution)) return {ledger::make_id(ledger::TermTag::boolean, *bound ? 1 : 0), {}};
     return {kNoTerm, evaluate(expression, execution)};
   }
   friend std::strong_ordering compare_keys(const SortKey& a, const SortKey& b) {
     if (a.id != kNoTerm && b.id != kNoTerm) {
+      if (ledger::tag_of(a.id) == ledger::TermTag::boolean && ledger::tag_of(b.id) == ledger::TermTag::boolean) return a.id <=> b.id;
       if (const auto order = compare_ids(a.id, b.id)) return *order;
     }
     const auto value_of = [](const SortKey& key) { return Value::of(ledger::inline_term(key.id)); };
@@ -146,6 +148,17 @@ struct SortKey {
     return sort_order(a.value, b.id != kNoTerm ? value_of(b) : b.value);
   }
   std::size_t bytes() const { return sizeof(SortKey) + value.term.value.size() + value.term.datatype.size(); }
+
+ private:
+  // BOUND(?v) or !BOUND(?v): what puts rows without a value last.
+  static std::optional<bool> is_bound(const Expr& expression, const Execution& execution) {
+    if (expression.kind == Expr::Kind::not_) {
+      const auto bound = is_bound(*expression.args[0], execution);
+      return bound ? std::optional(!*bound) : std::nullopt;
+    }
+    if (expression.kind != Expr::Kind::builtin || expression.builtin != Builtin::bound) return std::nullopt;
+    return execution.row[expression.args[0]->slot] != kNoTerm;
+  }
 };
 
 }  // namespace
