@@ -65,7 +65,13 @@ class Accumulator {
     add_value(aggregate, execution.value(id), execution);
   }
 
-  void count() { ++count_; }   // COUNT(*)
+  void count() { ++count_; }   // COUNT(*), or of a value that is there
+
+  // Of MIN and MAX: whether ids say at once that a value is no better than the best so far. Within a tag they order like values.
+  bool no_better(TermId id, bool smallest) const {
+    return ledger::tag_of(id) == ledger::tag_of(best_id_) && (ledger::is_inline_number(id) || ledger::tag_of(id) == ledger::TermTag::date_time) &&
+           (smallest ? id >= best_id_ : id <= best_id_);
+  }
 
   Value result(const Aggregate& aggregate, Execution& execution) const {
     if (failed_) return Value::error();
@@ -179,13 +185,15 @@ class Groups {
  public:
   Groups(std::size_t keys, std::size_t aggregates, Execution& execution) : keys_(keys), aggregates_(aggregates), execution_(execution), slots_(kSlotsFirst, 0) {}
 
-  Accumulator* of(const TermId* key) {
+  Accumulator* of(const TermId* key) { return accumulators_of(number_of(key)); }
+  Accumulator* accumulators_of(std::size_t group) { return accumulators_.data() + group * aggregates_; }
+  std::size_t number_of(const TermId* key) {
     std::uint64_t hash = 0;
     for (std::size_t i = 0; i < keys_; ++i) hash = (hash ^ key[i]) * 0x9E3779B97F4A7C15ull, hash ^= hash >> 32;
     for (std::size_t at = hash & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
       if (slots_[at] == 0) return add(key, hash, at);
       const std::size_t group = slots_[at] - 1;
-      if (same(key, group)) return accumulators_.data() + group * aggregates_;
+      if (same(key, group)) return group;
     }
   }
   std::size_t count() const { return hashes_.size(); }
@@ -203,7 +211,7 @@ class Groups {
     return true;
   }
 
-  Accumulator* add(const TermId* key, std::uint64_t hash, std::size_t at) {
+  std::size_t add(const TermId* key, std::uint64_t hash, std::size_t at) {
     execution_.reserve(keys_ * sizeof(TermId) + aggregates_ * sizeof(Accumulator) + 32);
     ids_.insert(ids_.end(), key, key + keys_);
     hashes_.push_back(hash);
@@ -217,7 +225,7 @@ class Groups {
         slots_[place] = static_cast<std::uint32_t>(group + 1);
       }
     }
-    return accumulators_.data() + (hashes_.size() - 1) * aggregates_;
+    return hashes_.size() - 1;
   }
 
   const std::size_t keys_, aggregates_;
@@ -227,6 +235,21 @@ class Groups {
   std::vector<TermId> ids_;
   std::vector<Accumulator> accumulators_;
 };
+
+// One aggregate of a block's rows. `values` is empty for COUNT(*).
+void add_column(const Aggregate& aggregate, std::size_t number, const std::vector<std::size_t>& group_of, std::span<const TermId> values, Groups& groups, Execution& execution) {
+  const bool smallest = aggregate.kind == AggregateKind::min;
+  for (std::size_t row = 0; row < group_of.size(); ++row) {
+    Accumulator& one = groups.accumulators_of(group_of[row])[number];
+    if (values.empty() || (aggregate.kind == AggregateKind::count && !aggregate.distinct && values[row] != kNoTerm)) {
+      one.count();
+    } else if ((smallest || aggregate.kind == AggregateKind::max) && one.no_better(values[row], smallest)) {
+      continue;
+    } else {
+      one.add(aggregate, values[row], execution);
+    }
+  }
+}
 
 bool is_variable(const ExprPtr& expr) { return expr->kind == Expr::Kind::variable; }
 
@@ -242,6 +265,7 @@ bool GroupOperator::run(Execution& execution, Emit emit) {
   std::vector<TermId> key(keys_.size());
   if (keys_.empty()) groups.of(key.data());
   bool collected = false;
+  std::vector<std::size_t> group_of;   // of each row of a block
   if (by_columns()) {
     std::vector<Slot> slots;
     for (const GroupKey& part : keys_) slots.push_back(part.expression->slot);
@@ -251,16 +275,13 @@ bool GroupOperator::run(Execution& execution, Emit emit) {
     Columns columns(std::move(slots));
     collected = part_->blocks()->run_blocks(execution, [&](const Block& block) {
       columns.load(block, execution);
+      group_of.resize(block.size);
       for (std::size_t row = 0; row < block.size; ++row) {
         for (std::size_t i = 0; i < key.size(); ++i) key[i] = columns[i][row];
-        Accumulator* accumulators = groups.of(key.data());
-        for (std::size_t i = 0, column = key.size(); i < aggregates_.size(); ++i) {
-          if (aggregates_[i].argument) {
-            accumulators[i].add(aggregates_[i], columns[column++][row], execution);
-          } else {
-            accumulators[i].count();
-          }
-        }
+        group_of[row] = groups.number_of(key.data());
+      }
+      for (std::size_t i = 0, column = key.size(); i < aggregates_.size(); ++i) {
+        add_column(aggregates_[i], i, group_of, aggregates_[i].argument ? columns[column++] : std::span<const TermId>(), groups, execution);
       }
       return execution.tick(block.size);
     });
