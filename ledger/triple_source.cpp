@@ -32,6 +32,13 @@ bool TripleSource::scan_nearest(const Box&, const FarAtLeast&, const std::functi
 
 std::optional<std::uint64_t> TripleSource::count_box(const Box&) const { return std::nullopt; }
 
+void TripleSource::scan_rows(TermId predicate, const VisitRows& visit) const {
+  RowBlocks rows(visit);
+  bool wanted = true;
+  scan({kNoTerm, predicate, kNoTerm}, [&](TermId s, TermId, TermId o) { return wanted = rows.add(s, o); });
+  if (wanted) rows.tell();
+}
+
 std::optional<PredicateCounts> TripleSource::counts(TermId) const { return std::nullopt; }
 
 bool TripleSource::sorts(TermId, ValueRange::Kind) const { return false; }

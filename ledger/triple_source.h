@@ -2,6 +2,8 @@
 // Thread-safe; every combination of bound subject, predicate and object is answered from an index.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -36,6 +38,8 @@ struct LookUps {
   std::span<const TermId> subjects, objects;
   std::size_t size() const { return subjects.empty() ? objects.size() : subjects.size(); }
 };
+// Some triples of a predicate, row by row.
+using VisitRows = std::function<bool(std::span<const TermId> subjects, std::span<const TermId> objects)>;
 // Some of what was found: of[i] says which look-up found found[i], ascending. With both sides given, found[i] is the object.
 using VisitFound = std::function<bool(std::span<const std::uint32_t> of, std::span<const TermId> found)>;
 
@@ -53,6 +57,28 @@ struct Rectangle {
 using FarAtLeast = std::function<double(const Rectangle&)>;
 
 inline constexpr std::size_t kFoundMax = 1024;   // matches told at once
+
+// Gathers rows into blocks that grow: the first few may be all that is wanted.
+class RowBlocks {
+ public:
+  explicit RowBlocks(const VisitRows& visit) : visit_(visit) {}
+  // False: no more is wanted.
+  bool add(TermId subject, TermId object) {
+    subjects_[count_] = subject;
+    objects_[count_] = object;
+    return ++count_ < room_ || tell();
+  }
+  bool tell() {
+    const std::size_t count = std::exchange(count_, 0);
+    room_ = std::min(room_ * 4, kFoundMax);
+    return count == 0 || visit_({subjects_.data(), count}, {objects_.data(), count});
+  }
+
+ private:
+  const VisitRows& visit_;
+  std::size_t count_ = 0, room_ = 1;
+  std::array<TermId, kFoundMax> subjects_, objects_;
+};
 
 class TripleSource {
  public:
@@ -78,6 +104,8 @@ class TripleSource {
   virtual std::optional<std::uint64_t> count_box(const Box& box) const;   // nearly, for planning; nothing where there is no index
   // Subjects that may lie in the box, each once, with how far they are at least, ascending by that; until visit returns false. False: there is no index for these two predicates.
   virtual bool scan_nearest(const Box& box, const FarAtLeast& far_at_least, const std::function<bool(TermId s, double at_least)>& visit) const;
+  // All triples of a predicate in blocks of bounded size (one triple at first, then more), until visit returns false.
+  virtual void scan_rows(TermId predicate, const VisitRows& visit) const;
   // What is known at once of a whole predicate, for planning; nothing where that would take a scan.
   virtual std::optional<PredicateCounts> counts(TermId predicate) const;
   virtual std::uint64_t estimate(const TriplePattern& pattern) const = 0;  // for planning; exact or not, at least 0, cheap

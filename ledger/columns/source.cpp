@@ -93,6 +93,23 @@ class ColumnSource final : public TripleSource {
     return count_within(*state_->cells.pairs, turned ? box.y_range : box.x_range, turned ? box.x_range : box.y_range);
   }
 
+  void scan_rows(TermId predicate, const VisitRows& visit) const override {
+    const Pairs* pairs = state_->find(predicate);
+    if (pairs == nullptr) return;
+    RowBlocks rows(visit);
+    if (pairs->runs().empty()) {
+      const Base& base = *pairs->base();
+      for (std::uint32_t row = 0; row < base.size(); ++row) {
+        if (!rows.add(id_of(base.subject(row)), base.object(row))) return;
+      }
+    } else {
+      for (SubjectCursor at = all_rows(*pairs); !at.done(); at.advance()) {
+        if (!rows.add(id_of(at.head().subject), at.head().object)) return;
+      }
+    }
+    rows.tell();
+  }
+
   void look_up(const LookUps& wanted, const VisitFound& visit) const override {
     if (const Pairs* pairs = state_->find(wanted.predicate)) columns::look_up(*pairs, wanted, visit);
   }

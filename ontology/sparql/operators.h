@@ -74,6 +74,11 @@ class ScanOperator final : public Operator {
   const Place& predicate() const { return p_; }
   const Place& object() const { return o_; }
   void set_optional() { optional_ = true; }   // for describe()
+  // Whether it reads a whole predicate: two variables that nothing has bound, in no order.
+  bool is_whole(const Execution& execution) const {
+    return !range_ && s_.slot != kNoSlot && o_.slot != kNoSlot && s_.slot != o_.slot && p_.slot == kNoSlot && execution.row[s_.slot] == kNoTerm &&
+           execution.row[o_.slot] == kNoTerm;
+  }
 
  private:
   Place s_, p_, o_;

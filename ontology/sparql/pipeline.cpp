@@ -94,6 +94,26 @@ class PipelineOperator::Run {
   }
 
   bool run() {
+    const auto* scan = dynamic_cast<const ScanOperator*>(&first_);
+    return scan != nullptr && scan->is_whole(execution_) ? run_whole(*scan) : run_first();
+  }
+
+ private:
+  bool run_whole(const ScanOperator& scan) {
+    bool wanted = true;
+    if (scan.predicate().id == kNoTerm) return true;   // the store has no such term
+    execution_.graph->scan_rows(scan.predicate().id, [&](std::span<const TermId> subjects, std::span<const TermId> objects) {
+      execution_.triples_read += subjects.size();
+      const Block::Found found[] = {{scan.subject().slot, subjects}, {scan.object().slot, objects}};
+      Block block;
+      block.found = found;
+      block.size = subjects.size();
+      return wanted = execution_.tick(block.size) && step(0, block);
+    });
+    return wanted && !execution_.stopped();
+  }
+
+  bool run_first() {
     std::vector<std::vector<TermId>> data(first_slots_.size());
     std::vector<Block::Found> found(first_slots_.size());
     std::size_t count = 0, room = kFirstBlock;
@@ -123,7 +143,6 @@ class PipelineOperator::Run {
     return ended && wanted && !execution_.stopped();
   }
 
- private:
   struct Stage {
     explicit Stage(const Step& of) : step(&of) {}
     const Step* step;

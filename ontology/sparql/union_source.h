@@ -45,6 +45,10 @@ class UnionSource final : public ledger::TripleSource {
     return parts_.size() == 1 ? parts_[0]->count_range(predicate, range) : std::nullopt;
   }
 
+  void scan_rows(ledger::TermId predicate, const ledger::VisitRows& visit) const override {
+    if (parts_.size() == 1) return parts_[0]->scan_rows(predicate, visit);
+    TripleSource::scan_rows(predicate, visit);
+  }
   bool scan_box(const ledger::Box& box, const std::function<bool(ledger::TermId, ledger::TermId)>& visit) const override {
     return parts_.size() == 1 && parts_[0]->scan_box(box, visit);
   }
