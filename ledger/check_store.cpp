@@ -149,6 +149,7 @@ class Checker {
     bool whole = true;
     const bool indexed = has_disk_indexes(reader_);
     reader_.scan(Column::stars, {}, {}, [&](BytesView key, BytesView packed) {
+      whole = whole && key.size() == 8 && known(read_u64_be(key));
       if (key.size() != 8) return found("the column of stars has a key of " + std::to_string(key.size()) + " bytes");
       const TermId subject = read_u64_be(key);
       if (!known(subject) || tag_of(subject) > TermTag::blank) return found("a star's subject is not in the dictionary");
@@ -196,7 +197,7 @@ class Checker {
       const TermId id = key.size() == 9 ? read_u64_be(key.substr(1)) : kNoTerm;
       const std::uint64_t number = payload_of(id);
       if (number == 0 || number >= next || seen[number]) return found("the dictionary has an id that was never given out, or twice");
-      if (value.empty() || tag_of_encoded(value) != tag_of(id)) return found("a dictionary term is of another kind than its id says");
+      if (!is_encoded_term(value) || tag_of_encoded(value) != tag_of(id)) return found("a dictionary term is of another kind than its id says");
       seen[number] = true;
       ++terms;
       filler->put(number, value);

@@ -39,6 +39,12 @@ TermTag tag_of_encoded(BytesView raw) {
   return raw.front() == kIri ? TermTag::iri : raw.front() == kBlank ? TermTag::blank : TermTag::literal;
 }
 
+bool is_encoded_term(BytesView raw) {
+  if (raw.empty() || raw.front() < kIri || raw.front() > kTagged) return false;
+  if (raw.front() != kTyped && raw.front() != kTagged) return true;
+  return raw.size() >= 5 && raw.size() - 5 >= read_u32_be(raw.substr(1));
+}
+
 Term decode_term(BytesView raw) {
   AGIDDI_CHECK(!raw.empty(), "a dictionary term is not empty");
   const char kind = raw.front();

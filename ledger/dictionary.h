@@ -13,6 +13,7 @@ namespace agiddi::ledger {
 
 Bytes encode_term(const Term& term);
 TermTag tag_of_encoded(BytesView raw);
+bool is_encoded_term(BytesView raw);   // whether decode_term() can read it
 Term decode_term(BytesView raw);  // raw is ours; aborts when it is damaged
 Bytes term_key(BytesView encoded);
 

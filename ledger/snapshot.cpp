@@ -3,6 +3,7 @@
 #include <map>
 
 #include "ledger/batch_writer.h"
+#include "ledger/dictionary.h"
 #include "ledger/layout.h"
 #include "ledger/star.h"
 #include "protocol/check.h"
@@ -39,7 +40,7 @@ class KnownTerms {
     ++count_;
     return true;
   }
-  bool knows(TermId id) const { return is_inline(id) || (payload_of(id) < tags_.size() && payload_of(id) > 0 && tags_[payload_of(id)] == tag_of(id)); }
+  bool knows(TermId id) const { return is_inline(id) || (tag_of(id) != TermTag::none && payload_of(id) < tags_.size() && payload_of(id) > 0 && tags_[payload_of(id)] == tag_of(id)); }
   bool whole() const { return count_ == largest_; }
   std::uint64_t count() const { return count_; }
 
@@ -90,10 +91,13 @@ Result<VerifiedSnapshot> verify_snapshot(const SnapshotManifest& manifest, const
     }
     if (now == ChunkColumn::terms) {
       if (key.size() != 9 || key.front() != layout::kTermOfId || value.empty()) return refuse("a term is malformed");
-      return terms.add(read_u64_be(key.substr(1))) || refuse("a term has a number that cannot be");
+      const TermId id = read_u64_be(key.substr(1));
+      if (!is_encoded_term(value) || tag_of_encoded(value) != tag_of(id)) return refuse("a term is malformed");
+      return terms.add(id) || refuse("a term has a number that cannot be");
     }
     if (key.size() != 24 || !value.empty()) return refuse("a triple is malformed");
-    if (tag_of(read_u64_be(key)) > TermTag::blank || tag_of(read_u64_be(key.substr(8))) != TermTag::iri) return refuse("a triple is malformed");
+    const TermTag subject = tag_of(read_u64_be(key));
+    if ((subject != TermTag::iri && subject != TermTag::blank) || tag_of(read_u64_be(key.substr(8))) != TermTag::iri) return refuse("a triple is malformed");
     for (std::size_t i = 0; i < 24; i += 8) {
       if (!terms.knows(read_u64_be(key.substr(i)))) return refuse("a triple names a term that is not in it");
     }

@@ -9,7 +9,7 @@ namespace {
 
 constexpr double kEarthRadius_km = 6371.0088;
 constexpr double kRadians = std::numbers::pi / 180;
-constexpr double kRounding_km = 1e-6;            // far above what doubles lose
+constexpr double kRounding_km = 1e-3;            // far above what doubles lose, which is most at the antipode
 
 }  // namespace
 
@@ -17,7 +17,7 @@ constexpr double kRounding_km = 1e-6;            // far above what doubles lose
 double distance_km(double lat1, double lon1, double lat2, double lon2) {
   const double half_lat = std::sin((lat2 - lat1) * kRadians / 2), half_lon = std::sin((lon2 - lon1) * kRadians / 2);
   const double h = half_lat * half_lat + std::cos(lat1 * kRadians) * std::cos(lat2 * kRadians) * half_lon * half_lon;
-  return 2 * kEarthRadius_km * std::asin(std::sqrt(std::fmin(1.0, h)));
+  return 2 * kEarthRadius_km * std::asin(std::sqrt(std::clamp(h, 0.0, 1.0)));   // a latitude beyond a pole may make it negative by rounding
 }
 
 // From its middle, less the longest way from there to an edge: up or down and then along a parallel, none of which is longer than the equator's part.

@@ -251,13 +251,14 @@ void Planner::collect_boxes(const Group& group) {
   const auto ranged = [&](const Unit& unit) {
     const PatternTriple* triple = unit.triple;
     if (triple == nullptr || triple->path || triple->predicate.is_variable() || !triple->subject.is_variable() || !triple->object.is_variable()) return false;
+    if (triple->subject.slot == triple->object.slot) return false;
     const auto range = ranges_.find(triple->object.slot);
     return range != ranges_.end() && range->second.kind == ledger::ValueRange::Kind::number && range->second.low && range->second.high;
   };
   for (const Unit& one : group.units) {
     if (!ranged(one)) continue;
     for (const Unit& other : group.units) {
-      if (&one == &other || !ranged(other) || one.triple->subject.slot != other.triple->subject.slot) continue;
+      if (&one == &other || !ranged(other) || one.triple->subject.slot != other.triple->subject.slot || one.triple->object.slot == other.triple->object.slot) continue;
       const ScanRange& across = ranges_.at(other.triple->object.slot);
       ScanRange box = ranges_.at(one.triple->object.slot);
       box.across = {id_of(other.triple->predicate), other.triple->object.slot, across.low, across.high, shown(other.triple->predicate, body_.slot_names) + " " + shown(other.triple->object, body_.slot_names)};
@@ -419,16 +420,22 @@ std::optional<std::pair<Planner::Group, Planner::Sequence>> Planner::nearest_fir
   if (!call) return std::nullopt;
   Unit nearest;
   nearest.nearest = Nearest{nullptr, nullptr, *call};
-  for (const auto& [triple, across] : boxes_) {
-    if (triple->object.slot == call->latitude && across.slot == call->longitude) nearest.nearest->latitude = triple;
-    if (triple->object.slot == call->longitude && across.slot == call->latitude) nearest.nearest->longitude = triple;
+  // Two patterns of this group and of one subject, each with the other's bounds across its own.
+  for (const Unit& one : group.units) {
+    const auto box = one.triple == nullptr || one.triple->object.slot != call->latitude ? boxes_.end() : boxes_.find(one.triple);
+    if (box == boxes_.end() || box->second.slot != call->longitude) continue;
+    for (const Unit& other : group.units) {
+      const PatternTriple* triple = other.triple;
+      if (triple == nullptr || !boxes_.contains(triple) || triple->object.slot != call->longitude || triple->subject.slot != one.triple->subject.slot) continue;
+      if (id_of(triple->predicate) != box->second.predicate || boxes_.at(triple).predicate != id_of(one.triple->predicate)) continue;
+      nearest.nearest->latitude = one.triple;
+      nearest.nearest->longitude = triple;
+    }
   }
   const auto& [latitude, longitude, to] = *nearest.nearest;
-  if (latitude == nullptr || longitude == nullptr) return std::nullopt;
+  if (latitude == nullptr) return std::nullopt;
   Group with = group;
-  const std::size_t before = with.units.size();
   std::erase_if(with.units, [&](const Unit& unit) { return unit.triple == latitude || unit.triple == longitude; });
-  if (with.units.size() + 2 != before) return std::nullopt;   // of another group
   nearest.slots = SlotSet{latitude->subject.slot, latitude->object.slot, longitude->object.slot};
   with.units.push_back(std::move(nearest));
   Sequence ordered = greedy(with, bound, with.units.size() - 1);

@@ -27,11 +27,12 @@ ontology::Triples DeviceReader::star(const std::string& urn) const {
   return triples;
 }
 
-void DeviceReader::append_entry(std::string& out, const std::string& urn, const std::optional<std::string>& distance_km) const {
+bool DeviceReader::append_entry(std::string& out, const std::string& urn, const std::optional<std::string>& distance_km) const {
   const auto hash = device_from_urn(urn);
   AGIDDI_CHECK(hash.has_value(), "a device of the default graph has a device's id");
   const TermId device = triples_.find(Term::iri(urn));
   const std::string version = version_of(device);
+  if (version.empty()) return false;
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(version.data(), version.data() + version.size(), number);
   AGIDDI_CHECK(error == std::errc() && end == version.data() + version.size(), "a device of the default graph has a version");
@@ -47,6 +48,7 @@ void DeviceReader::append_entry(std::string& out, const std::string& urn, const 
   }
   if (distance_km) out += ",\"distanceKm\":" + *distance_km;
   out.push_back('}');
+  return true;
 }
 
 std::string DeviceReader::version_of(TermId device) const {

@@ -22,7 +22,8 @@ class DeviceReader {
 
   ontology::Triples star(const std::string& urn) const;   // empty: there is no such device, or it is retired
   // {"id","version","metadata","distanceKm"?} of a device that is there, as JSON behind what `out` holds.
-  void append_entry(std::string& out, const std::string& urn, const std::optional<std::string>& distance_km = {}) const;
+  // False, and nothing is appended: there is no such device.
+  bool append_entry(std::string& out, const std::string& urn, const std::optional<std::string>& distance_km = {}) const;
 
  private:
   // Terms of a star; they stay where they are.

@@ -54,7 +54,8 @@ Result<std::string> QueryService::search(const SearchPlan& plan, const ledger::T
   for (std::size_t row = 0; row < devices; ++row) {
     const auto& values = result->rows[row];
     if (row > 0) answer.push_back(',');
-    reader.append_entry(answer, values[device]->value, plan.has_distance ? std::optional(values[distance]->value) : std::nullopt);
+    const bool there = reader.append_entry(answer, values[device]->value, plan.has_distance ? std::optional(values[distance]->value) : std::nullopt);
+    AGIDDI_CHECK(there, "a device of the default graph has a version");
     // Devices are of much the same size.
     if (row == 0) answer.reserve(std::min(answer.size() * (devices + 1), kReservedMax_bytes));
   }

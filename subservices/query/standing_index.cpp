@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 #include "ontology/vocabulary.h"
@@ -79,7 +80,8 @@ Facts::Facts(const sparql::SmallGraph& graph, const std::unordered_map<Digest, s
     }
     if (!ranged.contains(predicate)) continue;
     const sparql::Value& value = graph.value(entry.object);
-    if (value.number) numbers_.emplace_back(predicate, value.number->as_double());
+    const double number = value.number ? value.number->as_double() : std::numeric_limits<double>::quiet_NaN();
+    if (!std::isnan(number)) numbers_.emplace_back(predicate, number);   // what is no number is within no bounds
   }
   std::sort(numbers_.begin(), numbers_.end());
   numbers_.erase(std::unique(numbers_.begin(), numbers_.end()), numbers_.end());

@@ -225,10 +225,15 @@ void WatchStreams::serve() {
   std::vector<Hash> changed;
   std::vector<JoiningWatcher> joining;
   std::vector<std::uint64_t> leaving;
-  bool overrun = false, waiting = false;   // waiting: more want to join
+  bool overrun = false, waiting = false;   // overrun: clients were cut off; waiting: more want to join
   {
     const std::lock_guard lock(state.mutex);
     leaving.swap(state.leaving);
+    overrun = std::exchange(state.overrun, false);
+    if (overrun) state.followed_from = std::max(state.followed_from, state.events_height);   // changes up to there were dropped
+  }
+  if (overrun) {
+    for (auto& [query, client] : state.clients) state.cut(client);
   }
   // Without the lock: the chain waits for it.
   for (const std::uint64_t query : leaving) {
@@ -241,6 +246,10 @@ void WatchStreams::serve() {
   {
     const std::lock_guard lock(state.mutex);
     state.watchers.set(static_cast<std::int64_t>(state.places));
+    if (state.overrun) {   // meanwhile
+      state.wanted = true;
+      return;
+    }
     // A state is the next one when the chain has told of all its blocks.
     if (state.events_height < state.target->height()) return;
     // One from before the changes were kept would hide some of them.
@@ -260,15 +269,10 @@ void WatchStreams::serve() {
       state.joining.pop_front();
     }
     waiting = !state.joining.empty();
-    overrun = std::exchange(state.overrun, false);
     if (state.clients.empty() && joining.empty() && state.joining.empty()) {
       state.followed = false;
       state.pending.clear();
     }
-  }
-  if (overrun) {
-    for (auto& [query, client] : state.clients) state.cut(client);
-    changed.clear();
   }
   std::sort(changed.begin(), changed.end());
   changed.erase(std::unique(changed.begin(), changed.end()), changed.end());
@@ -309,12 +313,10 @@ void WatchStreams::tell() {
       --state.backlogs;
       const std::string urn = device_urn(device);
       std::string data;
-      if (told.kind == StandingMatch::Kind::unmatch) {
-        data = Json::object({{"id", urn}}).dump();
-      } else {
-        reader.append_entry(data, urn, told.distance_km);
-      }
-      if (client.stream->send({kind_name(told.kind), id, std::move(data), ""})) state.events.add();
+      // A device that is gone matches nothing, whatever a query said that ran out of time.
+      const bool gone = told.kind == StandingMatch::Kind::unmatch || !reader.append_entry(data, urn, told.distance_km);
+      if (gone) data = Json::object({{"id", urn}}).dump();
+      if (client.stream->send({kind_name(gone ? StandingMatch::Kind::unmatch : told.kind), id, std::move(data), ""})) state.events.add();
     }
     client.listed = !client.backlog.empty();
     if (client.listed) behind.push_back(query);

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "ledger/check_store.h"
+#include "ledger/dictionary.h"
 #include "ledger/layout.h"
 #include "ledger/snapshot_folder.h"
 #include "tests/unit/ledger/support.h"
@@ -158,6 +159,27 @@ TEST_CASE("a snapshot that does not hold is refused, each with its reason") {
   CHECK_THAT(problem(with_chunk(good, 0, entry(ChunkColumn::state, "0", "1") + chunk)), Catch::Contains("does not have the digest"));
   CHECK_THAT(problem(with_chunk(good, 0, chunk + entry(ChunkColumn::triples, Bytes(24, '\x1f'), ""))), Catch::Contains("names a term that is not in it"));
   CHECK_THAT(problem(with_chunk(good, 0, chunk + entry(ChunkColumn::triples, Bytes(23, '\xff'), ""))), Catch::Contains("a triple is malformed"));
+  // Terms of no kind, or of another than their ids say.
+  TermId subject = kNoTerm, iri = kNoTerm;
+  std::uint64_t terms = 0;
+  REQUIRE(read_chunk(chunk, [&](ChunkColumn column, BytesView key, BytesView) {
+    if (column == ChunkColumn::terms) {
+      ++terms;
+      const TermId id = read_u64_be(key.substr(1));
+      if (tag_of(id) == TermTag::iri) iri = std::max(iri, id);
+    }
+    if (column == ChunkColumn::triples) subject = read_u64_be(key);
+    return true;
+  }));
+  for (std::uint64_t number = terms + 1; number < terms + 40; ++number) {
+    const Bytes nothing = layout::triple(subject, iri, make_id(TermTag::none, number));
+    CHECK_THAT(problem(with_chunk(good, 0, chunk + entry(ChunkColumn::triples, nothing, ""))), Catch::Contains("names a term that is not in it"));
+  }
+  CHECK_THAT(problem(with_chunk(good, 0, chunk + entry(ChunkColumn::triples, layout::triple(make_id(TermTag::literal, 1), iri, iri), ""))), Catch::Contains("a triple is malformed"));
+  const auto one_term = [&](TermId id, const Bytes& encoded) { return problem(with_chunk(good, 0, entry(ChunkColumn::terms, layout::key(layout::kTermOfId, id), encoded))); };
+  CHECK_THAT(one_term(make_id(TermTag::iri, 1), encode_term(Term::literal("a literal that is long"))), Catch::Contains("a term is malformed"));
+  CHECK_THAT(one_term(make_id(TermTag::literal, 1), Bytes{4, 0, 0, 1, 0, 'x'}), Catch::Contains("a term is malformed"));
+  CHECK_THAT(one_term(make_id(TermTag::literal, 1), Bytes{9, 'x'}), Catch::Contains("a term is malformed"));
   // A key that begins like none before it, and a length that runs out of the chunk.
   CHECK_THAT(problem(with_chunk(good, 0, Bytes{1, 5, 1, 'k', 1, 'v'})), Catch::Contains("malformed"));
   CHECK_THAT(problem(with_chunk(good, 0, Bytes{1, 0, 1, 'k', '\xff', '\xff', '\xff', '\xff', '\x7f'})), Catch::Contains("malformed"));

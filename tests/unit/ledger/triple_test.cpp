@@ -302,6 +302,22 @@ TEST_CASE("a small change of a star leaves the rest") {
   CHECK(triple_findings(*store).empty());
 }
 
+TEST_CASE("check_store tells of stars that cannot be, and goes on") {
+  const auto [key, packed] = GENERATE(as<std::pair<Bytes, Bytes>>{}, std::pair(Bytes(7, 'k'), pack_star({{make_id(TermTag::iri, 2), make_id(TermTag::iri, 1)}})),
+                                      std::pair(layout::u64(make_id(TermTag::iri, 77)), pack_star({{make_id(TermTag::iri, 2), make_id(TermTag::iri, 1)}})),
+                                      std::pair(layout::u64(make_id(TermTag::iri, std::uint64_t{1} << 50)), pack_star({{make_id(TermTag::iri, 2), make_id(TermTag::iri, 1)}})),
+                                      std::pair(layout::u64(make_id(TermTag::iri, 1)), pack_star({{make_id(TermTag::iri, 99), make_id(TermTag::iri, 1)}})),
+                                      std::pair(layout::u64(make_id(TermTag::iri, 1)), Bytes("\x01\xf1\x01")), std::pair(layout::u64(make_id(TermTag::iri, 1)), Bytes()));
+  auto store = make_memory_store();
+  TripleWriter writer(*store, make_term_cache(64));
+  apply(*store, writer, {{{Term::iri("s"), Term::iri("p"), Term::iri("o")}, true}});
+  store->write({{Column::stars, key, packed}}, true);
+  const TripleRules rules{[](const KvReader&, const std::function<void(const Triple&)>& visit) { visit({Term::iri("s"), Term::iri("p"), Term::iri("o")}); },
+                          [](const Term&) { return false; }};
+  CHECK(!check_store(*store, rules).empty());
+  CHECK(!triple_findings(*store).empty());
+}
+
 TEST_CASE("check_store sees a missing index entry") {
   const auto column = GENERATE(Column::stars, Column::pos, Column::terms);
   auto store = make_memory_store();

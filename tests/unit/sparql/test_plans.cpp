@@ -139,6 +139,25 @@ TEST_CASE("what lies in a rectangle is read from the index of places, and is wha
   CHECK(nearest_first > 100);
 }
 
+TEST_CASE("the nearest first are places of one subject, and have a distance beyond the poles too") {
+  const std::string bind = " BIND(agiddi:distanceKm(?a, ?b, 10, 20) AS ?far) ";
+  const std::string filter = "FILTER(?a >= 5 && ?a <= 15 && ?b >= 15 && ?b <= 25)";
+  std::string many;
+  for (int i = 0; i < 60; ++i) many += ":m" + std::to_string(i) + " :lat 1" + std::to_string(i % 5) + " ; :long 2" + std::to_string(i % 5) + " . ";
+  const std::string crossed = ":d :lat 10 ; :long 1 . :e :lat 10 ; :long 20 . ";
+  const std::pair<std::string, std::string> cases[] = {
+      {crossed, "SELECT ?d ?e ?a ?b { ?d :lat ?a . ?e :long ?b . ?e :lat ?a . ?d :long ?b . " + filter + bind + "} ORDER BY ?far ?d ?e LIMIT 5"},
+      {crossed + many, "SELECT ?d ?e ?a ?b { ?d :lat ?a . ?e :long ?b . ?e :lat ?a . ?d :long ?b . " + filter + bind + "} ORDER BY ?far ?d ?e LIMIT 5"},
+      {many, "SELECT ?a ?b { ?a :lat ?a ; :long ?b . " + filter + bind + "} ORDER BY ?far LIMIT 5"},
+      {many, "SELECT ?b { ?d :lat ?b ; :long ?b . FILTER(?b >= 5 && ?b <= 25) BIND(agiddi:distanceKm(?b, ?b, 10, 20) AS ?far) } ORDER BY ?far LIMIT 5"},
+      {":n :lat 90.4 ; :long 0 . :m :lat 10 ; :long 2 . ",
+       "SELECT ?d ?far { ?d :lat ?a ; :long ?b . FILTER(?a >= 0 && ?a <= 180 && ?b >= -5 && ?b <= 5) BIND(agiddi:distanceKm(?a, ?b, 89.6, 180) AS ?far) } ORDER BY ?far ?d LIMIT 2"}};
+  for (const auto& [turtle, query] : cases) {
+    INFO(query);
+    CHECK(ask(agiddi::tests::graph_of(turtle), query, true) == ask(*agiddi::tests::columns_graph_of(turtle), query, true));
+  }
+}
+
 TEST_CASE("the first few in the order of an index are read from it, and are those of a sort") {
   std::mt19937 random(7);
   std::string turtle;
