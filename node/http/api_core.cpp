@@ -5,26 +5,40 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 
+#include "protocol/transaction.h"
+
 namespace agiddi::node {
 namespace {
 
-constexpr std::size_t kQueryThreads = 2;
-constexpr std::size_t kQueryQueue = 128;
+constexpr std::size_t kQueryThreads = 2, kSearchThreads = 2;
+constexpr std::size_t kQueryQueue = 128, kStandingQueue = 16;
 constexpr std::size_t kWritesMax = 256;        // from the door to the block
 constexpr std::chrono::milliseconds kPoll{20};
 
 }  // namespace
 
 ApiCore::ApiCore(ApiContext context, boost::asio::io_context& io)
-    : context_(context), io_(io), executor_(context.chain.genesis()), queries_("queries", kQueryQueue, kQueryThreads) {}
+    : context_(context), io_(io), executor_(context.chain.genesis()), queries_("queries", kQueryQueue, kQueryThreads),
+      searches_("searches", kQueryQueue, kSearchThreads), standing_("standing", kStandingQueue) {}
 
 void ApiCore::stop() {
   stopping_.cancel();
-  queries_.stop();
+  for (Lane* lane : {&queries_, &searches_, &standing_}) lane->stop();
 }
 
 void ApiCore::run(Lane& lane, const Responder& responder, std::function<void()> work) {
   if (!lane.post(std::move(work))) responder.send(problem(Status::overloaded, "This node is overloaded; try again shortly or ask another node."));
+}
+
+void ApiCore::run(Lane& lane, const Responder& responder, std::function<void(ontology::sparql::CancelToken&)> work) {
+  const auto token = std::make_shared<ontology::sparql::CancelToken>(&stopping_);
+  responder.on_abandoned([weak = std::weak_ptr(token)] {
+    if (const auto alive = weak.lock()) alive->cancel();
+  });
+  run(lane, responder, [token, responder, work = std::move(work)] {
+    if (token->cancelled()) return responder.send(problem(Status::unavailable, "The client went away before its turn came."));
+    work(*token);
+  });
 }
 
 std::function<void()> ApiCore::after(std::chrono::milliseconds time, std::function<void()> call) {
@@ -58,6 +72,11 @@ void ApiCore::finished(const Hash& transaction) {
 
 void ApiCore::read(Responder responder, Read read) {
   read_until(std::move(responder), std::move(read), SteadyClock::now() + catch_up(), Status::not_found);
+}
+
+void ApiCore::read_device(Responder responder, const std::string& urn, Read read) {
+  const auto wait = device_from_urn(urn) ? catch_up() : std::chrono::milliseconds(0);
+  read_until(std::move(responder), std::move(read), SteadyClock::now() + wait, Status::not_found);
 }
 
 void ApiCore::read_until(Responder responder, Read read, SteadyClock::time_point deadline, Status retry) {

@@ -31,7 +31,10 @@ class ApiCore : public std::enable_shared_from_this<ApiCore> {
   Metrics& metrics() { return context_.metrics; }
   const std::string& public_url() const { return context_.public_url; }
   Lane& workers() { return context_.workers; }   // door checks and reads
-  Lane& queries() { return queries_; }           // discovery, apart, so that a long query delays no write
+  // Apart, so that a long query delays no write, no search and no standing query.
+  Lane& queries() { return queries_; }           // SPARQL of anybody's making: seconds
+  Lane& searches() { return searches_; }         // by conditions, and lists: milliseconds as a rule
+  Lane& standing() { return standing_; }         // standing queries and the directory's events
   std::string base_url() const { return context_.public_url.ends_with('/') ? context_.public_url : context_.public_url + "/"; }
   std::size_t watchers_max() const { return context_.watchers_max; }
   std::chrono::milliseconds catch_up() const { return context_.catch_up; }
@@ -41,6 +44,8 @@ class ApiCore : public std::enable_shared_from_this<ApiCore> {
 
   // Runs the work on a lane; a full lane is 429.
   void run(Lane& lane, const Responder& responder, std::function<void()> work);
+  // The same for what may be given up: the token is cancelled when the client goes away, and when the node stops.
+  void run(Lane& lane, const Responder& responder, std::function<void(ontology::sparql::CancelToken&)> work);
   // Calls back on an io thread; the returned function stops the timer (any thread, any time).
   std::function<void()> after(std::chrono::milliseconds time, std::function<void()> call);
 
@@ -48,9 +53,10 @@ class ApiCore : public std::enable_shared_from_this<ApiCore> {
   // another node a moment ago.
   using Read = std::function<Result<HttpResponse>(const ledger::LedgerSnapshot&)>;
   void read(Responder responder, Read read);
+  // Of a device by its id: one that no device can have is not waited for.
+  void read_device(Responder responder, const std::string& urn, Read read);
   // The same with the deadline and the status to wait on chosen by the caller (proofs wait for the certificate).
   void read_until(Responder responder, Read read, SteadyClock::time_point deadline, Status retry);
-
 
   // A place for a write that is under way, given back with the pointer; nothing when all are taken. It is asked for before anything is computed, so that
   // a flood costs little and what was admitted is answered soon.
@@ -67,7 +73,7 @@ class ApiCore : public std::enable_shared_from_this<ApiCore> {
   subservices::Executor executor_;
   ontology::sparql::CancelToken stopping_;
   subservices::DeviceTexts device_texts_;
-  Lane queries_;
+  Lane queries_, searches_, standing_;
   std::shared_ptr<std::atomic<std::size_t>> writes_ = std::make_shared<std::atomic<std::size_t>>(0);
   std::mutex finishing_mutex_;
   std::set<Hash> finishing_;     // bounded by the writes that are under way

@@ -1,5 +1,7 @@
 #include "node/http/byte_stream.h"
 
+#include <poll.h>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -60,6 +62,12 @@ class BeastStream final : public ByteStream {
     }
     close();
     co_return;
+  }
+
+  // Without reading: what the peer has sent before stays.
+  bool hung_up() const override {
+    pollfd one{const_cast<BeastStream*>(this)->lowest().socket().native_handle(), POLLRDHUP, 0};
+    return one.fd < 0 || (::poll(&one, 1, 0) > 0 && (one.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0);
   }
 
   void shutdown_send() override {

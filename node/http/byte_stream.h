@@ -25,6 +25,7 @@ class ByteStream {
   virtual boost::asio::awaitable<std::size_t> read_some(char* data, std::size_t size) = 0;  // 0: nothing more comes
   virtual boost::asio::awaitable<bool> write(std::string_view text) = 0;             // all of it
   virtual boost::asio::awaitable<void> close_gently() = 0;
+  virtual bool hung_up() const = 0;                                                  // the peer has closed its side, or the connection is broken
   virtual void shutdown_send() = 0;                                                  // does nothing over TLS
   virtual void close() = 0;
   virtual void expires_after(std::chrono::milliseconds time) = 0;

@@ -31,6 +31,7 @@ constexpr std::size_t kReadChunk_bytes = 16 * 1024;
 constexpr std::size_t kWriteChunk_bytes = 256 * 1024;
 constexpr std::size_t kDrainMax_bytes = 64 * 1024 * 1024;   // of a body that was refused, so that the client gets to read why
 constexpr auto kDrainMax = std::chrono::seconds(5);
+constexpr auto kLookForClient = std::chrono::milliseconds(250);
 constexpr std::size_t kStreamInputMax_bytes = 1024 * 1024;  // a client has next to nothing to say on a stream
 
 enum class Phase { complete, gone, broken };   // of reading: there it is; the client went away or was too slow; refuse with an error
@@ -78,6 +79,14 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
   void respond(HttpResponse response) override {
     asio::post(executor_, [self = shared_from_this(), response = std::move(response)]() mutable {
       self->answer_ = std::move(response);
+      self->wake_.cancel();
+    });
+  }
+
+  void on_abandoned(std::function<void()> call) override {
+    asio::post(executor_, [self = shared_from_this(), call = std::move(call)]() mutable {
+      if (self->answer_ || self->events_) return;
+      self->abandoned_ = std::move(call);
       self->wake_.cancel();
     });
   }
@@ -162,7 +171,12 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
     const std::string websocket_key = request.upgrade_websocket ? std::string(*request.header("sec-websocket-key")) : std::string();
     stream_->expires_never();
     shared_->router.dispatch(std::move(request), Responder(shared_from_this()));
-    while (!answer_ && !events_ && !aborted_) co_await wait_for_wake(Clock::time_point::max());
+    while (!answer_ && !events_ && !aborted_) {
+      // Somebody who cannot be answered should not be worked for.
+      if (abandoned_ && stream_->hung_up()) std::exchange(abandoned_, nullptr)();
+      co_await wait_for_wake(abandoned_ ? Clock::now() + kLookForClient : Clock::time_point::max());
+    }
+    abandoned_ = nullptr;
     if (aborted_) co_return false;
     if (events_) {
       count_request(websocket_key.empty() ? 200 : 101);
@@ -360,6 +374,7 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
   AnswerFrame frame_;
   error_code parse_error_;
   std::optional<HttpResponse> answer_;
+  std::function<void()> abandoned_;   // who wants to know that the client went away before it was answered
   std::shared_ptr<EventQueue> events_;
   std::vector<NameValue> stream_headers_;
   std::string reply_;                 // control frames to send

@@ -71,4 +71,6 @@ std::shared_ptr<EventStream> Responder::stream(std::vector<NameValue> headers) c
 
 bool Responder::answered() const { return state_->answered; }
 
+void Responder::on_abandoned(std::function<void()> call) const { state_->sink->on_abandoned(std::move(call)); }
+
 }  // namespace agiddi::node

@@ -80,6 +80,8 @@ class ResponseSink {
   virtual ~ResponseSink() = default;
   virtual void respond(HttpResponse response) = 0;
   virtual std::shared_ptr<EventStream> open_stream(std::vector<NameValue> headers) = 0;
+  // Calls back, once, when the client goes away before it is answered. Any thread; must not block.
+  virtual void on_abandoned(std::function<void()> /*call*/) {}
 };
 
 class Responder {
@@ -88,6 +90,8 @@ class Responder {
   void send(HttpResponse response) const;                // later calls do nothing
   std::shared_ptr<EventStream> stream(std::vector<NameValue> headers = {}) const;  // nullptr when already answered
   bool answered() const;
+  // For what takes long and nobody else wants: a client that closes its side of the connection before it has its answer is taken to be gone.
+  void on_abandoned(std::function<void()> call) const;
 
  private:
   struct State;

@@ -29,10 +29,13 @@ struct Limits {
 
 class CancelToken {
  public:
+  // above: whose cancelling cancels this one too; must outlive it.
+  explicit CancelToken(const CancelToken* above = nullptr) : above_(above) {}
   void cancel() { cancelled_.store(true, std::memory_order_relaxed); }
-  bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
+  bool cancelled() const { return cancelled_.load(std::memory_order_relaxed) || (above_ != nullptr && above_->cancelled()); }
 
  private:
+  const CancelToken* above_;
   std::atomic<bool> cancelled_{false};
 };
 

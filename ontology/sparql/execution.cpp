@@ -44,10 +44,10 @@ bool Execution::reserve(std::size_t bytes) {
 
 Error Execution::error() const {
   switch (stop_) {
-    case Stop::time: return {Status::unavailable, "the query passed its time limit of " + std::to_string(limits_.time_ms) + " ms", {}};
+    case Stop::time: return {Status::unavailable, "the query passed its time limit of " + std::to_string(limits_.time_ms) + " ms: ask for less, or look at its plan (explain)", {}};
     case Stop::memory:
-      return {Status::unavailable, "the query passed its memory limit of " + std::to_string(limits_.memory_bytes) + " bytes", {}};
-    case Stop::rows: return {Status::unavailable, "the query passed its limit of " + std::to_string(limits_.rows) + " rows", {}};
+      return {Status::unavailable, "the query passed its memory limit of " + std::to_string(limits_.memory_bytes) + " bytes: ask for less, or look at its plan (explain)", {}};
+    case Stop::rows: return {Status::unavailable, "the query passed its limit of " + std::to_string(limits_.rows) + " rows: ask for less, with LIMIT", {}};
     case Stop::cancelled: return {Status::unavailable, "the query was cancelled", {}};
     case Stop::none: break;
   }

@@ -40,7 +40,7 @@ void get_device(const Core& core, HttpRequest request, Responder responder, bool
     if (!number || *number == 0 || *number > UINT32_MAX) return responder.send(problem(Status::invalid, "version must be a whole number from 1 on."));
     version = static_cast<std::uint32_t>(*number);
   }
-  core->read(std::move(responder), [urn = std::string(request.parameter("id")), version, type = rdf_types()[*type],
+  core->read_device(std::move(responder), std::string(request.parameter("id")), [urn = std::string(request.parameter("id")), version, type = rdf_types()[*type],
                                     measurement_template](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
     const auto view = subservices::RegistrationService(snapshot).device(urn, version);
     if (!view) return tl::unexpected(view.error());
@@ -68,7 +68,7 @@ void get_versions(const Core& core, HttpRequest request, Responder responder) {
     if (!place) return responder.send(problem(Status::invalid, "cursor must be a value that `next` gave."));
     from = *place;
   }
-  core->read(std::move(responder), [urn = std::string(request.parameter("id")), limit, from](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
+  core->read_device(std::move(responder), std::string(request.parameter("id")), [urn = std::string(request.parameter("id")), limit, from](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
     const auto all = subservices::RegistrationService(snapshot).versions(urn);
     if (!all) return tl::unexpected(all.error());
     Json page = Json::array();

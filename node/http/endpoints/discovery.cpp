@@ -15,7 +15,7 @@ sparql::Limits search_limits() {
 
 void search(const Core& core, const std::shared_ptr<WatchStreams>& watches, HttpRequest request, Responder responder) {
   auto body = std::make_shared<std::string>(std::move(request.body));
-  core->run(core->queries(), responder, [core, watches, body, responder] {
+  core->run(core->searches(), responder, [core, watches, body, responder] {
     const auto conditions = parse_json(*body);
     if (!conditions) return responder.send(problem(conditions.error()));
     auto plan = subservices::plan_search(*conditions);
@@ -39,6 +39,13 @@ void bind_discovery(Router& router, const Core& core) {
   texts("agiddi_device_texts_bytes", "Memory of the device metadata that is kept as text.", [](const auto& kept) { return kept.bytes(); });
   texts("agiddi_device_texts_found_total", "Devices in answers whose metadata was kept.", [](const auto& kept) { return kept.found(); });
   texts("agiddi_device_texts_missed_total", "Devices in answers whose metadata was made.", [](const auto& kept) { return kept.missed(); });
+
+  for (Lane& (ApiCore::*lane)() : {&ApiCore::queries, &ApiCore::searches, &ApiCore::standing}) {
+    core->metrics().read_value("agiddi_lane_waiting", "Pieces of work that wait for a thread of their lane.", [weak = std::weak_ptr<ApiCore>(core), lane] {
+      const auto alive = weak.lock();
+      return alive ? static_cast<std::int64_t>((*alive.*lane)().depth()) : 0;
+    }, {{"lane", (*core.*lane)().name()}});
+  }
 
   router.add("POST", "/v1/query", [core, watches = WatchStreams::make(core, search_limits())](HttpRequest request, Responder responder) {
     search(core, watches, std::move(request), std::move(responder));

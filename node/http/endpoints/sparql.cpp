@@ -121,7 +121,7 @@ Result<HttpResponse> describe_service(ApiCore& core, const std::string& accept) 
   return graph_response(subservices::service_description(*core.chain().snapshot(), core.public_url() + "/sparql"), graph_types()[*chosen]);
 }
 
-Result<HttpResponse> answer(ApiCore& core, const SparqlCall& call, const std::string& accept) {
+Result<HttpResponse> answer(ApiCore& core, const SparqlCall& call, const std::string& accept, sparql::CancelToken& cancel) {
   if (!call.query) return describe_service(core, accept);
   auto query = sparql::parse_query(*call.query);
   if (!query) return tl::unexpected(query.error());
@@ -140,7 +140,7 @@ Result<HttpResponse> answer(ApiCore& core, const SparqlCall& call, const std::st
   }
   const auto chosen = negotiate(accept, offered);
   if (!chosen) return tl::unexpected(not_acceptable(graph ? "A graph" : "A query result", offered));
-  const auto result = subservices::evaluate_on_ledger(*snapshot, *query, {}, &core.stopping(), core.chain().now());
+  const auto result = subservices::evaluate_on_ledger(*snapshot, *query, {}, &cancel, core.chain().now());
   if (!result) return tl::unexpected(result.error());
   Result<HttpResponse> response = HttpResponse();
   if (graph) {
@@ -157,8 +157,8 @@ Result<HttpResponse> answer(ApiCore& core, const SparqlCall& call, const std::st
 void sparql_request(const Core& core, HttpRequest request, Responder responder) {
   auto call = read_call(request);
   if (!call) return responder.send(problem(call.error()));
-  core->run(core->queries(), responder, [core, call = std::move(*call), accept = request.header_list("accept"), responder] {
-    auto response = answer(*core, call, accept);
+  core->run(core->queries(), responder, [core, call = std::move(*call), accept = request.header_list("accept"), responder](sparql::CancelToken& cancel) {
+    auto response = answer(*core, call, accept, cancel);
     HttpResponse out = response ? std::move(*response) : problem(response.error());
     out.with("Vary", "Accept");
     responder.send(std::move(out));

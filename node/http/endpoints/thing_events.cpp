@@ -98,7 +98,7 @@ class ThingStreams : public std::enable_shared_from_this<ThingStreams> {
  private:
   using Events = std::shared_ptr<const std::vector<ThingEvent>>;
 
-  // One turn of all clients at a time, on the queries' lane.
+  // One turn of all clients at a time, on the lane of standing queries.
   void wake() {
     {
       const std::lock_guard lock(mutex_);
@@ -106,7 +106,7 @@ class ThingStreams : public std::enable_shared_from_this<ThingStreams> {
       if (turning_) return;
       turning_ = true;
     }
-    if (!core_->queries().post([self = shared_from_this()] { self->turn(); })) later();
+    if (!core_->standing().post([self = shared_from_this()] { self->turn(); })) later();
   }
 
   void later() {

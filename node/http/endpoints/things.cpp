@@ -181,7 +181,7 @@ void list_things(const Core& core, const std::shared_ptr<CountedDirectory>& dire
   if (!type) return responder.send(problem(Status::not_acceptable, "The list of Things is written in application/ld+json and application/json."));
   const auto list = list_request(request);
   if (!list) return responder.send(problem(list.error()));
-  core->run(core->queries(), responder, [core, directory, list = *list, type = kListTypes[*type], responder] {
+  core->run(core->searches(), responder, [core, directory, list = *list, type = kListTypes[*type], responder] {
     const auto view = directory->view(core->chain());
     const auto page = ThingDirectory(*view.snapshot).page({std::min(list.limit, kPageMax), list.offset, list.after, list.descending, kPageMax_bytes, core->base_url(),
                                                           [&core] { return core->stopping().cancelled(); }});
@@ -203,7 +203,7 @@ HttpResponse thing_response(const Json& thing, const std::string& type) {
 void get_thing(const Core& core, const HttpRequest& request, Responder responder) {
   const auto type = negotiate(request.header_list("accept"), kThingTypes);
   if (!type) return responder.send(problem(Status::not_acceptable, "A Thing is written in application/td+json, application/ld+json and application/json."));
-  core->read(std::move(responder), [core, urn = std::string(request.parameter("id")), type = kThingTypes[*type]](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
+  core->read_device(std::move(responder), std::string(request.parameter("id")), [core, urn = std::string(request.parameter("id")), type = kThingTypes[*type]](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
     const auto thing = ThingDirectory(snapshot).thing(urn, core->base_url());
     if (!thing) return tl::unexpected(thing.error());
     return thing_response(*thing, type);

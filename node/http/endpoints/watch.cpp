@@ -179,7 +179,7 @@ void WatchStreams::on_block(const std::vector<ChainEvent>& events) {
   wake();
 }
 
-// One turn at a time, on the queries' lane.
+// One turn at a time, on the lane of standing queries.
 void WatchStreams::wake() {
   {
     const std::lock_guard lock(state_->mutex);
@@ -187,7 +187,7 @@ void WatchStreams::wake() {
     if (state_->turning) return;
     state_->turning = true;
   }
-  if (core_->queries().post([self = shared_from_this()] { self->turn(); })) return;
+  if (core_->standing().post([self = shared_from_this()] { self->turn(); })) return;
   wake_later(&State::turning);
 }
 

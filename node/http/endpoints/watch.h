@@ -12,7 +12,7 @@ namespace agiddi::node {
 // that
 // they are still to be told of (of which the client with most is cut off).
 //
-// Threads: any. What a block changed is matched on the queries' lane, never on the chain's.
+// Threads: any. What a block changed is matched on a lane of its own, never on the chain's.
 class WatchStreams : public std::enable_shared_from_this<WatchStreams> {
  public:
   ~WatchStreams();
