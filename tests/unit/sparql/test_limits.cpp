@@ -30,11 +30,11 @@ TEST_CASE("a query past a limit says which") {
   const auto slow = run(source, cross, {.time_ms = 30});
   REQUIRE_FALSE(slow);
   CHECK(slow.error().status == Status::unavailable);
-  CHECK(slow.error().detail == "the query passed its time limit of 30 ms");
+  CHECK(slow.error().detail == "the query passed its time limit of 30 ms: ask for less, or look at its plan (explain)");
 
   const auto rows = run(source, "SELECT * { ?a :v ?x }", {.rows = 100});
   REQUIRE_FALSE(rows);
-  CHECK(rows.error().detail == "the query passed its limit of 100 rows");
+  CHECK(rows.error().detail == "the query passed its limit of 100 rows: ask for less, with LIMIT");
 
   for (const char* hungry : {"SELECT * { ?a :v ?x . ?b :v ?y } ORDER BY ?x", "SELECT DISTINCT * { ?a :v ?x . ?b :v ?y }", "SELECT * { ?a :v ?x . ?b :v ?y }",
                              "SELECT ?a (COUNT(DISTINCT ?y) AS ?n) { ?a :v ?x . ?b :v ?y } GROUP BY ?a",
@@ -44,7 +44,7 @@ TEST_CASE("a query past a limit says which") {
     INFO(hungry);
     const auto result = run(source, hungry, {.memory_bytes = 1'000'000});
     REQUIRE_FALSE(result);
-    CHECK(result.error().detail == "the query passed its memory limit of 1000000 bytes");
+    CHECK(result.error().detail == "the query passed its memory limit of 1000000 bytes: ask for less, or look at its plan (explain)");
   }
 }
 
