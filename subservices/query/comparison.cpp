@@ -104,7 +104,16 @@ class Reader {
     }
     reader.finish();
     if (value.members().empty()) error(pointer, "needs min, max or both");
+    if (comparison.min && comparison.max && above(*comparison.min, *comparison.max)) return error(pointer_member(pointer, "min"), "must not be above max");
     if (comparison.min || comparison.max) out.push_back(std::move(comparison));
+  }
+
+  // Of two of one kind: times, whose text orders like they do, or numbers in one unit, as far as they are short.
+  static bool above(const Operand& low, const Operand& high) {
+    if (low.quantity_kind != high.quantity_kind) return false;
+    const auto a = Decimal::parse(low.text), b = Decimal::parse(high.text);
+    if (low.text.ends_with("xsd:dateTime") && high.text.ends_with("xsd:dateTime")) return low.text > high.text;
+    return a && b && *a > *b;
   }
 
   std::optional<Operand> read_operand(std::string_view text, bool number, const std::string& pointer) {

@@ -193,6 +193,10 @@ TEST_CASE("every bad condition is refused at its pointer") {
       {R"({"conditions":{"sensor.range":{"min":1,"top":2}}})", "/conditions/sensor.range/top"},
       {R"({"conditions":{"sensor.range":{"min":[]}}})", "/conditions/sensor.range/min"},
       {R"({"conditions":{"sensor.range":[[1]]}})", "/conditions/sensor.range/0"},
+      {R"({"conditions":{"sensor.range":{"min":5,"max":1}}})", "/conditions/sensor.range/min"},
+      {R"({"conditions":{"sensor.range":{"min":"0 Cel","max":"31.9 [degF]"}}})", "/conditions/sensor.range/min"},
+      {R"({"conditions":{"cost.perMinute":{"min":"0.11","max":"0.10"}}})", "/conditions/cost.perMinute/min"},
+      {R"({"conditions":{"registeredAt":{"min":"2026-02-01T00:00:00Z","max":"2026-01-31T00:00:00Z"}}})", "/conditions/registeredAt/min"},
       {R"({"conditions":{"sensor.samplingSeconds":"5 m"}})", "/conditions/sensor.samplingSeconds"},
       {R"({"conditions":{"cost.perMinute":"cheap"}})", "/conditions/cost.perMinute"},
       {R"({"conditions":{"cost.perMinute":"0.5 EUR"}})", "/conditions/cost.perMinute"},
@@ -206,6 +210,11 @@ TEST_CASE("every bad condition is refused at its pointer") {
   for (const auto& [body, pointer] : cases) {
     INFO(body);
     CHECK(pointer_of(body) == pointer);
+  }
+  for (const char* body : {R"({"conditions":{"sensor.range":{"min":"0 Cel","max":"32 [degF]"}}})", R"({"conditions":{"cost.perMinute":{"min":0.1,"max":"0.10"}}})",
+                           R"({"conditions":{"sensor.range":{"min":"5 Cel","max":"1 m"}}})"}) {
+    INFO(body);
+    CHECK(subservices::plan_search(*parse_json(body)));
   }
 }
 
