@@ -1,5 +1,5 @@
 // What lets queries read the disk: triples by predicate and object (pos), and ids by term. Both follow from the stars and the dictionary, which are
-// the truth; where queries read columns in memory (ledger/columns) they are left out, and registering writes a third of the bytes.
+// the truth; where queries read columns in memory (ledger/columns) they are left out (docs/adr/0007).
 //
 // Not thread-safe: used before anything else uses the store. Internal to the ledger.
 #pragma once
