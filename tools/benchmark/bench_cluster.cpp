@@ -10,6 +10,7 @@
 #include "protocol/check.h"
 #include "protocol/identity.h"
 #include "protocol/transaction.h"
+#include "tools/benchmark/footprint.h"
 #include "tools/cli/cluster/cluster.h"
 #include "tools/cli/files.h"
 #include "tools/cli/node_client.h"
@@ -27,13 +28,6 @@ constexpr std::string_view kDevice = R"({"name":"Bench station","type":"WeatherS
 
 std::int64_t now_s() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-double resident_mib(std::int64_t pid) {
-  std::ifstream statm("/proc/" + std::to_string(pid) + "/statm");
-  std::uint64_t size = 0, resident = 0;
-  statm >> size >> resident;
-  return static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1024.0 * 1024.0);
 }
 
 double processor_s(std::int64_t pid) {
@@ -101,11 +95,11 @@ std::vector<LoadTarget> BenchCluster::targets() const {
 
 double BenchCluster::memory_mib() const {
   double sum = 0;
-  for (const std::int64_t pid : pids_) sum += resident_mib(pid);
+  for (const std::int64_t pid : pids_) sum += resident_mib(std::to_string(pid));
   return sum;
 }
 
-double BenchCluster::memory_mib(std::size_t node) const { return resident_mib(pids_.at(node)); }
+double BenchCluster::memory_mib(std::size_t node) const { return resident_mib(std::to_string(pids_.at(node))); }
 
 double BenchCluster::cpu_s() const {
   double sum = 0;

@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "protocol/crypto/crypto.h"
-#include "tools/benchmark/discovery/footprint.h"
+#include "tools/benchmark/footprint.h"
 #include "tools/benchmark/discovery/report.h"
 #include "tools/benchmark/discovery/store.h"
 #include "tools/benchmark/discovery/timing.h"

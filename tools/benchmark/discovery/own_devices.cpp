@@ -14,7 +14,7 @@
 #include "subservices/query/query_service.h"
 #include "tools/benchmark/bench_cluster.h"
 #include "tools/benchmark/discovery/engine.h"
-#include "tools/benchmark/discovery/footprint.h"
+#include "tools/benchmark/footprint.h"
 #include "tools/benchmark/discovery/timing.h"
 #include "tools/benchmark/figures.h"
 #include "tools/cli/node_client.h"

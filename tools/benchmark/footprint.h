@@ -1,4 +1,4 @@
-// What a store takes: memory of this process, and bytes of a folder.
+// What a store or a node takes: memory of a process, and bytes of a folder.
 #pragma once
 
 #include <malloc.h>
@@ -11,13 +11,17 @@
 
 namespace agiddi::tools {
 
-// What was freed is given back before.
-inline double process_mib() {
-  ::malloc_trim(0);
-  std::ifstream statm("/proc/self/statm");
+inline double resident_mib(const std::string& process) {   // a pid, or "self"
+  std::ifstream statm("/proc/" + process + "/statm");
   std::uint64_t size = 0, resident = 0;
   statm >> size >> resident;
   return static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1024.0 * 1024.0);
+}
+
+// Of this process; what was freed is given back before.
+inline double process_mib() {
+  ::malloc_trim(0);
+  return resident_mib("self");
 }
 
 inline double folder_bytes(const std::string& folder) {
