@@ -170,7 +170,7 @@ StateDigest LedgerSnapshot::state_digest() const {
 Ledger::Ledger(KvStore& store, std::string network, const LedgerOptions& options)
     : store_(store),
       options_(options),
-      cache_(make_term_cache(options.cached_terms)),
+      cache_(make_term_cache(options.columns ? 1 : options.cached_terms)),   // columns have the whole dictionary
       triples_(store, cache_, options.columns ? DiskIndexes::left_out : DiskIndexes::kept),
       network_(std::move(network)) {}
 

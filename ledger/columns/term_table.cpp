@@ -85,9 +85,9 @@ void TermTable::reserve(std::uint64_t numbers) {
 }
 
 void TermTable::Filler::put(std::uint64_t number, BytesView encoded) {
-  const Segment* segment = number < kSegments * kSegment ? table_.segments_[number / kSegment].load(std::memory_order_relaxed) : nullptr;
+  Segment* segment = number < kSegments * kSegment ? table_.segments_[number / kSegment].load(std::memory_order_relaxed) : nullptr;
   AGIDDI_CHECK(segment != nullptr && number > 0, "a term has a number that there is room for");
-  const char*& stored = (*const_cast<Segment*>(segment))[number % kSegment];
+  const char*& stored = (*segment)[number % kSegment];
   AGIDDI_CHECK(stored == nullptr, "a number of the dictionary has one term");
   table_.memory_.fetch_add(texts_.add(encoded, stored), std::memory_order_relaxed);
   ++count_;
