@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "ledger/row_blocks.h"
+
 namespace agiddi::ledger {
 
 void TripleSource::look_up(const LookUps& wanted, const VisitFound& visit) const {

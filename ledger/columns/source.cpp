@@ -4,6 +4,7 @@
 #include "ledger/columns/places.h"
 #include "ledger/columns/store.h"
 #include "ledger/dictionary.h"
+#include "ledger/row_blocks.h"
 
 namespace agiddi::ledger::columns {
 namespace {
