@@ -1,6 +1,5 @@
-// Finds, of many standing queries, those that a device can concern: each is filed under the rarest of its demands, a pair of predicate and object or a range of
-// numbers,
-// and a look-up visits only the files that the device's own pairs and numbers lead to.
+// Finds, of many standing queries, those that a device can concern: each is filed under the rarest of its demands, a pair of predicate and object or a
+// range of numbers, and a look-up visits only the files that the device's own pairs and numbers lead to.
 //
 // A demand is necessary, never sufficient (ontology/sparql/requirements.h): who is found is then asked exactly. Threads: one at a time.
 #pragma once
