@@ -285,6 +285,17 @@ TEST_CASE("a star comes back as it was packed") {
   }
 }
 
+TEST_CASE("a star that is not in order, or holds something twice, is damaged") {
+  const TermId p = make_id(TermTag::iri, 1), q = make_id(TermTag::iri, 2), o = make_id(TermTag::iri, 3), r = make_id(TermTag::iri, 4);
+  for (const Star& star : {Star{{q, o}, {p, o}}, Star{{p, r}, {p, o}}, Star{{p, o}, {p, o}}}) {
+    const Bytes packed = pack_star(star);
+    StarWalk at(packed);
+    CHECK(at.next());
+    CHECK_FALSE(at.next());
+    CHECK(at.damaged());
+  }
+}
+
 TEST_CASE("a small change of a star leaves the rest") {
   auto store = make_memory_store();
   TripleWriter writer(*store, make_term_cache(64));
