@@ -11,12 +11,16 @@ constexpr double kEarthRadius_km = 6371.0088;
 constexpr double kRadians = std::numbers::pi / 180;
 constexpr double kRounding_km = 1e-3;            // far above what doubles lose, which is most at the antipode
 
+// How long a parallel is, of the equator.
+double parallel(double latitude) { return std::abs(latitude) == 90 ? 0 : std::cos(latitude * kRadians); }
+
 }  // namespace
 
-// By the haversine formula.
+// By the haversine formula. A place that is written in two ways, at 180 and at -180 degrees or at a pole, is 0 from itself.
 double distance_km(double lat1, double lon1, double lat2, double lon2) {
-  const double half_lat = std::sin((lat2 - lat1) * kRadians / 2), half_lon = std::sin((lon2 - lon1) * kRadians / 2);
-  const double h = half_lat * half_lat + std::cos(lat1 * kRadians) * std::cos(lat2 * kRadians) * half_lon * half_lon;
+  const double turn = std::remainder(lon2 - lon1, 360);
+  const double half_lat = std::sin((lat2 - lat1) * kRadians / 2), half_lon = std::sin(turn * kRadians / 2);
+  const double h = half_lat * half_lat + parallel(lat1) * parallel(lat2) * half_lon * half_lon;
   return 2 * kEarthRadius_km * std::asin(std::sqrt(std::clamp(h, 0.0, 1.0)));   // a latitude beyond a pole may make it negative by rounding
 }
 

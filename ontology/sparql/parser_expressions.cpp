@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "ontology/sparql/parser_state.h"
+#include "ontology/sparql/regex.h"
 
 namespace agiddi::ontology::sparql {
 
@@ -281,6 +282,20 @@ ExprPtr Parser::parse_exists(bool negated) {
   return make_expr(std::move(expr));
 }
 
+// A constant pattern that is none would be an error for every solution, and nothing would be found: better said at once.
+void Parser::check_regex(const std::vector<ExprPtr>& args, std::size_t flags_at, std::size_t position) {
+  const auto text = [](const Expr& expr) -> const std::string* {
+    return expr.kind == Expr::Kind::constant && expr.term.is_literal() && expr.term.datatype.empty() && expr.term.language.empty() ? &expr.term.value : nullptr;
+  };
+  const std::string* pattern = text(*args[1]);
+  const std::string* flags = args.size() > flags_at ? text(*args[flags_at]) : nullptr;
+  if (flags && flags->find_first_not_of("ismxq") != std::string::npos) return fail_at(position, "the flags of a regular expression are i, s, m, x and q");
+  if (!pattern || (args.size() > flags_at && !flags)) return;
+  if (!Regex::compile(*pattern, flags ? *flags : std::string())) {
+    fail_at(position, "the pattern is no regular expression that is supported (brackets must match; there are no back-references and no look-around)");
+  }
+}
+
 ExprPtr Parser::parse_word_call() {
   if (accept_word("EXISTS")) return parse_exists(false);
   if (is_word("NOT")) {
@@ -307,6 +322,7 @@ ExprPtr Parser::parse_word_call() {
       return constant({});
     }
     if (entry.builtin == Builtin::iri && !base_.empty()) expr.args.push_back(constant(ledger::Term::literal(base_)));
+    if (entry.builtin == Builtin::regex || entry.builtin == Builtin::replace) check_regex(expr.args, entry.builtin == Builtin::regex ? 2 : 3, position);
     if (entry.builtin == Builtin::bound && expr.args[0]->kind != Expr::Kind::variable) fail_at(position, "BOUND takes a variable");
     return make_expr(std::move(expr));
   }

@@ -143,6 +143,7 @@ class Parser {
   ExprPtr parse_aggregate(Aggregate::Kind kind);
   ExprPtr parse_exists(bool negated);
   std::vector<ExprPtr> parse_arguments(bool* distinct = nullptr);
+  void check_regex(const std::vector<ExprPtr>& args, std::size_t flags_at, std::size_t position);
   ExprPtr make_expr(Expr expr);
   ExprPtr constant(ledger::Term term);
   ExprPtr operation(Expr::Kind kind, std::vector<ExprPtr> args);

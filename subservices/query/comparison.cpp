@@ -7,6 +7,7 @@
 #include "ontology/vocabulary.h"
 #include "protocol/field_reader.h"
 #include "protocol/identity.h"
+#include "protocol/spelling.h"
 #include "protocol/time.h"
 
 namespace agiddi::subservices {
@@ -44,6 +45,24 @@ Operator take_operator(std::string_view& text) {
     return op;
   }
   return Operator::equal;
+}
+
+// A unit may be known by its symbol, its name or its label too; here it is to be written as its UCUM code.
+std::string unit_question(std::string_view text) {
+  Spelling spelling(text);
+  for (const auto& unit : ontology::units().all()) {
+    for (const std::string* name : {&unit.ucum, &unit.symbol, &unit.name, &unit.label}) spelling.offer(*name, unit.ucum);
+  }
+  return spelling.question();
+}
+
+template <class Named>   // by IRI
+std::string name_question(std::string_view text, const std::map<std::string, Named, std::less<>>& known) {
+  Spelling spelling(text.substr(text.starts_with("agiddi:") ? 7 : 0));
+  for (const auto& [iri, named] : known) {
+    for (const std::string* name : {&named.name, &named.label}) spelling.offer(*name, named.name);
+  }
+  return spelling.question();
 }
 
 class Reader {
@@ -129,15 +148,17 @@ class Reader {
     switch (attribute_.kind) {
       case AttributeKind::type: {
         const auto* type = ontology::vocabulary().device_type(text);
-        return read_name(type ? type->iri : std::string(), text, "device type", pointer);
+        if (type) return Operand{ontology::compact_iri(type->iri), {}};
+        return read_foreign(text, "device type", ontology::vocabulary().device_types(), pointer);
       }
       case AttributeKind::property: {
         const auto* property = ontology::vocabulary().observed_property(text);
-        return read_name(property ? property->iri : std::string(), text, "observable property", pointer);
+        if (property) return Operand{ontology::compact_iri(property->iri), {}};
+        return read_foreign(text, "observable property", ontology::vocabulary().observed_properties(), pointer);
       }
       case AttributeKind::unit:
         if (const auto* unit = ontology::units().find(text)) return Operand{ontology::compact_iri(unit->iri), {}};
-        return error(pointer, "is no unit that is known here: give a QUDT unit IRI or its UCUM code"), std::nullopt;
+        return error(pointer, "is no unit that is known here: give a QUDT unit IRI or its UCUM code" + unit_question(text)), std::nullopt;
       case AttributeKind::provider:
         if (key_from_did(text)) return Operand{ontology::compact_iri(text), {}};
         return error(pointer, "must be a did:key of an Ed25519 key"), std::nullopt;
@@ -148,10 +169,11 @@ class Reader {
     }
   }
 
-  std::optional<Operand> read_name(const std::string& known, std::string_view text, const char* what, const std::string& pointer) {
-    if (!known.empty()) return Operand{ontology::compact_iri(known), {}};
+  // What the ontology does not name may be a name of another.
+  template <class Named>
+  std::optional<Operand> read_foreign(std::string_view text, const char* what, const std::map<std::string, Named, std::less<>>& known, const std::string& pointer) {
     if (ontology::is_full_iri(text) && !text.starts_with(ontology::ns::kAgiddi)) return Operand{ontology::compact_iri(text), {}};
-    error(pointer, std::string("is no ") + what + " of the ontology (see /ontology) and no full IRI");
+    error(pointer, std::string("is no ") + what + " of the ontology (see /ontology) and no full IRI" + name_question(text, known));
     return std::nullopt;
   }
 
@@ -164,7 +186,7 @@ class Reader {
     auto name = text.substr(space);
     name.remove_prefix(std::min(name.find_first_not_of(' '), name.size()));
     const auto* unit = ontology::units().find(name);
-    if (!unit) return error(pointer, "names a unit that is not known here: give a UCUM code or a QUDT unit IRI behind the number"), std::nullopt;
+    if (!unit) return error(pointer, "names a unit that is not known here: give a UCUM code or a QUDT unit IRI behind the number" + unit_question(name)), std::nullopt;
     if (attribute_.kind == AttributeKind::number) {
       if (!unit->quantity_kind.ends_with("/Time")) return error(pointer, "must be a time: " + unit->label + " is none"), std::nullopt;
       return Operand{ontology::si_text(ontology::to_si(*value, *unit)), {}};

@@ -10,6 +10,7 @@
 #include "protocol/crypto/crypto.h"
 #include "protocol/field_reader.h"
 #include "protocol/rational.h"
+#include "protocol/spelling.h"
 #include "subservices/query/comparison.h"
 #include "subservices/query/cursor.h"
 
@@ -337,7 +338,9 @@ void read_conditions(const Json& json, Request& request, std::vector<FieldError>
     const std::string at = pointer_member(pointer, name);
     const Attribute* attribute = find_attribute(name);
     if (!attribute) {
-      errors.push_back({name.size() <= 100 ? at : pointer, "is no condition that is known here (see /v1/query/attributes)"});
+      Spelling spelling(name);
+      for (const Attribute& known : attributes()) spelling.offer(known.name);
+      errors.push_back({name.size() <= 100 ? at : pointer, "is no condition that is known here (see /v1/query/attributes)" + spelling.question()});
     } else if (attribute->kind == AttributeKind::near) {
       read_near(value, at, request, errors);
     } else {

@@ -84,6 +84,7 @@ Result<SparqlCall> read_call(const HttpRequest& request) {
     if (name == "default-graph-uri" || name == "named-graph-uri") {
       if (auto added = add_graph(name == "default-graph-uri" ? call.default_graphs : call.named_graphs, name, std::move(value)); !added) return tl::unexpected(added.error());
     } else if (name == "explain") {
+      if (value != "true" && value != "false") return fail(Status::bad_request, "explain must be true or false.");
       call.explain = value == "true";
     } else if (name == "query") {
       if (call.query) return fail(Status::bad_request, "Give exactly one query.");

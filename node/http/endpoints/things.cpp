@@ -119,12 +119,12 @@ Result<ListRequest> list_request(const HttpRequest& request) {
   }
   if (const auto text = request.query_value("limit")) {
     const auto number = parse_count(*text);
-    if (!number || *number == 0) return fail(Status::bad_request, "limit must be a whole number above 0.");
+    if (!number || *number == 0) return fail(Status::bad_request, "limit must be a whole number from 1 on, of at most 18 digits.");
     list.limit = *number;
   }
   if (const auto text = request.query_value("offset")) {
     const auto number = parse_count(*text);
-    if (!number) return fail(Status::bad_request, "offset must be a whole number from 0 on.");
+    if (!number) return fail(Status::bad_request, "offset must be a whole number from 0 on, of at most 18 digits.");
     list.offset = *number;
   }
   const auto collection = choice(request, "format", "array", "collection");

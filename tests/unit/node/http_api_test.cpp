@@ -8,6 +8,7 @@
 #include "ontology/rdf_io.h"
 #include "protocol/limits.h"
 #include "protocol/proof.h"
+#include "subservices/query/conditions.h"
 #include "tests/unit/node/api_client.h"
 
 using namespace agiddi;
@@ -626,6 +627,12 @@ TEST_CASE("the description lists exactly the calls that are bound") {
   }
   CHECK(described == bound);
   CHECK(api.get("/openapi.json").content_type == "application/json");
+  // Its examples are searches.
+  const Json* body = description->find("paths")->find("/v1/query")->find("post")->find("requestBody")->find("content")->find("application/json");
+  for (const auto& [name, example] : body->find("examples")->members()) {
+    INFO(name);
+    CHECK(subservices::plan_search(*example.find("value")));
+  }
   const ApiAnswer ontology = api.get("/ontology");
   CHECK(ontology.content_type.starts_with("text/turtle"));
   CHECK(ontology.body.find("sosa:") != std::string::npos);

@@ -218,6 +218,27 @@ TEST_CASE("every bad condition is refused at its pointer") {
   }
 }
 
+TEST_CASE("a name that is nearly right is told what it may have been") {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"sensor.rang":">1"})", "; did you mean sensor.range?"},
+      {R"({"Type":"WeatherStation"})", "; did you mean type?"},
+      {R"({"type":"weather station"})", "; did you mean WeatherStation?"},
+      {R"({"type":"agiddi:WeatherStatoin"})", "; did you mean WeatherStation?"},
+      {R"({"sensor.observedProperty":"Temprature"})", "; did you mean Temperature?"},
+      {R"({"sensor.unit":"cel"})", "; did you mean Cel?"},
+      {R"({"sensor.unit":"°F"})", "; did you mean [degF]?"},
+      {R"({"sensor.range":">5 DEG_C"})", "; did you mean Cel?"},
+  };
+  for (const auto& [conditions, question] : cases) {
+    INFO(conditions);
+    const auto plan = subservices::plan_search(*parse_json(std::string(R"({"conditions":)") + conditions + "}"));
+    REQUIRE(!plan);
+    REQUIRE(plan.error().fields.size() == 1);
+    CHECK(plan.error().fields[0].detail.ends_with(question));
+  }
+  CHECK(subservices::plan_search(*parse_json(R"({"conditions":{"type":"Toaster"}})")).error().fields[0].detail.ends_with("no full IRI"));
+}
+
 TEST_CASE("a query that would be too long is refused") {
   std::string list;
   for (int i = 0; i < 100; ++i) list += (i ? ",\"" : "\"") + std::string(790, 'x') + "\"";

@@ -52,6 +52,18 @@ TEST_CASE("updates, SERVICE and a second query are refused by name") {
   CHECK(refusal("ASK {} ; DROP ALL").find("only one query at a time") != std::string::npos);
 }
 
+TEST_CASE("a constant that is no regular expression is refused, not applied to nothing") {
+  const std::string filter = "ASK { ?s ?p ?o FILTER(";
+  for (const char* bad : {"REGEX(?o, '(')", "REGEX(?o, '(a)\\\\1', 'i')", "REPLACE(?o, '[', 'x')", "REPLACE(?o, 'a(?=b)', 'x', '')"}) {
+    INFO(bad);
+    CHECK(refusal(filter + bad + ") }").find("no regular expression that is supported") != std::string::npos);
+  }
+  CHECK(refusal(filter + "REGEX(?o, ?s, 'g') }").find("flags of a regular expression are") != std::string::npos);
+  CHECK(accepted(filter + "REGEX(?o, '(', 'q')) }"));
+  CHECK(accepted(filter + "REGEX(?o, '(', ?s)) }"));      // the flags may make it one
+  CHECK(accepted(filter + "REGEX(?o, '('@en)) }"));       // an error of type, for each solution
+}
+
 TEST_CASE("foreign bytes are bounded") {
   using namespace std::string_literals;
   CHECK(refusal("SELECT * { ?s ?p 'a\0b' }"s).find("NUL") != std::string::npos);

@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <cstdlib>
 
 #include "tools/cli/conditions.h"
 #include "tools/cli/node_client.h"
@@ -17,13 +18,26 @@ std::string name_of(const Json& device) {
   return {};
 }
 
+// A device that does not match any more comes with its id alone.
+std::string line_of(const Json& device) {
+  const Json *id = device.find("id"), *version = device.find("version"), *distance = device.find("distanceKm");
+  std::string out = id && id->is_string() ? id->as_string() : "?";
+  if (version) out += "  version " + version->dump();
+  if (distance && distance->is_number()) {
+    char text[32];
+    std::snprintf(text, sizeof text, "  %.3f km", std::strtod(distance->number_text().c_str(), nullptr));
+    out += text;
+  }
+  if (version) out += "  " + name_of(device);
+  return out;
+}
+
 std::string found_text(const Json& answer) {
   std::string out;
   if (const Json* devices = answer.find("devices"); devices && devices->is_array()) {
     for (const Json& device : devices->items()) {
-      const Json *id = device.find("id"), *version = device.find("version");
-      if (!id || !id->is_string()) continue;
-      out += id->as_string() + "  version " + (version ? version->dump() : "?") + "  " + name_of(device) + "\n";
+      if (const Json* id = device.find("id"); !id || !id->is_string()) continue;
+      out += line_of(device) + "\n";
     }
     out += std::to_string(devices->items().size()) + (devices->items().size() == 1 ? " device\n" : " devices\n");
   }
@@ -33,11 +47,6 @@ std::string found_text(const Json& answer) {
 
 constexpr int kIdle_ms = 40'000;        // the node sends a comment each 15 s
 constexpr int kOpen_ms = 30'000;
-
-std::string line_of(const Json& device) {
-  const Json *id = device.find("id"), *version = device.find("version");
-  return (id && id->is_string() ? id->as_string() : "?") + (version ? "  version " + version->dump() + "  " + name_of(device) : "");
-}
 
 // Prints a line for each device that matches now, and for each that begins to, changes or does not any more, until the stream or the output ends.
 Outcome<Answer> watch(const std::string& node, Json body) {
