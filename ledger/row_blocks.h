@@ -1,4 +1,4 @@
-// Rows for TripleSource::scan_rows(). Internal to the ledger.
+// Rows for TripleSource::scan_rows() and scan_range_rows(). Internal to the ledger.
 #pragma once
 
 #include <algorithm>

@@ -41,6 +41,13 @@ void TripleSource::scan_rows(TermId predicate, const VisitRows& visit) const {
   if (wanted) rows.tell();
 }
 
+void TripleSource::scan_range_rows(TermId predicate, const ValueRange& range, const VisitRows& visit) const {
+  RowBlocks rows(visit);
+  bool wanted = true;
+  scan_range(predicate, range, [&](TermId s, TermId o) { return wanted = rows.add(s, o); });
+  if (wanted) rows.tell();
+}
+
 std::optional<PredicateCounts> TripleSource::counts(TermId) const { return std::nullopt; }
 
 bool TripleSource::sorts(TermId, ValueRange::Kind) const { return false; }

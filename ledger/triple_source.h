@@ -66,6 +66,8 @@ class TripleSource {
   // Triples with this predicate whose object is inline, of the range's kind and within it, ordered by value. Objects whose value is not inline are
   // visited too, after the others and in any order: the caller filters.
   virtual void scan_range(TermId predicate, const ValueRange& range, const std::function<bool(TermId s, TermId o)>& visit) const = 0;
+  // The same in blocks of bounded size (one triple at first, then more).
+  void scan_range_rows(TermId predicate, const ValueRange& range, const VisitRows& visit) const;
   // Whether every object of the predicate is inline and of this kind, so that scan_range visits all of them in the order of their values. False
   // where that is not known at once.
   virtual bool sorts(TermId predicate, ValueRange::Kind kind) const;

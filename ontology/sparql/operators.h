@@ -74,11 +74,13 @@ class ScanOperator final : public Operator {
   const Place& predicate() const { return p_; }
   const Place& object() const { return o_; }
   void set_optional() { optional_ = true; }   // for describe()
-  // Whether it reads a whole predicate: two variables that nothing has bound, in no order.
-  bool is_whole(const Execution& execution) const {
-    return !range_ && s_.slot != kNoSlot && o_.slot != kNoSlot && s_.slot != o_.slot && p_.slot == kNoSlot && execution.row[s_.slot] == kNoTerm &&
+  // Whether it reads rows of one predicate, all of them or those in a range: two variables that nothing has bound.
+  bool gives_rows(const Execution& execution) const {
+    return !(range_ && range_->across) && s_.slot != kNoSlot && o_.slot != kNoSlot && s_.slot != o_.slot && p_.slot == kNoSlot && execution.row[s_.slot] == kNoTerm &&
            execution.row[o_.slot] == kNoTerm;
   }
+  // Those rows, some at a time.
+  void rows(const Execution& execution, const ledger::VisitRows& visit) const;
 
  private:
   Place s_, p_, o_;
@@ -133,6 +135,7 @@ class ConditionOperator final : public Operator {
   std::string describe() const override { return "filter " + shown_; }
   bool passes(Execution& execution) const;
   const std::vector<Slot>& mentioned() const { return mentioned_; }
+  const std::vector<std::optional<IdTest>>& tests() const { return tests_; }   // one for each condition; nothing: ids alone never tell
 
  private:
   std::vector<ExprPtr> conditions_;

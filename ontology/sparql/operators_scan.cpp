@@ -64,6 +64,15 @@ bool ScanOperator::run(Execution& execution, Emit emit) {
   return wanted;
 }
 
+void ScanOperator::rows(const Execution& execution, const ledger::VisitRows& visit) const {
+  if (p_.id == kNoTerm) return;   // the store has no such term
+  if (range_) {
+    execution.graph->scan_range_rows(p_.id, range_->values(), visit);
+  } else {
+    execution.graph->scan_rows(p_.id, visit);
+  }
+}
+
 std::string ScanOperator::describe() const {
   std::string out = !range_ ? "scan " : range_->ordered ? "ordered scan " : range_->across ? "box scan " : "range scan ";
   out += s_.shown + " " + p_.shown + " " + o_.shown;

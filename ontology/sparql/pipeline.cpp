@@ -76,6 +76,7 @@ class PipelineOperator::Run {
       Stage& stage = stages_.emplace_back(step);
       if (step.condition) {
         stage.keys = Columns(free_of(step.condition->mentioned(), execution));
+        stage.tests = id_tests(*step.condition, stage.keys);
         continue;
       }
       const Place& s = step.scan->subject();
@@ -95,14 +96,13 @@ class PipelineOperator::Run {
 
   bool run() {
     const auto* scan = dynamic_cast<const ScanOperator*>(&first_);
-    return scan != nullptr && scan->is_whole(execution_) ? run_whole(*scan) : run_first();
+    return scan != nullptr && scan->gives_rows(execution_) ? run_rows(*scan) : run_first();
   }
 
  private:
-  bool run_whole(const ScanOperator& scan) {
+  bool run_rows(const ScanOperator& scan) {
     bool wanted = true;
-    if (scan.predicate().id == kNoTerm) return true;   // the store has no such term
-    execution_.graph->scan_rows(scan.predicate().id, [&](std::span<const TermId> subjects, std::span<const TermId> objects) {
+    scan.rows(execution_, [&](std::span<const TermId> subjects, std::span<const TermId> objects) {
       execution_.triples_read += subjects.size();
       const Block::Found found[] = {{scan.subject().slot, subjects}, {scan.object().slot, objects}};
       Block block;
@@ -148,6 +148,7 @@ class PipelineOperator::Run {
     const Step* step;
     bool subject_known = false, object_known = false;
     Columns keys{{}};                         // what it looks up, or what its conditions read
+    std::vector<std::pair<IdTest, std::size_t>> tests;   // of a filter that they make up, each with the column that it reads
     std::vector<TermId> constants;
     std::vector<std::uint32_t> passed;        // of a filter; of an optional step what it hands on
     std::vector<TermId> found;
@@ -160,10 +161,34 @@ class PipelineOperator::Run {
     return stage.step->condition ? filter(at, stage, block) : join(at, stage, block);
   }
 
+  static std::vector<std::pair<IdTest, std::size_t>> id_tests(const ConditionOperator& condition, const Columns& keys) {
+    std::vector<std::pair<IdTest, std::size_t>> out;
+    for (const auto& test : condition.tests()) {
+      const auto slot = test ? std::find(keys.slots().begin(), keys.slots().end(), test->slot()) : keys.slots().end();
+      if (slot == keys.slots().end()) return {};
+      out.emplace_back(*test, static_cast<std::size_t>(slot - keys.slots().begin()));
+    }
+    return out;
+  }
+
+  // What ids alone say of a solution; nothing: ask the condition.
+  static std::optional<bool> passes(const Stage& stage, std::size_t solution) {
+    if (stage.tests.empty()) return std::nullopt;
+    for (const auto& [test, column] : stage.tests) {
+      const auto holds = test.holds(stage.keys[column][solution]);
+      if (!holds || !*holds) return holds;
+    }
+    return true;
+  }
+
   bool filter(std::size_t at, Stage& stage, const Block& block) {
     if (!execution_.tick(block.size)) return false;
     stage.passed.clear();
     for (std::size_t i = 0; i < block.size; ++i) {
+      if (const auto known = passes(stage, i)) {
+        if (*known) stage.passed.push_back(static_cast<std::uint32_t>(i));
+        continue;
+      }
       stage.keys.bind(i, execution_);
       if (stage.step->condition->passes(execution_)) stage.passed.push_back(static_cast<std::uint32_t>(i));
     }
