@@ -95,6 +95,11 @@ void Base::Steps::prefetch(TermId id) const {
   if (id >= first && ((id - first) >> shift) < begins.size()) __builtin_prefetch(&begins[(id - first) >> shift]);
 }
 
+std::uint32_t Base::lower_row(Node subject) const {
+  const Span near = by_subject_.around(subject, size());
+  return static_cast<std::uint32_t>(std::lower_bound(subjects_.begin() + near.begin, subjects_.begin() + near.end, subject) - subjects_.begin());
+}
+
 Span Base::rows_of(Node subject) const { return rows_of(subject, by_subject_.around(subject, size())); }
 
 void Base::rows_of(std::span<const Node> subjects, Span* rows) const {

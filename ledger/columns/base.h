@@ -54,6 +54,7 @@ class Base {
   TermId value(std::uint32_t rank) const { return values_[rank]; }
   Node holder(std::uint32_t place) const { return holders_[place]; }
 
+  std::uint32_t lower_row(Node subject) const;                   // the first row whose subject is not smaller
   Span rows_of(Node subject) const;                              // rows of a subject
   // The same of many (kTogether at most) that lie anywhere: each waits for memory several times, and here they wait together.
   static constexpr std::size_t kTogether = 32;

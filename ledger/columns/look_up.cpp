@@ -138,6 +138,26 @@ class RankFinger {
   std::uint32_t size_, at_ = 0;
 };
 
+// Some subjects that are looked up together.
+struct Nodes {
+  static constexpr Node kNobody = ~Node{0};
+  static constexpr Node kNear = 256;
+
+  explicit Nodes(std::span<const TermId> subjects) : count(std::min(Base::kTogether, subjects.size())) {
+    Node widest = 0;   // what descends is wider than all
+    for (std::size_t i = 0; i < count; ++i) {
+      nodes[i] = is_node(subjects[i]) ? node_of(subjects[i]) : kNobody;
+      if (i > 0) widest = std::max(widest, nodes[i] - nodes[i - 1]);
+    }
+    near = widest < kNear;
+  }
+  std::span<const Node> all() const { return {nodes.data(), count}; }
+
+  std::array<Node, Base::kTogether> nodes;
+  std::size_t count;
+  bool near;           // ascending, and each next row is in the cache already
+};
+
 // The rows of subjects, a few dozen at a time: those near to each other by a finger, others together.
 class RowsAhead {
  public:
@@ -150,27 +170,17 @@ class RowsAhead {
  private:
   void fetch() {
     begin_ = end_;
-    end_ = std::min(begin_ + Base::kTogether, subjects_.size());
-    std::array<Node, Base::kTogether> nodes;
-    const std::size_t count = end_ - begin_;
-    Node widest = 0;   // what descends is wider than all
-    for (std::size_t i = 0; i < count; ++i) {
-      const TermId id = subjects_[begin_ + i];
-      nodes[i] = is_node(id) ? node_of(id) : kNobody;
-      if (i > 0) widest = std::max(widest, nodes[i] - nodes[i - 1]);
-    }
-    const bool near = widest < kNear;   // then the next rows are in the cache already
+    const Nodes nodes(subjects_.subspan(begin_));
+    end_ += nodes.count;
     if (base_ == nullptr) {
       rows_.fill({});
-    } else if (near) {
-      for (std::size_t i = 0; i < count; ++i) rows_[i] = finger_.rows_of(nodes[i]);
+    } else if (nodes.near) {
+      for (std::size_t i = 0; i < nodes.count; ++i) rows_[i] = finger_.rows_of(nodes.nodes[i]);
     } else {
-      base_->rows_of({nodes.data(), count}, rows_.data());
+      base_->rows_of(nodes.all(), rows_.data());
     }
   }
 
-  static constexpr Node kNobody = ~Node{0};
-  static constexpr Node kNear = 256;
   const Base* base_;
   RowFinger finger_;
   std::span<const TermId> subjects_;
@@ -178,22 +188,52 @@ class RowsAhead {
   std::array<Span, Base::kTogether> rows_;
 };
 
+// The first row whose subject is not smaller; at best it is this one or one of the next.
+std::uint32_t first_row(const Base& base, Node subject, std::uint32_t at) {
+  if (at < base.size() && (at == 0 || base.subject(at - 1) < subject)) {
+    for (std::uint32_t steps = 0; steps < kSteps && at < base.size(); ++steps, ++at) {
+      if (base.subject(at) >= subject) return at;
+    }
+  }
+  return base.lower_row(subject);
+}
+
+// Objects of subjects where no run has changes. Subjects that are near to each other are merged with the rows.
+void objects_of(const Base& base, std::span<const TermId> subjects, Found& found) {
+  std::uint32_t at = 0;
+  std::array<Span, Base::kTogether> rows;
+  for (std::size_t begin = 0; begin < subjects.size(); begin += Base::kTogether) {
+    const Nodes nodes(subjects.subspan(begin));
+    if (!nodes.near) {
+      base.rows_of(nodes.all(), rows.data());
+      for (std::size_t i = 0; i < nodes.count; ++i) {
+        for (std::uint32_t row = rows[i].begin; row < rows[i].end; ++row) {
+          if (!found.add(static_cast<std::uint32_t>(begin + i), base.object(row))) return;
+        }
+      }
+      continue;
+    }
+    for (std::size_t i = 0; i < nodes.count; ++i) {
+      const Node subject = nodes.nodes[i];
+      at = first_row(base, subject, at);
+      for (std::uint32_t row = at; row < base.size() && base.subject(row) == subject; ++row) {   // `at` stays: the next may be the same
+        if (!found.add(static_cast<std::uint32_t>(begin + i), base.object(row))) return;
+      }
+    }
+  }
+  found.tell();
+}
+
 void objects_of(const Pairs& column, const LookUps& wanted, Found& found) {
   const Base* base = column.base();
-  RowsAhead rows(base, wanted.subjects);
   std::vector<RunFinger<Node, decltype(kSubjectOf)>> runs;
   for (const auto& run : column.runs()) runs.emplace_back(run->by_subject, kSubjectOf);
   const bool both = !wanted.objects.empty();
   if (runs.empty() && !both) {
-    for (std::uint32_t i = 0; i < wanted.size(); ++i) {
-      const Span span = rows.rows_of(i);
-      for (std::uint32_t row = span.begin; row < span.end; ++row) {
-        if (!found.add(i, base->object(row))) return;
-      }
-    }
-    found.tell();
+    if (base != nullptr) objects_of(*base, wanted.subjects, found);
     return;
   }
+  RowsAhead rows(base, wanted.subjects);
   RankFinger ranks(both ? base : nullptr);
   for (std::uint32_t i = 0; i < wanted.size(); ++i) {
     const Span span = rows.rows_of(i);

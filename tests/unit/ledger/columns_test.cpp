@@ -287,6 +287,43 @@ TEST_CASE("a column of few objects that lie far apart", "[columns]") {
   }
 }
 
+TEST_CASE("look-ups in a column without changes, near to each other and far, in order and not", "[columns]") {
+  std::mt19937_64 random(31);
+  for (int history = 0; history < 20; ++history) {
+    auto test = make_store("memory");
+    TripleWriter writer(*test.store, make_term_cache(64));
+    const Term predicate = Term::iri("urn:p"), other = Term::iri("urn:q");
+    const std::size_t count = 1 + random() % 2'000, gap = 1 + random() % 20;   // of subjects; how many have no object on the way
+    TripleChanges changes;
+    std::vector<Term> subjects;
+    for (std::size_t i = 0; i < count; ++i) {
+      subjects.push_back(Term::iri("urn:s" + std::to_string(i)));
+      changes.push_back({{subjects.back(), other, subjects.front()}, true});
+      if (random() % gap != 0) continue;
+      const std::size_t objects = random() % 50 == 0 ? 30 : 1 + random() % 3;
+      for (std::size_t k = 0; k < objects; ++k) changes.push_back({{subjects.back(), predicate, Term::typed(std::to_string(k * 7 + i % 5), xsd::integer)}, true});
+    }
+    KvBatch batch;
+    writer.encode(changes, batch);
+    test.store->write(batch, true);
+    const auto store = std::make_shared<columns::Store>(*test.store, 1);
+    const auto memory = columns::make_source(store, store->at(1));
+    const auto disk = make_triple_source(*test.store, nullptr);
+    const TermId p = disk->find(predicate);
+    for (int round = 0; round < 6; ++round) {
+      std::vector<TermId> wanted;
+      const std::size_t step = 1 + random() % (round % 2 == 0 ? 3 : 400);
+      for (std::size_t i = random() % step; i < count; i += random() % (2 * step)) {   // 0: the same again
+        wanted.push_back(disk->find(subjects[i]));
+        if (wanted.size() > 5'000) break;
+        if (random() % 60 == 0) wanted.push_back(random() % 2 == 0 ? kNoTerm : make_id(TermTag::iri, 1'000'000));
+        if (random() % 60 == 0) i = random() % count;
+      }
+      CHECK(looked_up(*memory, {p, wanted, {}}) == looked_up(*disk, {p, wanted, {}}));
+    }
+  }
+}
+
 TEST_CASE("a large column is sorted while blocks go on, and nothing is lost", "[columns]") {
   auto test = make_store("memory");
   TripleWriter writer(*test.store, make_term_cache(64));
