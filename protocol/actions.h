@@ -7,9 +7,9 @@
 
 namespace agiddi {
 
-inline constexpr std::array<std::string_view, 15> kLedgerActions{
+inline constexpr std::array<std::string_view, 16> kLedgerActions{
     "device.register",   "device.update",     "device.retire", "payment.create", "integration.create",
-    "integration.close", "integration.claim", "usage.report",  "credit.mint",    "credit.transfer",
+    "integration.close", "integration.claim", "usage.report",  "lease.renew",    "credit.mint",    "credit.transfer",
     "credit.redeem",     "access.rewrap",     "account.rotate", "governance.propose", "governance.vote"};
 
 // Signed like the others and never put on the ledger.

@@ -132,6 +132,7 @@ Result<Genesis> parse_genesis(BytesView file) {
   read_issuers(reader, errors, genesis);
   read_as(reader, "unitsDigest", 64, genesis.units_digest, [](std::string_view text) { return Hash::from_hex(text); });
   if (const auto rules = reader.optional_integer("rulesVersion", 2, 1'000'000)) genesis.rules_version = static_cast<std::uint32_t>(*rules);
+  if (const auto lease = reader.optional_integer("leaseSeconds", limits::kLeaseMin_ms / 1000, limits::kLeaseMax_ms / 1000)) genesis.lease = *lease * 1000;
   reader.finish();
   if (!errors.empty()) return tl::unexpected(invalid_fields(std::move(errors)));
   genesis.digest = blake2b(file);
@@ -158,6 +159,7 @@ std::string write_genesis(const Genesis& genesis) {
                             {"issuers", std::move(issuers)},
                             {"unitsDigest", genesis.units_digest.hex()}});
   if (genesis.rules_version > 1) file.set("rulesVersion", genesis.rules_version);
+  if (genesis.lease > 0) file.set("leaseSeconds", genesis.lease / 1000);
   return file.pretty();
 }
 

@@ -9,7 +9,7 @@
 namespace agiddi {
 
 // The newest rules that this program knows. A block under later rules stops the node: it must be updated first.
-inline constexpr std::uint32_t kRulesVersionMax = 3;
+inline constexpr std::uint32_t kRulesVersionMax = 4;
 
 struct GenesisAccount { std::string did; std::string currency; MicroUnits amount = 0; };
 
@@ -20,6 +20,7 @@ struct Genesis {
   std::vector<GenesisAccount> accounts;
   std::vector<std::string> issuers;       // DIDs that may mint credit
   std::uint32_t rules_version = 1;        // from which the network starts; not in the file = 1
+  TimeMs lease = 0;                       // how long a member serves without renewing its lease; 0 = the default. "leaseSeconds" in the file
   Hash units_digest;                      // BLAKE2b-256 of the unit table that prices nothing but converts everything
   std::string network;                    // derived
   Hash digest;                            // derived: BLAKE2b-256 of the file's bytes

@@ -8,6 +8,7 @@
 #include "protocol/limits.h"
 #include "subservices/access/access_rules.h"
 #include "subservices/access/access_wraps.h"
+#include "subservices/access/lease_rules.h"
 #include "subservices/door.h"
 #include "subservices/governance/governance_rules.h"
 #include "subservices/payment/account_keys.h"
@@ -35,6 +36,7 @@ constexpr std::array kActions{
     Action{"integration.close", integration_close},
     Action{"integration.claim", integration_claim, true},
     Action{"usage.report", usage_report, true},
+    Action{"lease.renew", lease_renew, true, kRulesWithLeases},
     Action{"credit.mint", credit_mint},
     Action{"credit.transfer", credit_transfer},
     Action{"credit.redeem", credit_redeem},

@@ -17,6 +17,7 @@ Result<ledger::GenesisState> genesis_state(const Genesis& genesis) {
   network.set_genesis_digest(Bytes(genesis.digest.view()));
   network.set_rules_version(genesis.rules_version);
   network.set_created_ms(genesis.created);
+  network.set_lease_ms(genesis.lease);
   store(state, keys::network(), network);
 
   records::MemberEpoch epoch;

@@ -20,6 +20,7 @@
 //   i payment device                     index(4) of the device's item
 //   G integration                        Integration
 //   g integration index(4)               IntegrationDevice
+//   L member-id                          MemberLease
 //   n member-id 0x00 integration         empty: integrations that this member serves and that have not ended
 //   E time(8) kind(1) id index(4)        empty: what falls due at a time; swept in key order at the beginning of a block
 #pragma once
@@ -61,6 +62,7 @@ Bytes paid_device(const Hash& payment, const Hash& device);
 Bytes integration(const Hash& integration);
 Bytes integration_device(const Hash& integration, std::uint32_t index);
 Bytes integration_devices_of(const Hash& integration);        // prefix
+Bytes lease(std::string_view member);
 Bytes served(std::string_view member, const Hash& integration);
 Bytes served_by(std::string_view member);                     // prefix
 

@@ -33,7 +33,7 @@ MqttOptions broker_options(const DeliveryOptions& options, const std::string& me
 
 DeliveryCore::DeliveryCore(Chain& chain, DeliveryLedger& ledger, DeliveryOptions options)
     : chain_(chain), ledger_(ledger), options_(std::move(options)), member_(chain.self().id), network_(chain.genesis().network),
-      wall_base_(chain.now()), steady_base_(DeliveryLane::Clock::now()), lane_(kWorkMax),
+      clock_(chain.now()), lane_(kWorkMax),
       devices_(lane_, DialPolicy{options_.allow_private_endpoints, false}) {
   if (options_.broker_url.empty()) return;
   BrokerEvents events;
@@ -49,9 +49,12 @@ DeliveryCore::DeliveryCore(Chain& chain, DeliveryLedger& ledger, DeliveryOptions
 
 DeliveryCore::~DeliveryCore() { stop(); }
 
-// Wall time at start, then the steady clock: a clock that is set while readings flow neither lengthens nor shortens what was paid for.
-TimeMs DeliveryCore::now() const {
-  return wall_base_ + std::chrono::duration_cast<std::chrono::milliseconds>(DeliveryLane::Clock::now() - steady_base_).count();
+TimeMs DeliveryCore::now() const { return clock_.now(); }
+
+void DeliveryCore::saw_block(const ChainEvent& block) {
+  const Json* text = block.data.find("timestamp");
+  const auto time = text && text->is_string() ? time_from_text(text->as_string()) : Result<TimeMs>(fail(Status::internal, ""));
+  if (time) clock_.saw_block(*time);
 }
 
 void DeliveryCore::start() {
@@ -62,6 +65,7 @@ void DeliveryCore::start() {
     const auto self = weak.lock();
     if (!self) return;
     for (const ChainEvent& event : events) {
+      if (event.kind == "block") self->saw_block(event);
       if (event.kind == "integration") self->lane_.post_always([core = self.get(), id = event.subject] { core->refresh(id); });
     }
   });
@@ -145,10 +149,18 @@ void DeliveryCore::refresh(const Hash& id) {
   auto view = ledger_.integration(id);
   if (!view) return;
   Served* served = find(id);
-  if (served != nullptr && (view->node != member_ || view->epoch != served->view.epoch) && !served->ended) {
-    served->settled = true;
-    end_all(*served, "served by another node", now());
-    return;
+  if (served != nullptr && (view->node != member_ || view->epoch != served->view.epoch)) {
+    if (!served->ended) {
+      served->settled = true;
+      for (ServedDevice& device : served->devices) device.access.reset();   // whoever serves it now commands it
+      end_all(*served, "served by another node", now());
+    }
+    if (view->node != member_) return;
+    // It has come back, in a later epoch: with other credentials, and what was counted here is no longer what counts.
+    end_credentials(*served);
+    forget(id, *served);
+    served_.erase(id);
+    served = nullptr;
   }
   if (view->node != member_) return;
   if (served == nullptr) {
@@ -200,20 +212,21 @@ void DeliveryCore::serve(IntegrationView view) {
 void DeliveryCore::restore(Served& served) {
   const Hash& id = served.view.id;
   const ontology::Unit* unit = served.view.unit.empty() ? nullptr : ontology::units().find(served.view.unit);
+  const auto note = ledger_.local_get(notes::session(id));
+  const bool same_epoch = note && session_epoch(*note) == served.view.epoch;
   for (GrantedDevice& granted : served.view.devices) {
     ServedDevice device;
     device.granted = granted;
     device.frame = {granted.measurement, id.hex(), served.view.epoch, unit ? unit->iri : std::string()};
     const subservices::MeterLimits limits{granted.bytes_limit, granted.expires};
-    device.meter = subservices::Meter(limits, granted.bytes_reported);
-    if (const auto record = ledger_.local_get(notes::meter(id, granted.device))) {
+    device.meter = subservices::Meter(limits, granted.bytes_reported, granted.readings_reported);
+    if (const auto record = ledger_.local_get(notes::meter(id, granted.device)); same_epoch && record) {
       if (auto meter = subservices::Meter::restore(limits, *record); meter && meter->bytes_used() >= granted.bytes_reported) device.meter = *meter;
     }
     device.told = now();
     served.devices.push_back(std::move(device));
   }
-  const auto note = ledger_.local_get(notes::session(id));
-  const bool known = note && read_session_note(*note, served);
+  const bool known = same_epoch && read_session_note(*note, served);
   if (!known) {
     served.account = random_account("out");
     served.token = random_token();
@@ -296,6 +309,13 @@ void DeliveryCore::grants_settled(Served& served) {
   }
 }
 
+void DeliveryCore::end_credentials(Served& served) {
+  if (served.credentials_gone) return;
+  served.credentials_gone = true;
+  if (served.over_mqtt() && broker_->revoke(served.account.username)) --served.grants_pending;
+  applications_.erase(served.account.username);
+}
+
 void DeliveryCore::forget(const Hash& id, Served& served) {
   ledger_.local_erase(notes::session(id));
   for (const ServedDevice& device : served.devices) {
@@ -346,6 +366,7 @@ void DeliveryCore::claim_and_start(const Hash& id, AccessDone done) {
   if (!broker_) return done(fail(Status::unavailable, "This node has no broker."));
   if (!view->node.empty()) {
     if (view->node != member_) return done(fail(Status::conflict, "The integration is served by " + view->node + "; ask there."));
+    refresh(id);
     if (find(id) == nullptr) serve(*view);
     return wait_for_access(*find(id), std::move(done));
   }
@@ -358,7 +379,7 @@ void DeliveryCore::claim_and_start(const Hash& id, AccessDone done) {
   auto& waiters = claims_[id];
   waiters.push_back(std::move(done));
   if (waiters.size() > 1) return;
-  Json body = Json::object({{"integration", id.hex()}, {"node", member_}, {"epoch", 1}});
+  Json body = Json::object({{"integration", id.hex()}, {"node", member_}, {"epoch", view->epoch + 1}});
   chain_.submit_own("integration.claim", std::move(body), [weak = weak_from_this(), id](Result<Outcome> outcome) {
     const auto self = weak.lock();
     if (self) self->lane_.post_always([core = self.get(), id, outcome = std::move(outcome)] { core->claimed(id, outcome); });
@@ -420,7 +441,7 @@ std::optional<IntegrationUsage> DeliveryCore::usage(const Hash& id) const {
   for (const ServedDevice& device : served.devices) {
     DeviceUsage usage;
     usage.device = device.granted.measurement.device;
-    usage.bytes_used = device.meter.bytes_used();
+    usage.bytes_used = device.meter.bytes_used() - device.granted.bytes_lost;
     usage.readings = device.meter.readings();
     usage.sequence = device.meter.sequence();
     usage.bytes_remaining = device.meter.bytes_remaining();

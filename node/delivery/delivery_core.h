@@ -1,5 +1,5 @@
-// DeliveryCore: what DeliveryService does, on its lane. In three files: delivery_core.cpp (integrations come and go, credentials, streams),
-// delivery_flow.cpp (the path of a reading), delivery_upkeep.cpp (commands to devices, usage reports, time).
+// DeliveryCore: what DeliveryService does, on its lane. In four files: delivery_core.cpp (integrations come and go, credentials, streams),
+// delivery_flow.cpp (the path of a reading), delivery_leases.cpp (what may be forwarded at all), delivery_upkeep.cpp (commands to devices, usage reports, time).
 //
 // Threads: all members run on the delivery lane, except the constructor, start(), stop() and counters. Completions of the chain hold a weak
 // pointer and post to the lane.
@@ -11,6 +11,7 @@
 
 #include "node/delivery/broker_link.h"
 #include "node/delivery/delivery_service.h"
+#include "node/delivery/ledger_clock.h"
 #include "node/delivery/served.h"
 
 namespace agiddi::node {
@@ -42,7 +43,8 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
     std::size_t device;
   };
 
-  TimeMs now() const;
+  TimeMs now() const;                        // of the ledger
+  void saw_block(const ChainEvent& block);   // any thread
   void count(Count what, std::uint64_t more = 1) { counts_[what].fetch_add(more, std::memory_order_relaxed); }
   Served* find(const Hash& id);
 
@@ -61,6 +63,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   DeliveryAccess access_of(const Served& served) const;
   void wait_for_access(Served& served, AccessDone done);
   void claimed(const Hash& id, Result<Outcome> outcome);
+  void end_credentials(Served& served);      // the application's
   void forget(const Hash& id, Served& served);
 
   // delivery_flow.cpp
@@ -68,9 +71,21 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   bool has_room(const Served& served, std::size_t measurements);
   void forward(Served& served, std::size_t index, const std::vector<subservices::ResolvedReading>& readings);
   void publish_outbox(const Hash& id, Served& served, std::size_t index);
-  void acknowledged(const Hash& id, std::size_t index, std::uint64_t sequence, MqttAck ack);
+  void take(Served& served, std::size_t index, const Bytes& payload, TimeMs arrival);
+  void acknowledged(const Hash& id, std::uint64_t epoch, std::size_t index, std::uint64_t sequence, MqttAck ack);
   void on_attached(const std::string& username, bool attached);
   void keep_meter(const Served& served, const ServedDevice& device);
+
+  // delivery_leases.cpp
+  void keep_lease();
+  void renewed(DeliveryLane::Clock::time_point asked, TimeMs term, const Result<Outcome>& outcome);
+  bool lease_holds(const Served& served) const;
+  bool must_wait(const Served& served, const ServedDevice& device, std::size_t payload_bytes) const;
+  bool past_reservation(const Served& served, const ServedDevice& device, std::size_t payload_bytes) const;
+  void hold(Served& served, std::size_t index, const Bytes& payload, TimeMs arrival);
+  void release_held(Served& served);
+  std::uint64_t wanted_reservation(const ServedDevice& device) const;
+  void reserve_ahead(Served& served, std::size_t index);
 
   // delivery_upkeep.cpp
   void upkeep();
@@ -82,15 +97,14 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   void send_stop(Served& served, std::size_t index);
   Json command_json(const Served& served, const ServedDevice& device, const char* command) const;
   void report(Served& served);
-  void reported(const Hash& id, bool final, Result<Outcome> outcome);
+  void reported(const Hash& id, std::uint64_t epoch, bool final, Result<Outcome> outcome);
   std::int64_t active_ms(const Served& served, const ServedDevice& device) const;
 
   Chain& chain_;
   DeliveryLedger& ledger_;
   DeliveryOptions options_;
   std::string member_, network_;
-  TimeMs wall_base_;
-  DeliveryLane::Clock::time_point steady_base_;
+  mutable LedgerClock clock_;
   DeliveryLane lane_;
   std::array<std::atomic<std::uint64_t>, kCounts> counts_{};
   std::atomic<bool> broker_up_{false};
@@ -98,6 +112,8 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   bool caught_up_ = false;
   int current_checks_ = 0;
   bool started_ = false, stopping_ = false;
+  DeliveryLane::Clock::time_point lease_until_{}, lease_at_{};   // for itself it holds until; renewed not before
+  bool lease_on_way_ = false;
 
   std::unordered_map<Hash, Served, HashHasher> served_;
   std::unordered_map<std::string, Route> routes_;             // device topic -> whose

@@ -24,21 +24,28 @@ void DeliveryCore::on_message(const std::string& topic, const Bytes& payload, Ti
   }
   device.heard = arrival;
   device.ask_again_ms = 0;
+  if (must_wait(*served, device, payload.size())) return hold(*served, index, payload, arrival);
+  take(*served, index, payload, arrival);
+}
 
+// Meters a reading and forwards it.
+void DeliveryCore::take(Served& served, std::size_t index, const Bytes& payload, TimeMs arrival) {
+  ServedDevice& device = served.devices[index];
   const auto readings = subservices::parse_readings(payload, arrival);
   if (!readings) return count(unreadable);
   const auto resolved = subservices::resolve_readings(device.frame, *readings, arrival);
   if (resolved.empty()) return count(unknown_sensor);
-  if (!has_room(*served, resolved.size())) return;
+  if (!has_room(served, resolved.size())) return;
   if (!device.meter.admit(payload.size(), static_cast<std::uint32_t>(resolved.size()), arrival)) {
     count(beyond_limit);
-    return end_device(*served, index, device.meter.ended(), arrival);
+    return end_device(served, index, device.meter.ended(), arrival);
   }
-  served->changed = true;
+  served.changed = true;
   count(bytes, payload.size());
-  forward(*served, index, resolved);
+  forward(served, index, resolved);
+  reserve_ahead(served, index);
   // Used up to the last byte: whatever comes next would pass the limit.
-  if (device.meter.bytes_remaining() == std::uint64_t{0}) end_device(*served, index, subservices::MeterEnd::data, arrival);
+  if (device.meter.bytes_remaining() == std::uint64_t{0}) end_device(served, index, subservices::MeterEnd::data, arrival);
 }
 
 // Whether somebody takes so many measurements now. If not the reading is dropped, neither charged nor numbered.
@@ -89,16 +96,16 @@ void DeliveryCore::forward(Served& served, std::size_t index, const std::vector<
 void DeliveryCore::publish_outbox(const Hash& id, Served& served, std::size_t index) {
   for (auto& [sequence, entry] : served.devices[index].outbox) {
     if (entry.on_way) continue;
-    entry.on_way = broker_->publish(served.account.topic, *entry.json, [this, id, index, number = sequence](MqttAck ack) {
-      acknowledged(id, index, number, ack);
+    entry.on_way = broker_->publish(served.account.topic, *entry.json, [this, id, epoch = served.view.epoch, index, number = sequence](MqttAck ack) {
+      acknowledged(id, epoch, index, number, ack);
     });
     if (!entry.on_way) return;
   }
 }
 
-void DeliveryCore::acknowledged(const Hash& id, std::size_t index, std::uint64_t sequence, MqttAck ack) {
+void DeliveryCore::acknowledged(const Hash& id, std::uint64_t epoch, std::size_t index, std::uint64_t sequence, MqttAck ack) {
   Served* served = find(id);
-  if (served == nullptr) return;
+  if (served == nullptr || served->view.epoch != epoch) return;
   ServedDevice& device = served->devices[index];
   const auto entry = device.outbox.find(sequence);
   if (entry == device.outbox.end()) return;

@@ -44,7 +44,10 @@ GrantedDevice granted(const subservices::ServedDevice& served) {
   device.expires = served.expires;
   device.bytes_reported = static_cast<std::uint64_t>(served.bytes_used);
   device.readings_reported = static_cast<std::uint64_t>(served.readings);
+  device.bytes_lost = static_cast<std::uint64_t>(served.bytes_lost);
+  device.bytes_reserved = static_cast<std::uint64_t>(served.bytes_reserved);
   device.active_reported_ms = served.active_ms;
+  device.active_base_ms = served.active_base_ms;
   device.ended = served.ended;
   return device;
 }
@@ -64,6 +67,8 @@ class ChainDeliveryLedger : public DeliveryLedger {
     view.epoch = task->epoch;
     view.last_report = task->sequence;
     view.claimed = task->claimed;
+    view.leased = task->leased;
+    view.lease_term = task->lease_term;
     view.protocol = task->protocol;
     view.unit = task->unit;
     view.ended_because = task->ended_because;

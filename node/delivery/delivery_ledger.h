@@ -25,8 +25,11 @@ struct GrantedDevice {
   std::optional<std::uint64_t> bytes_limit;   // S
   std::optional<TimeMs> expires;              // the last instant at which a reading is forwarded
   std::uint64_t bytes_reported = 0;           // what former reports on the ledger already say was used
+  std::uint64_t bytes_lost = 0;               // of those: reserved by a node that was replaced, and never reported
+  std::uint64_t bytes_reserved = 0;           // with a lease: up to which total of bytes readings may be forwarded
   std::uint64_t readings_reported = 0;
   std::int64_t active_reported_ms = 0;
+  std::int64_t active_base_ms = 0;            // of that, in epochs before this one
   std::int64_t sampling_ms = 0;               // the slowest declared sampling interval, 0 when none is declared
   bool ended = false;                         // on the ledger
 };
@@ -40,6 +43,8 @@ struct IntegrationView {
   std::uint64_t epoch = 0;
   std::uint64_t last_report = 0;              // sequence of the last usage report on the ledger
   TimeMs claimed = 0;                         // block time of the claim
+  bool leased = false;                        // forwarded is only while this node's lease holds, and what is reserved
+  TimeMs lease_term = 0;
   std::string protocol;                       // "mqtt", "sse", "websocket"
   std::string unit;                           // delivery.unit, "" = as declared
   std::string ended_because;

@@ -24,6 +24,7 @@ constexpr TimeMs kCommandExpiry_ms = 365LL * 86'400'000;
 void DeliveryCore::upkeep() {
   if (stopping_) return;
   if (!caught_up_) catch_up();
+  keep_lease();
   const TimeMs time = now();
   std::vector<Hash> gone;
   for (auto& [id, served] : served_) {
@@ -32,17 +33,13 @@ void DeliveryCore::upkeep() {
       if (!device.access || device.command_on_way) continue;
       if (device.stop_pending) {
         if (time >= device.ask_again_at) send_stop(served, i);
-      } else if (!device.over && served.grants_pending == 0 && time >= device.ask_again_at) {
+      } else if (!device.over && served.grants_pending == 0 && time >= device.ask_again_at && lease_holds(served)) {
         const std::int64_t patience = std::max(kPatience_ms, 3 * device.granted.sampling_ms);
         if (device.ask_again_ms > 0 || time - std::max(device.heard, device.told) > patience) send_start(served, i);
       }
     }
     if ((served.report_due || served.changed) && !served.report_on_way && !served.settled && time >= served.report_at) report(served);
-    if (served.ended && !served.credentials_gone && time - served.ended_at > kLinger_ms) {
-      served.credentials_gone = true;
-      if (served.over_mqtt() && broker_->revoke(served.account.username)) --served.grants_pending;
-      applications_.erase(served.account.username);
-    }
+    if (served.ended && time - served.ended_at > kLinger_ms) end_credentials(served);
     if (served.settled && served.credentials_gone && time - served.ended_at > kRemember_ms) gone.push_back(id);
   }
   for (const Hash& id : gone) {
@@ -78,6 +75,8 @@ void DeliveryCore::end_device(Served& served, std::size_t index, MeterEnd reason
   if (device.over) return;
   device.over = true;
   device.ended_at = at;
+  device.held.clear();
+  device.held_bytes = 0;
   device.meter.stop(reason);
   keep_meter(served, device);
   broker_->unlisten(device.account.topic);
@@ -131,7 +130,7 @@ void DeliveryCore::end_all(Served& served, const std::string& because, std::opti
 // ---- commands
 
 Json DeliveryCore::command_json(const Served& served, const ServedDevice& device, const char* command) const {
-  Json json = Json::object({{"command", command}, {"integration", served.view.id.hex()}});
+  Json json = Json::object({{"command", command}, {"integration", served.view.id.hex()}, {"epoch", served.view.epoch}});
   if (std::string_view(command) == "start") {
     json.set("broker", options_.broker_url);
     json.set("topic", device.account.topic);
@@ -189,25 +188,31 @@ void DeliveryCore::send_stop(Served& served, std::size_t index) {
 
 // ---- usage reports
 
-// Service time earned so far: from the claim to now, to the end, or to the end of what was bought, without the time in which this node was
-// away. A device that never sent a reading earns nothing. What was reported once is never taken back.
+// Service time earned so far: that of former epochs, and from the claim to now, to the end, or to the end of what was bought, without the time in which this
+// node was away. A device that sent no reading since the claim earns nothing more. What was reported once is never taken back.
 std::int64_t DeliveryCore::active_ms(const Served& served, const ServedDevice& device) const {
-  if (device.meter.readings() == 0) return device.granted.active_reported_ms;
+  if (device.meter.sequence() == 0) return device.granted.active_reported_ms;
   TimeMs until = device.over ? device.ended_at : now();
   if (device.granted.expires) until = std::min(until, *device.granted.expires);
-  return std::max(until - served.view.claimed - device.absent_ms, device.granted.active_reported_ms);
+  return std::max(device.granted.active_base_ms + until - served.view.claimed - device.absent_ms, device.granted.active_reported_ms);
 }
 
 void DeliveryCore::report(Served& served) {
   const Hash id = served.view.id;
   const bool final = served.ended;
   Json devices(Json::Array{});
-  for (const ServedDevice& device : served.devices) {
+  for (ServedDevice& device : served.devices) {
     Json entry = Json::object({{"device", device.granted.measurement.device},
                                {"bytes", device.meter.bytes_used()},
                                {"activeMs", active_ms(served, device)},
                                {"readings", std::max(device.meter.readings(), device.granted.readings_reported)}});
     if (device.over) entry.set("ended", true);
+    device.reserve_asked = 0;
+    if (served.view.leased && device.granted.bytes_limit && !device.over) {
+      device.reserve_asked = wanted_reservation(device);
+      device.reported_bytes = device.meter.bytes_used();
+      entry.set("reserve", device.reserve_asked);
+    }
     devices.push(std::move(entry));
   }
   served.report = std::max(served.report, served.view.last_report) + 1;
@@ -220,24 +225,29 @@ void DeliveryCore::report(Served& served) {
   served.report_on_way = true;
   served.report_due = served.changed = false;
   served.report_at = now() + options_.report_interval_ms;
-  chain_.submit_own("usage.report", std::move(body), [weak = weak_from_this(), id, final](Result<Outcome> outcome) {
+  chain_.submit_own("usage.report", std::move(body), [weak = weak_from_this(), id, epoch = served.view.epoch, final](Result<Outcome> outcome) {
     const auto self = weak.lock();
-    if (self) self->lane_.post_always([core = self.get(), id, final, outcome = std::move(outcome)] { core->reported(id, final, outcome); });
+    if (self) self->lane_.post_always([core = self.get(), id, epoch, final, outcome = std::move(outcome)] { core->reported(id, epoch, final, outcome); });
   });
 }
 
-void DeliveryCore::reported(const Hash& id, bool final, Result<Outcome> outcome) {
+void DeliveryCore::reported(const Hash& id, std::uint64_t epoch, bool final, Result<Outcome> outcome) {
   Served* served = find(id);
-  if (served == nullptr || stopping_) return;
+  if (served == nullptr || stopping_ || served->view.epoch != epoch) return;
   served->report_on_way = false;
   const bool taken = outcome && outcome->receipt.status <= Status::created;
   if (taken && final) served->settled = true;
+  if (taken) {
+    for (ServedDevice& device : served->devices) device.granted.bytes_reserved = std::max(device.granted.bytes_reserved, device.reserve_asked);
+    release_held(*served);
+  }
   if (!taken) {
     const auto view = ledger_.integration(id);
     if (!view || view->state == IntegrationState::ended || view->node != member_ || view->epoch != served->view.epoch) {
       served->settled = true;
     } else {
       served->view.last_report = view->last_report;
+      for (std::size_t i = 0; i < served->devices.size(); ++i) served->devices[i].granted.bytes_reserved = view->devices[i].bytes_reserved;
       served->report_due = true;
       served->report_at = now() + kReportRetry_ms;
       log_warn("a usage report was not taken and is sent again",

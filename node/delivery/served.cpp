@@ -22,7 +22,7 @@ bool read_account(const Json* json, BrokerAccount& out) {
   return json != nullptr && text(*json, "topic", out.topic) && text(*json, "username", out.username) && text(*json, "password", out.password);
 }
 
-bool milliseconds(const Json& json, const char* name, std::int64_t& out) {
+bool whole_number(const Json& json, const char* name, std::int64_t& out) {
   std::string digits;
   if (!text(json, name, digits)) return false;
   const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
@@ -83,11 +83,17 @@ Bytes session_note(const Served& served) {
       .dump();
 }
 
+std::optional<std::uint64_t> session_epoch(BytesView note) {
+  const auto json = parse_json(note);
+  std::int64_t epoch = 0;
+  if (!json || !whole_number(*json, "epoch", epoch)) return std::nullopt;
+  return static_cast<std::uint64_t>(epoch);
+}
+
 bool read_session_note(BytesView note, Served& served) {
   const auto json = parse_json(note);
-  std::string epoch;
-  if (!json || !text(*json, "epoch", epoch) || epoch != std::to_string(served.view.epoch)) return false;
-  if (!milliseconds(*json, "aliveAt", served.alive_at)) return false;
+  if (!json || session_epoch(note) != served.view.epoch) return false;
+  if (!whole_number(*json, "aliveAt", served.alive_at)) return false;
   if (!read_account(json->find("application"), served.account) || !text(*json, "token", served.token)) return false;
   const Json* devices = json->find("devices");
   if (!devices || !devices->is_array() || devices->items().size() != served.devices.size()) return false;
@@ -95,7 +101,7 @@ bool read_session_note(BytesView note, Served& served) {
     std::string device;
     const Json& entry = devices->items()[i];
     if (!text(entry, "device", device) || device != served.devices[i].granted.device.hex()) return false;
-    if (!read_account(&entry, served.devices[i].account) || !milliseconds(entry, "absentMs", served.devices[i].absent_ms)) return false;
+    if (!read_account(&entry, served.devices[i].account) || !whole_number(entry, "absentMs", served.devices[i].absent_ms)) return false;
   }
   return true;
 }

@@ -2,6 +2,7 @@
 // Plain values of the delivery lane.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -32,6 +33,15 @@ struct ServedDevice {
   BrokerAccount account;                     // where and as whom the device publishes
   std::optional<DeviceAccess> access;        // nothing when it could not be opened: then the device is never commanded
   std::map<std::uint64_t, OutboxEntry> outbox;   // by sequence: counted, not yet acknowledged by the broker (MQTT delivery)
+
+  struct Held {
+    Bytes payload;
+    TimeMs arrival = 0;
+  };
+  std::deque<Held> held;                     // waits for a lease or a reservation
+  std::size_t held_bytes = 0;
+  std::uint64_t reported_bytes = 0;          // as the report before said: how fast it is used
+  std::uint64_t reserve_asked = 0;           // in the report on its way
 
   std::int64_t absent_ms = 0;                // in which this node was not there to serve it: nobody earned that time
   bool over = false;                         // told to stop; nothing of it is forwarded any more
@@ -85,6 +95,7 @@ std::optional<Hash> integration_of(BytesView key);       // of any of these keys
 
 // The session's note: accounts and token, as JSON. False when a note is of another epoch or damaged: then new secrets are made.
 Bytes session_note(const Served& served);
+std::optional<std::uint64_t> session_epoch(BytesView note);
 bool read_session_note(BytesView note, Served& served);
 
 }  // namespace agiddi::node

@@ -6,6 +6,7 @@
 #include "ontology/units.h"
 #include "protocol/limits.h"
 #include "subservices/access/integration_records.h"
+#include "subservices/access/lease_rules.h"
 #include "subservices/payment/payment_rules.h"
 #include "subservices/registration/device_records.h"
 
@@ -175,15 +176,77 @@ Json grant_json(const records::IntegrationDevice& device) {
   return json;
 }
 
+// What an integration.create answers about the devices that it granted, or that it goes on with.
+Json access_json(const Hash& id, const records::Integration& integration, Json grants) {
+  Json result = Json::object({{"integration", id.hex()}, {"payment", hash_of(integration.payment()).hex()}, {"application", integration.application()}});
+  if (!integration.node().empty()) result.set("node", integration.node()).set("epoch", integration.epoch());
+  result.set("grants", std::move(grants));
+  return result;
+}
+
 // The member whose key signed; -1 for anybody else.
 int signing_member(const RuleContext& context, const Transaction& transaction) { return context.members.index_of(transaction.signer); }
 
 void claim(RuleContext& context, const Hash& id, records::Integration& integration, const std::string& node) {
   integration.set_node(node);
-  integration.set_epoch(1);
+  integration.set_epoch(integration.epoch() + 1);
   integration.set_state(records::INTEGRATION_ACTIVE);
   integration.set_claimed_ms(context.timestamp);
   context.state.put(keys::served(node, id), {});
+  if (context.rules_version < kRulesWithLeases) return;
+  integration.set_leased(true);
+  for (auto& [index, device] : devices_of(context.state, id)) {
+    if (!device.has_data() || device.ended()) continue;
+    device.set_bytes_reserved(first_reservation(device));
+    store(context.state, keys::integration_device(id, index), device);
+  }
+}
+
+// The open integration that all of the items belong to, when it is one that may change hands.
+std::optional<Hash> integration_of(const RuleContext& context, const std::vector<ItemToGrant>& items) {
+  if (context.rules_version < kRulesWithLeases || items.front().item.state() != records::ITEM_INTEGRATED) return std::nullopt;
+  const std::string& id = items.front().item.integration();
+  for (const ItemToGrant& one : items) {
+    if (one.item.integration() != id) return std::nullopt;
+  }
+  const auto integration = load_known<records::Integration>(context.state, keys::integration(hash_of(id)));
+  const bool unclaimed = integration.state() == records::INTEGRATION_UNCLAIMED;
+  return unclaimed || (integration.state() == records::INTEGRATION_ACTIVE && integration.leased()) ? std::optional(hash_of(id)) : std::nullopt;
+}
+
+// Asks for what is in use already: its application goes on with it at another node when the one that served it has let its lease run out.
+Result<RuleOutcome> hand_over(RuleContext& context, const Transaction& transaction, const AccessRequest& request, const std::vector<ItemToGrant>& items, const Hash& id) {
+  auto integration = load_known<records::Integration>(context.state, keys::integration(id));
+  if (items.size() != integration.device_count()) {
+    return fail(Status::conflict, "integration " + id.hex() + " has " + std::to_string(integration.device_count()) + " devices: it goes on with all of them, or with none");
+  }
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (request.versions[i] && *request.versions[i] != items[i].item.version()) {
+      return fail(Status::conflict, "version " + std::to_string(items[i].item.version()) + " of " + device_urn(request.devices[i]) + " was paid for");
+    }
+  }
+  if (const auto fits = check_unit(context, request, items); !fits) return tl::unexpected(fits.error());
+  const bool served = integration.state() == records::INTEGRATION_ACTIVE;
+  const TimeMs until = leased_until(context.state, integration);
+  const bool gone = served && context.members.index_of(integration.node()) < 0;
+  if (!gone && until >= context.timestamp) {
+    return fail(Status::conflict, "this payment's access " + where_used(context, items.front().item) + "; another node may take it over after " + time_text(until) + ", unless it is renewed");
+  }
+  change_access_triples(context, id, integration, false);
+  if (served) release(context, id, integration);
+  integration.set_protocol(request.protocol);
+  integration.set_unit(request.unit);
+  if (!request.node.empty()) claim(context, id, integration, request.node);
+  store(context.state, keys::integration(id), integration);
+  change_access_triples(context, id, integration, true);
+  if (served) emit_integration(context, id, integration, "handedOver", transaction.id);
+  if (!request.node.empty()) emit_integration(context, id, integration, "claimed", transaction.id);
+
+  Json grants = Json::array();
+  for (const auto& [index, device] : devices_of(context.state, id)) {
+    if (!device.ended()) grants.push(grant_json(device));
+  }
+  return RuleOutcome{Status::created, access_json(id, integration, std::move(grants))};
 }
 
 }  // namespace
@@ -197,6 +260,7 @@ Result<RuleOutcome> integration_create(RuleContext& context, const Transaction& 
   if (payment->payer() != request->application) return fail(Status::forbidden, "the payment belongs to another payer");
   auto items = items_to_grant(context.state, *request);
   if (!items) return tl::unexpected(items.error());
+  if (const auto open = integration_of(context, *items)) return hand_over(context, transaction, *request, *items, *open);
   if (const auto grantable = check_grantable(context, *request, *payment, *items); !grantable) return tl::unexpected(grantable.error());
   if (const auto fits = check_unit(context, *request, *items); !fits) return tl::unexpected(fits.error());
 
@@ -211,7 +275,6 @@ Result<RuleOutcome> integration_create(RuleContext& context, const Transaction& 
   integration.set_timestamp_ms(context.timestamp);
   integration.set_device_count(static_cast<std::uint32_t>(items->size()));
   integration.set_open_devices(static_cast<std::uint32_t>(items->size()));
-  if (!request->node.empty()) claim(context, id, integration, request->node);
 
   Json grants = Json::array();
   for (std::uint32_t i = 0; i < items->size(); ++i) {
@@ -225,16 +288,14 @@ Result<RuleOutcome> integration_create(RuleContext& context, const Transaction& 
     store(context.state, keys::integration_device(id, i), device);
     grants.push(grant_json(device));
   }
+  if (!request->node.empty()) claim(context, id, integration, request->node);
   store(context.state, keys::integration(id), integration);
   count_open(context.state, 0, 1);
   change_access_triples(context, id, integration, true);
   emit_integration(context, id, integration, "created", transaction.id);
   if (!request->node.empty()) emit_integration(context, id, integration, "claimed", transaction.id);
 
-  Json result = Json::object({{"integration", id.hex()}, {"payment", request->payment.hex()}, {"application", request->application}});
-  if (!request->node.empty()) result.set("node", request->node).set("epoch", integration.epoch());
-  result.set("grants", std::move(grants));
-  return RuleOutcome{Status::created, std::move(result)};
+  return RuleOutcome{Status::created, access_json(id, integration, std::move(grants))};
 }
 
 Result<RuleOutcome> integration_claim(RuleContext& context, const Transaction& transaction, const Json& body) {
@@ -256,7 +317,9 @@ Result<RuleOutcome> integration_claim(RuleContext& context, const Transaction& t
   if (integration->state() != records::INTEGRATION_UNCLAIMED) {
     return fail(Status::conflict, "the integration is served by " + integration->node());
   }
-  if (*epoch != 1) return fail(Status::conflict, "the first claim has epoch 1");
+  if (static_cast<std::uint64_t>(*epoch) != integration->epoch() + 1) {
+    return fail(Status::conflict, integration->epoch() == 0 ? "the first claim has epoch 1" : "the next claim has epoch " + std::to_string(integration->epoch() + 1));
+  }
 
   change_access_triples(context, *id, *integration, false);
   claim(context, *id, *integration, *node);

@@ -3,6 +3,7 @@
 #include "ontology/metadata.h"
 #include "subservices/access/access_wraps.h"
 #include "subservices/access/integration_records.h"
+#include "subservices/access/lease_rules.h"
 #include "subservices/registration/device_records.h"
 #include "subservices/state_keys.h"
 
@@ -30,8 +31,9 @@ const char* phase_name(ServiceState state) {
 Json device_json(const records::IntegrationDevice& device) {
   Json json = Json::object({{"device", device_urn(hash_of(device.device()))},
                             {"version", device.version()},
-                            {"bytesUsed", device.bytes_used()}});
+                            {"bytesUsed", device.bytes_used() - device.bytes_lost()}});
   if (device.has_data()) json.set("bytesRemaining", device.limit_bytes() - device.bytes_used());
+  if (device.bytes_lost() > 0) json.set("bytesLost", device.bytes_lost());
   if (device.has_time()) json.set("expires", time_text(device.expires_ms()));
   json.set("readings", device.readings());
   json.set("lastMeasurement", nullptr);   // known to the serving node only
@@ -58,7 +60,10 @@ ServedDevice served_device(const StateView& state, const records::IntegrationDev
   }
   if (device.has_data()) served.limit_bytes = device.limit_bytes();
   served.bytes_used = device.bytes_used();
+  served.bytes_lost = device.bytes_lost();
+  served.bytes_reserved = device.bytes_reserved();
   served.active_ms = device.active_ms();
+  served.active_base_ms = device.active_base_ms();
   served.readings = device.readings();
   served.ended = device.ended();
   return served;
@@ -84,6 +89,7 @@ Result<Json> AccessService::integration(std::string_view id) const {
                             {"state", over ? "ended" : "active"},
                             {"phase", phase_name(phase)}});
   if (!record->node().empty()) json.set("node", record->node()).set("epoch", record->epoch());
+  if (phase == ServiceState::active && record->leased()) json.set("leasedUntil", time_text(leased_until(state, *record)));
   json.set("delivery", Json::object({{"protocol", record->protocol()}}));
   json.set("devices", std::move(devices));
   if (over) json.set("endedBecause", record->ended_because());
@@ -106,6 +112,8 @@ Result<ServiceTask> AccessService::task(const Hash& integration) const {
   task.unit = record->unit();
   task.granted = record->timestamp_ms();
   task.claimed = record->claimed_ms();
+  task.leased = record->leased();
+  task.lease_term = lease_term(state);
   task.ended_because = record->ended_because();
   for (const auto& entry : devices_of(state, integration)) task.devices.push_back(served_device(state, entry.record));
   return task;

@@ -25,8 +25,11 @@ struct ServedDevice {
   std::optional<std::int64_t> limit_ms;          // T: total time bought
   std::optional<TimeMs> expires;                 // when T ends (from the payment or from the grant); exact
   std::optional<std::int64_t> limit_bytes;       // S: exact
-  std::int64_t bytes_used = 0;                   // as last reported on the ledger
+  std::int64_t bytes_used = 0;                   // as last reported on the ledger, with what was lost in hand-overs
+  std::int64_t bytes_lost = 0;                   // of those: what a node reserved that was replaced, and never reported
+  std::int64_t bytes_reserved = 0;               // with a lease: no more is delivered before the ledger says so
   std::int64_t active_ms = 0;
+  std::int64_t active_base_ms = 0;               // of that, in epochs before this one
   std::int64_t readings = 0;
   bool ended = false;
 };
@@ -45,6 +48,8 @@ struct ServiceTask {
   std::string unit;                              // asked for, or empty
   TimeMs granted = 0;                            // block time of integration.create
   TimeMs claimed = 0;                            // block time of the claim
+  bool leased = false;                           // it is served only while its node's lease holds
+  TimeMs lease_term = 0;                         // for which a renewal holds
   std::string ended_because;
   std::vector<ServedDevice> devices;
 };

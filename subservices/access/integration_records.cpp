@@ -40,7 +40,7 @@ void end_device(RuleContext& context, const Hash& id, records::Integration& inte
   auto item = load_known<records::PaymentItem>(context.state, keys::payment_item(payment, device.item_index()));
   // Time counts from the first reading on: a device that sent none has earned nothing.
   const std::int64_t active_ms = device.readings() > 0 ? device.active_ms() : 0;
-  settle_item(context, payment, device.item_index(), item, active_ms, device.bytes_used(), because, transaction);
+  settle_item(context, payment, device.item_index(), item, active_ms, device.bytes_used() - device.bytes_lost(), because, transaction);
   device.set_ended(true);
   device.set_ended_because(std::string(because));
   store(context.state, keys::integration_device(id, index), device);

@@ -6,6 +6,7 @@
 #include "protocol/limits.h"
 #include "subservices/access/access_rules.h"
 #include "subservices/access/integration_records.h"
+#include "subservices/access/lease_rules.h"
 #include "subservices/payment/payment_rules.h"
 
 namespace agiddi::subservices {
@@ -16,6 +17,7 @@ constexpr std::int64_t kCountMax = 999'999'999'999'999;   // 15 digits, as JSON 
 struct DeviceCount {
   Hash device;
   std::int64_t bytes = 0, active_ms = 0, readings = 0;
+  std::optional<std::int64_t> reserve;   // a total, as bytes is
   bool ended = false;
 };
 
@@ -32,7 +34,7 @@ bool read_flag(FieldReader& fields, const char* name, const Json* value) {
   return value && value->is_bool() && value->as_bool();
 }
 
-Result<Report> read_report(const Json& body) {
+Result<Report> read_report(const Json& body, bool leases) {
   std::vector<FieldError> errors;
   FieldReader fields(body, "", errors);
   Report report;
@@ -55,6 +57,7 @@ Result<Report> read_report(const Json& body) {
       count.bytes = members.required_integer("bytes", 0, kCountMax).value_or(0);
       count.active_ms = members.required_integer("activeMs", 0, kCountMax).value_or(0);
       count.readings = members.required_integer("readings", 0, kCountMax).value_or(0);
+      if (leases) count.reserve = members.optional_integer("reserve", 0, kCountMax);
       count.ended = read_flag(members, "ended", members.optional("ended"));
       report.devices.push_back(count);
       members.finish();
@@ -65,13 +68,29 @@ Result<Report> read_report(const Json& body) {
   return report;
 }
 
-// A node cannot have served longer than since its claim, whatever its clock says, nor longer than was bought.
+// A node cannot have served longer than since its claim, whatever its clock says, nor longer than was bought. What nodes before it earned stays.
 std::int64_t bounded_active_ms(const RuleContext& context, const records::Integration& integration, const records::IntegrationDevice& device,
                                std::int64_t reported) {
   const std::int64_t since_claim = context.timestamp - integration.claimed_ms() + limits::kBatchClockTolerance_ms;
-  std::int64_t active = std::min(reported, since_claim);
+  std::int64_t active = std::min(reported, device.active_base_ms() + since_claim);
   if (device.has_time()) active = std::min(active, device.limit_ms());
   return std::max(active, device.active_ms());
+}
+
+// What was not reserved before it was delivered was not to be delivered; and what is reserved ahead is bounded, for a crash costs all of it.
+Result<void> take_reservation(const records::Integration& integration, records::IntegrationDevice& device, const DeviceCount& count, const std::string& pointer) {
+  if (!integration.leased() || !device.has_data()) {
+    return count.reserve ? fail_field(pointer + "/reserve", "belongs to data of an integration with a lease") : Result<void>{};
+  }
+  if (count.bytes > device.bytes_reserved()) return fail_field(pointer + "/bytes", "is more than was reserved, " + std::to_string(device.bytes_reserved()));
+  if (!count.reserve) return {};
+  if (*count.reserve < device.bytes_reserved()) return fail_field(pointer + "/reserve", "is less than was reserved before, " + std::to_string(device.bytes_reserved()));
+  if (*count.reserve > device.limit_bytes()) return fail_field(pointer + "/reserve", "is more than was paid for");
+  if (*count.reserve - count.bytes > limits::kReservedAheadMax_bytes) {
+    return fail_field(pointer + "/reserve", "reserves more than " + std::to_string(limits::kReservedAheadMax_bytes) + " bytes ahead");
+  }
+  device.set_bytes_reserved(*count.reserve);
+  return {};
 }
 
 // One count against what was recorded before. A device that has ended keeps what it was settled by.
@@ -84,6 +103,7 @@ Result<void> take_count(RuleContext& context, const Transaction& transaction, co
     return fail(Status::conflict, "counts are totals since the claim and never fall: " + device_urn(count.device));
   }
   if (device.has_data() && count.bytes > device.limit_bytes()) return fail_field(pointer + "/bytes", "is more than was paid for");
+  if (auto reserved = take_reservation(integration, device, count, pointer); !reserved) return reserved;
 
   const std::int64_t active_ms = bounded_active_ms(context, integration, device, count.active_ms);
   const bool changed = count.bytes != device.bytes_used() || active_ms != device.active_ms() || count.readings != device.readings();
@@ -121,7 +141,7 @@ std::string_view reason(const RuleContext& context, const records::Integration& 
 }  // namespace
 
 Result<RuleOutcome> usage_report(RuleContext& context, const Transaction& transaction, const Json& body) {
-  const auto report = read_report(body);
+  const auto report = read_report(body, context.rules_version >= kRulesWithLeases);
   if (!report) return tl::unexpected(report.error());
   auto integration = find_integration(context.state, report->integration);
   if (!integration) return tl::unexpected(integration.error());

@@ -23,7 +23,8 @@ struct MeterLimits {
 class Meter {
  public:
   Meter() = default;
-  explicit Meter(MeterLimits limits, std::uint64_t bytes_used = 0) : limits_(limits), bytes_(bytes_used) {}
+  // What was counted before, in former epochs; the sequence begins anew.
+  explicit Meter(MeterLimits limits, std::uint64_t bytes_used = 0, std::uint64_t readings = 0) : limits_(limits), bytes_(bytes_used), readings_(readings) {}
 
   // Counts a message that is about to be forwarded as `measurements` measurements (at least 1), or refuses it and ends.
   bool admit(std::uint64_t payload_bytes, std::uint32_t measurements, TimeMs now);

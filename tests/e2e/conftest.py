@@ -132,6 +132,14 @@ def old_rules_cluster():
 
 
 @pytest.fixture
+def short_leases_cluster():
+    """Four nodes for one test that breaks them; a node that falls silent is replaced soon."""
+    made = Cluster(4, "--lease-seconds", "4")
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def own_cluster():
     """Four nodes for one test that breaks them."""
     made = Cluster(4)

@@ -15,6 +15,7 @@ Result<DeviceCommand> read_command(BytesView payload, const std::string& token) 
   const auto command = fields.required_string("command", 16);
   DeviceCommand out;
   out.integration = fields.required_string("integration", 128).value_or("");
+  if (const auto epoch = fields.optional_integer("epoch", 1, 1'000'000'000)) out.epoch = static_cast<std::uint64_t>(*epoch);
   out.start = command == "start";
   if (command && !out.start && *command != "stop") fields.error("command", "is neither start nor stop");
   std::string broker;

@@ -11,6 +11,7 @@ namespace agiddi::tools {
 struct DeviceCommand {
   bool start = false;                  // otherwise stop
   std::string integration;
+  std::uint64_t epoch = 0;             // grows when another node takes over; 0: not told
   node::MqttUrl broker;                // only of a start, like what follows
   std::string topic, username, password, expires;
 };

@@ -132,6 +132,8 @@ Result<void> ReplayDevice::run(const std::atomic<bool>& stop) {
 
 void ReplayDevice::take(const DeviceCommand& command) {
   const auto found = sessions_.find(command.integration);
+  // From a node that does not know yet that another one has taken over.
+  if (found != sessions_.end() && command.epoch < found->second.epoch) return say("ignored: a command of an epoch that is over", command.integration);
   if (!command.start) {
     if (found != sessions_.end()) end(found, "told to stop");
     return;
@@ -152,6 +154,7 @@ void ReplayDevice::take(const DeviceCommand& command) {
   session.topic = command.topic;
   session.username = command.username;
   session.password = command.password;
+  session.epoch = command.epoch;
   if (const auto expires = time_from_text(command.expires)) session.expires = *expires;
   session.client = std::make_unique<node::MqttClient>(std::move(options), node::MqttHandlers{});
   session.client->start();

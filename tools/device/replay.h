@@ -45,6 +45,7 @@ class ReplayDevice {
  private:
   struct Session {
     std::string topic, username, password;
+    std::uint64_t epoch = 0;
     std::optional<TimeMs> expires;
     std::unique_ptr<node::MqttClient> client;
     std::uint64_t published = 0;

@@ -315,10 +315,13 @@ Outcome<Json> start_cluster(const ClusterPlan& plan) {
   return cluster_json(plan);
 }
 
-Outcome<Json> make_and_start(ClusterPlan& plan, std::int64_t rules) {
+Outcome<Json> make_and_start(ClusterPlan& plan, const ClusterUp& options) {
   auto plugin = find_broker_plugin();
   if (!plugin) return tl::unexpected(plugin.error());
-  if (auto made = make_files(plan, *plugin, rules != 0 ? static_cast<std::uint32_t>(rules) : kRulesVersionMax); !made) return tl::unexpected(made.error());
+  NetworkOptions network;
+  if (options.rules != 0) network.rules_version = static_cast<std::uint32_t>(options.rules);
+  network.lease = options.lease_seconds * 1000;
+  if (auto made = make_files(plan, *plugin, network); !made) return tl::unexpected(made.error());
   return start_cluster(plan);
 }
 
@@ -365,7 +368,7 @@ Outcome<Json> cluster_up(const ClusterUp& options) {
   }
   if (auto fits = check_folder(folder); !fits) return tl::unexpected(fits.error());   // again, now that nobody else is at work
   auto plan = new_plan(options, folder);
-  auto up = plan ? make_and_start(*plan, options.rules) : Outcome<Json>(tl::unexpected(plan.error()));
+  auto up = plan ? make_and_start(*plan, options) : Outcome<Json>(tl::unexpected(plan.error()));
   if (!up) remove_made(plan ? *plan : plan_cluster(folder, 0, 0), missing);
   return up;
 }

@@ -126,14 +126,15 @@ Outcome<ClusterPlan> read_plan(const std::string& folder) {
   return parse_plan(folder, *text);
 }
 
-Outcome<void> make_files(ClusterPlan& plan, const std::string& broker_plugin, std::uint32_t rules_version) {
+Outcome<void> make_files(ClusterPlan& plan, const std::string& broker_plugin, const NetworkOptions& network) {
   for (const std::string& left_over : {plan.genesis_file(), plan.folder + "/nodes", plan.folder + "/accounts", plan.broker_folder()}) {
     if (fs::exists(left_over)) return failed(left_over + " stands there already, but no cluster.json: give an empty folder");
   }
   Genesis genesis;
   genesis.name = "local-" + to_hex(random_bytes(4));
   genesis.created = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  genesis.rules_version = rules_version;
+  genesis.rules_version = network.rules_version;
+  genesis.lease = network.lease;
   genesis.units_digest = ontology::units_digest();
 
   std::string admins;

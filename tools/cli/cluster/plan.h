@@ -52,7 +52,12 @@ Outcome<ClusterPlan> parse_plan(const std::string& folder, std::string_view text
 
 bool has_plan(const std::string& folder);
 Outcome<ClusterPlan> read_plan(const std::string& folder);
+// Of a new network's genesis.
+struct NetworkOptions {
+  std::uint32_t rules_version = kRulesVersionMax;
+  TimeMs lease = 0;              // 0: the default
+};
 // Makes keys, genesis, configurations; cluster.json last, so that it stands only when all the rest does. Fills in network and accounts.
-Outcome<void> make_files(ClusterPlan& plan, const std::string& broker_plugin, std::uint32_t rules_version = kRulesVersionMax);
+Outcome<void> make_files(ClusterPlan& plan, const std::string& broker_plugin, const NetworkOptions& network = {});
 
 }  // namespace agiddi::tools

@@ -56,7 +56,7 @@ void declare_cluster(Command& program) {
       "  agiddi cluster stop-node 1 --kill --dir demo\n"
       "  agiddi cluster start-node 1 --dir demo\n"
       "  agiddi cluster down --dir demo");
-  struct Options { std::string folder, node; std::int64_t nodes = 0, base_port = 0, rules = 0; bool kill = false; };
+  struct Options { std::string folder, node; std::int64_t nodes = 0, base_port = 0, rules = 0, lease_seconds = 0; bool kill = false; };
   const auto o = std::make_shared<Options>();
   {
     Command command = cluster.sub("up", "Make and start a cluster, or start an existing one again with its data; returns when all nodes are ready");
@@ -65,7 +65,8 @@ void declare_cluster(Command& program) {
     command.integer("--base-port", o->base_port, 1024, 65'000, "P: broker at P, HTTP of node I at P+I, its peers' port P+100+I (default: free ports)");
     command.integer("--rules", o->rules, 1, kRulesVersionMax, "Rules version that a new cluster starts with (the newest)");
     command.examples("  agiddi cluster up --nodes 4 --dir demo --json");
-    command.action([o] { return with_text(cluster_up({o->folder, o->nodes, o->base_port, o->rules}), cluster_text); });
+    command.integer("--lease-seconds", o->lease_seconds, limits::kLeaseMin_ms / 1000, limits::kLeaseMax_ms / 1000, "How long a node serves without renewing its lease (10)");
+    command.action([o] { return with_text(cluster_up({o->folder, o->nodes, o->base_port, o->rules, o->lease_seconds}), cluster_text); });
   }
   {
     Command command = cluster.sub("down", "Stop all nodes and the broker; keys and data stay");
