@@ -77,11 +77,11 @@ class OrderOperator::Rows {
   }
   // Gives all of them in order, and forgets them.
   bool give(Emit emit) {
-    if (rows_.size() > 1) std::sort(rows_.begin(), rows_.end(), [this](Row a, Row b) { return comes_before(a, b); });
+    if (!sort()) return false;
     const auto& columns = order_.columns_;
     saved_.resize(columns.size());
     for (std::size_t i = 0; i < columns.size(); ++i) saved_[i] = execution_.row[columns[i]];
-    bool wanted = !execution_.stopped();
+    bool wanted = true;
     for (auto row = rows_.begin(); wanted && row != rows_.end(); ++row) {
       for (std::size_t i = 0; i < columns.size(); ++i) execution_.row[columns[i]] = columns_[*row * columns.size() + i];
       wanted = emit();
@@ -99,6 +99,20 @@ class OrderOperator::Rows {
 
  private:
   using Row = std::uint32_t;   // its place in the three below
+  struct Stopped {};
+
+  // False: out of time or memory, which the terms that are read for it cost. A comparison may not answer just anything then, so it leaves by an exception.
+  bool sort() {
+    try {
+      std::sort(rows_.begin(), rows_.end(), [this](Row a, Row b) {
+        if (!execution_.tick()) throw Stopped{};
+        return comes_before(a, b);
+      });
+    } catch (const Stopped&) {
+      return false;
+    }
+    return !execution_.stopped();
+  }
 
   SortKey& key_of(Row row, std::size_t key) { return keys_[row * order_.keys_.size() + key]; }
 

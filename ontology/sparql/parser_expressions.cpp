@@ -15,6 +15,7 @@ struct BuiltinName {
   std::size_t least, most;
 };
 constexpr std::size_t kAny = 10'000;
+constexpr std::size_t kPatternsChecked = 16, kPatternChecked_bytes = 256;
 constexpr BuiltinName kBuiltins[] = {
     {"STR", Builtin::str, 1, 1}, {"LANG", Builtin::lang, 1, 1}, {"LANGMATCHES", Builtin::langmatches, 2, 2},
     {"DATATYPE", Builtin::datatype, 1, 1}, {"BOUND", Builtin::bound, 1, 1}, {"IRI", Builtin::iri, 1, 1}, {"URI", Builtin::iri, 1, 1},
@@ -282,7 +283,8 @@ ExprPtr Parser::parse_exists(bool negated) {
   return make_expr(std::move(expr));
 }
 
-// A constant pattern that is none would be an error for every solution, and nothing would be found: better said at once.
+// A constant pattern that is none would be an error for every solution, and nothing would be found: better said at once. Only of a few short ones, for to
+// compile them takes time, and parsing has no limit of time.
 void Parser::check_regex(const std::vector<ExprPtr>& args, std::size_t flags_at, std::size_t position) {
   const auto text = [](const Expr& expr) -> const std::string* {
     return expr.kind == Expr::Kind::constant && expr.term.is_literal() && expr.term.datatype.empty() && expr.term.language.empty() ? &expr.term.value : nullptr;
@@ -290,7 +292,8 @@ void Parser::check_regex(const std::vector<ExprPtr>& args, std::size_t flags_at,
   const std::string* pattern = text(*args[1]);
   const std::string* flags = args.size() > flags_at ? text(*args[flags_at]) : nullptr;
   if (flags && flags->find_first_not_of("ismxq") != std::string::npos) return fail_at(position, "the flags of a regular expression are i, s, m, x and q");
-  if (!pattern || (args.size() > flags_at && !flags)) return;
+  if (!pattern || pattern->size() > kPatternChecked_bytes || (args.size() > flags_at && !flags)) return;
+  if (regexes_checked_.size() >= kPatternsChecked || !regexes_checked_.emplace(*pattern, flags ? *flags : std::string()).second) return;
   if (!Regex::compile(*pattern, flags ? *flags : std::string())) {
     fail_at(position, "the pattern is no regular expression that is supported (brackets must match; there are no back-references and no look-around)");
   }

@@ -158,6 +158,7 @@ class Parser {
   std::string base_;
   std::map<std::string, std::string> prefixes_;
   std::vector<std::string> slot_names_;
+  std::set<std::pair<std::string, std::string>> regexes_checked_;   // pattern and flags
   Scope* scope_ = nullptr;
   std::map<std::string, std::pair<Slot, std::uint64_t>> blanks_;  // label -> slot and the basic graph pattern it belongs to
   std::uint64_t bgp_ = 0, bgp_count_ = 0;

@@ -48,6 +48,53 @@ TEST_CASE("a query past a limit says which") {
   }
 }
 
+TEST_CASE("a sort reads terms only while it may") {
+  // A store whose terms cost something.
+  struct Counting final : agiddi::ledger::TripleSource {
+    explicit Counting(const sparql::MemorySource& source) : of(source) {}
+    agiddi::ledger::TermId find(const agiddi::ledger::Term& term) const override { return of.find(term); }
+    agiddi::ledger::Term term(agiddi::ledger::TermId id) const override {
+      if (++read == cancel_at) cancel.cancel();
+      return of.term(id);
+    }
+    void scan(const agiddi::ledger::TriplePattern& pattern, const std::function<bool(agiddi::ledger::TermId, agiddi::ledger::TermId, agiddi::ledger::TermId)>& visit) const override {
+      of.scan(pattern, visit);
+    }
+    void scan_range(agiddi::ledger::TermId p, const agiddi::ledger::ValueRange& range, const std::function<bool(agiddi::ledger::TermId, agiddi::ledger::TermId)>& visit) const override {
+      of.scan_range(p, range, visit);
+    }
+    std::uint64_t estimate(const agiddi::ledger::TriplePattern& pattern) const override { return of.estimate(pattern); }
+    const sparql::MemorySource& of;
+    mutable std::size_t read = 0;
+    std::size_t cancel_at = 0;
+    mutable sparql::CancelToken cancel;
+  };
+  constexpr std::size_t kRows = 20'000;
+  std::string turtle;
+  for (std::size_t i = 0; i < kRows; ++i) turtle += ":n" + std::to_string(i) + " :v \"a text that is too long to stand in an id " + std::to_string(i * 7919 % kRows) + "\" . ";
+  const auto source = agiddi::tests::graph_of(turtle);
+  const auto query = sparql::parse_query(std::string(agiddi::tests::kPrefixes) + "SELECT ?a { ?a :v ?x } ORDER BY ?x");
+  REQUIRE(query);
+
+  Counting small(source);
+  const auto hungry = sparql::evaluate(*query, sparql::Dataset(small), {.memory_bytes = 2'000'000});
+  REQUIRE_FALSE(hungry);
+  CHECK(hungry.error().detail.find("memory limit") != std::string::npos);
+  CHECK(small.read < kRows / 2);
+
+  Counting given_up(source);
+  given_up.cancel_at = 100;
+  const auto ended = sparql::evaluate(*query, sparql::Dataset(given_up), {}, &given_up.cancel);
+  REQUIRE_FALSE(ended);
+  CHECK(ended.error().detail == "the query was cancelled");
+  CHECK(given_up.read < 1'000);
+
+  Counting enough(source);
+  const auto sorted = sparql::evaluate(*query, sparql::Dataset(enough), {.memory_bytes = 100'000'000});
+  REQUIRE(sorted);
+  CHECK(sorted->rows.size() == kRows);
+}
+
 TEST_CASE("a limit that is not passed changes nothing") {
   const auto source = numbers(50);
   CHECK(ask(source, "SELECT (COUNT(*) AS ?n) { ?a :v ?x . ?b :v ?y }", false, {.time_ms = 20'000, .memory_bytes = 2'000'000, .rows = 1}) == "2500");

@@ -60,6 +60,12 @@ TEST_CASE("a constant that is no regular expression is refused, not applied to n
   }
   CHECK(refusal(filter + "REGEX(?o, ?s, 'g') }").find("flags of a regular expression are") != std::string::npos);
   CHECK(accepted(filter + "REGEX(?o, '(', 'q')) }"));
+  // Of a few only, and short ones: the others are errors for each solution, as those that are made at run time are.
+  std::string many;
+  for (int i = 0; i < 16; ++i) many += "REGEX(?o, 'x" + std::to_string(i) + "') || REGEX(?o, 'x" + std::to_string(i) + "') || ";
+  CHECK(accepted(filter + many + "REGEX(?o, '(')) }"));
+  CHECK_FALSE(accepted(filter + many.substr(many.find("REGEX(?o, 'x1')")) + "REGEX(?o, '(')) }"));   // the sixteenth
+  CHECK(accepted(filter + "REGEX(?o, '" + std::string(300, '(') + "')) }"));
   CHECK(accepted(filter + "REGEX(?o, '(', ?s)) }"));      // the flags may make it one
   CHECK(accepted(filter + "REGEX(?o, '('@en)) }"));       // an error of type, for each solution
 }
