@@ -116,6 +116,22 @@ def test_follow_comes_back_after_its_node_was_killed(own_cluster, protocol):
     assert found == sorted(found)
 
 
+@pytest.mark.parametrize("protocol", ["sse", "mqtt"])
+def test_follow_goes_on_at_another_node(short_leases_cluster, protocol):
+    cluster = short_leases_cluster
+    urn = listening_device(cluster, {"perMinute": "0.10"}, interval_ms=50)
+    run = follow(cluster, urn, protocol, "--json", "--fallback", cluster.nodes[0].url, "--fallback", cluster.nodes[1].url)
+    run.wait_for_readings(3)
+    cluster.stop_node(4, kill=True)
+    run.wait_for("the integration goes on at " + cluster.nodes[0].url)
+    before = len(run.lines())
+    run.wait_for_readings(before + 3)
+    assert run.end(signal.SIGINT) == 0, run.told()
+    assert [json.loads(line)["epoch"] for line in run.lines()[before:]] == [2] * (len(run.lines()) - before)
+    state = cluster.nodes[1].get("/v1/integrations/" + run.integration()).json
+    assert state["node"] == "node-1" and state["epoch"] == 2
+
+
 def test_follow_gives_up_a_node_that_stays_away(own_cluster):
     urn = listening_device(own_cluster, {"perMinute": "0.10"}, interval_ms=50)
     run = follow(own_cluster, urn, "sse", "--retry-seconds", "2")

@@ -18,12 +18,13 @@ struct Follower {
   std::function<bool(const std::string&)> measurement;   // one line of JSON; false: nobody reads the output any more
   std::function<Outcome<bool>()> ended;                  // asks the node, for some seconds at most; a failure: it does not answer
   std::function<Outcome<Json>()> renew;                  // new delivery credentials; the former end
+  std::function<bool()> move;                            // the node does not answer: true when another one goes on; nothing: there is no other
   std::function<bool()> interrupted;                     // by the user
   Contact::Say say;
   std::chrono::milliseconds patience{60'000};
 };
 
-enum class FollowEnd { ended, interrupted };
+enum class FollowEnd { ended, interrupted, moved };
 
 // delivery: the member of the integration's answer ({"broker","topic","username","password"} or {"url"}).
 Outcome<FollowEnd> follow_mqtt(const Json& delivery, const Follower& follower);

@@ -59,6 +59,7 @@ std::string readings_text(std::uint64_t count) { return std::to_string(count) + 
 void FollowOptions::declare(Command& command) {
   command.flag("--follow", follow, "Print one measurement a line until the end; Ctrl-C stops printing, not the integration");
   command.flag("--text", text, "Short readable lines also where standard output is no terminal");
+  command.options("--fallback", fallbacks, "Address of another node that goes on when the serving one falls silent, once its lease has run out; may be repeated");
   command.integer("--retry-seconds", retry_s, 0, 86'400, "How long --follow tries to come back to a node or broker that is away (60)");
 }
 
@@ -73,30 +74,53 @@ Outcome<Json> new_credentials(NodeClient& node, const KeyPair& key, const std::s
 Outcome<Answer> follow_integration(const std::string& node_url, const KeyPair& key, const Followed& what, const FollowOptions& options) {
   const bool for_people = !json_wanted() && (options.text || ::isatty(STDOUT_FILENO) == 1);
   ReadingLines lines(!for_people ? ReadingLines::Form::json : what.devices > 1 ? ReadingLines::Form::text_with_device : ReadingLines::Form::text);
-  NodeClient probe(node_url, kProbe_ms), renewer(node_url, kCredentials_ms);
+  std::string serving = node_url;
+  Outcome<Json> delivery = what.delivery;
   const StopSignals signals;
   Follower follower;
-  follower.node = probe.url();
+  follower.node = NodeClient(serving).url();
   follower.measurement = [&](const std::string& measurement) {
     const auto line = lines.line(measurement);
     return !line || print_line(*line);
   };
   follower.ended = [&]() -> Outcome<bool> {
-    auto answer = probe.get_json("/v1/integrations/" + what.id);
+    auto answer = NodeClient(serving, kProbe_ms).get_json("/v1/integrations/" + what.id);
     if (!answer) return tl::unexpected(answer.error());
     const Json* state = answer->find("state");
     return state && state->is_string() && state->as_string() == "ended";
   };
-  follower.renew = [&] { return new_credentials(renewer, key, what.id); };
+  follower.renew = [&] {
+    NodeClient node(serving, kCredentials_ms);
+    return new_credentials(node, key, what.id);
+  };
+  if (!what.request.is_null() && !options.fallbacks.empty()) {
+    follower.move = [&] {
+      for (const std::string& url : options.fallbacks) {
+        NodeClient node(url, kCredentials_ms);
+        auto answer = node.write("POST", "/v1/integrations", "integration.create", key, what.request);
+        const Json* access = answer ? answer->find("delivery") : nullptr;
+        if (access == nullptr) continue;   // the lease runs still, or it does not answer either
+        serving = url;
+        delivery = *access;
+        follower.node = node.url();
+        say("the integration goes on at " + node.url());
+        return true;
+      }
+      return false;
+    };
+  }
   follower.interrupted = [] { return stop_asked.load(); };
   follower.say = say;
   follower.patience = std::chrono::seconds(options.retry_s);
 
   message("integration " + what.id + ", following until it ends");
-  Outcome<Json> delivery = what.delivery;
   if (what.delivery.is_null()) delivery = first_credentials(follower);
   if (!delivery) return tl::unexpected(delivery.error());
-  auto end = what.protocol == "mqtt" ? follow_mqtt(*delivery, follower) : follow_stream(*delivery, follower);
+  auto end = Outcome<FollowEnd>(FollowEnd::moved);
+  while (end && *end == FollowEnd::moved) {
+    const Json current = *delivery;
+    end = what.protocol == "mqtt" ? follow_mqtt(current, follower) : follow_stream(current, follower);
+  }
   const std::string received = readings_text(lines.count()) + " received";
   if (!end) {
     Failure failure = end.error();
@@ -107,7 +131,7 @@ Outcome<Answer> follow_integration(const std::string& node_url, const KeyPair& k
     message("stopped, " + received + "; the integration goes on: agiddi integration show|close|credentials " + what.id);
     return Answer{Json(), ""};
   }
-  const auto record = probe.get_json("/v1/integrations/" + what.id);
+  const auto record = NodeClient(serving, kProbe_ms).get_json("/v1/integrations/" + what.id);
   const Json* because = record ? record->find("endedBecause") : nullptr;
   message("integration " + what.id + " ended" + (because && because->is_string() ? ": " + because->as_string() : "") + "; " + received);
   return Answer{Json(), ""};   // its measurements are what it prints

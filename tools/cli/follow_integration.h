@@ -12,6 +12,7 @@ namespace agiddi::tools {
 struct FollowOptions {
   bool follow = false, text = false;
   std::int64_t retry_s = 60;
+  std::vector<std::string> fallbacks;   // addresses of nodes that may go on
   void declare(Command& command);
 };
 
@@ -19,6 +20,7 @@ struct Followed {
   std::string id, protocol;
   std::size_t devices = 1;
   Json delivery;                 // null: credentials are asked for first
+  Json request;                  // integration.create, for another node that goes on; null: unknown
 };
 
 // Credentials of a running integration, signed for with the application's key; the former ones end.

@@ -126,6 +126,7 @@ Outcome<FollowEnd> follow_mqtt(const Json& delivery, const Follower& follower) {
         node.up(Clock::now());
         next_ask = Clock::now() + kAskEvery;
       } else {
+        if (follower.move && follower.move()) return FollowEnd::moved;
         if (!node.lost(detail_of(ended.error()), Clock::now())) return failed(node.verdict());
         next_ask = Clock::now() + std::max(kAskEvery, node.pause());
       }

@@ -28,7 +28,9 @@ Outcome<FollowEnd> follow_stream(const Json& delivery, const Follower& follower)
     const auto end = http_stream(request, kIdle_ms, handle, [&] { return !follower.interrupted(); }, [&] { stream.up(Contact::Clock::now()); });
     if (nobody_reads) return failed("standard output is closed");
     if (follower.interrupted()) return FollowEnd::interrupted;
-    if (const auto ended = follower.ended(); ended && *ended) return FollowEnd::ended;
+    const auto ended = follower.ended();
+    if (ended && *ended) return FollowEnd::ended;
+    if (!ended && follower.move && follower.move()) return FollowEnd::moved;
 
     std::string reason = "the node closed it";
     if (!end) {

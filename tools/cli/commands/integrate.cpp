@@ -44,13 +44,14 @@ Outcome<Answer> integrate(const Options& o) {
   Json delivery = Json::object({{"protocol", o.protocol}});
   if (!o.unit.empty()) delivery.set("unit", o.unit);
   Json body = Json::object({{"application", *application}, {"payment", o.payment}, {"devices", std::move(devices)}, {"delivery", std::move(delivery)}});
+  const Json anywhere = body;
   if (!o.member.empty()) body.set("node", o.member);
   auto answer = node.write("POST", "/v1/integrations", "integration.create", *key, body);
   if (!answer) return tl::unexpected(answer.error());
   auto id = text_member(*answer, "integration");
   if (!id) return tl::unexpected(id.error());
   const Json* access = answer->find("delivery");
-  if (o.following.follow) return follow_integration(o.node, *key, {*id, o.protocol, device_count, access ? *access : Json()}, o.following);
+  if (o.following.follow) return follow_integration(o.node, *key, {*id, o.protocol, device_count, access ? *access : Json(), anywhere}, o.following);
   const auto problem = text_member(*answer, "deliveryProblem");
   const std::string instead = "no credentials yet" + (problem ? ": " + *problem : std::string(", its node gives them")) + " (agiddi integration credentials " + *id + ")\n";
   return Answer{*answer, "integration " + *id + "\n" + (access ? access->pretty() : instead)};
@@ -74,7 +75,8 @@ void declare_integrate(Command& program) {
       "  agiddi integrate --payment 5f… --key application.jwk --protocol sse --follow --node http://127.0.0.1:8101\n"
       "  agiddi integrate --payment 5f… --key application.jwk --json --node http://127.0.0.1:8101     credentials for your own MQTT client\n"
       "--follow prints short lines on a terminal (and with --text), else each measurement as JSON; what happens to the connection goes to standard\n"
-      "error. It ends with status 0 when the integration ends and after Ctrl-C, 1 when the node or the broker stays away.");
+      "error. It ends with status 0 when the integration ends and after Ctrl-C, 1 when the node or the broker stays away. With --fallback URL another node\n"
+      "goes on when the serving one falls silent: nothing paid is lost, and what nobody accounted for is refunded.");
   command.action([o] { return integrate(*o); });
 }
 

@@ -59,7 +59,7 @@ Outcome<Answer> renew_credentials(const IntegrationOptions& o) {
   if (shown(*record, "state") == "ended") return failed("the integration has ended: " + shown(*record, "endedBecause"));
   const Json *delivery = record->find("delivery"), *devices = record->find("devices");
   const std::size_t device_count = devices && devices->is_array() ? devices->items().size() : 1;
-  return follow_integration(o.node, *key, {o.id, delivery ? shown(*delivery, "protocol") : "sse", device_count, Json()}, o.following);
+  return follow_integration(o.node, *key, {o.id, delivery ? shown(*delivery, "protocol") : "sse", device_count, Json(), Json()}, o.following);
 }
 
 }  // namespace
