@@ -18,7 +18,8 @@ namespace {
 
 constexpr TimeMs kStart = 1'800'000'000'000;
 constexpr const char* kActions[] = {"device.register", "device.update",     "device.retire",  "payment.create", "integration.create", "integration.close",
-                                    "usage.report",    "integration.claim", "credit.transfer", "credit.mint",    "credit.redeem",      "governance.vote"};
+                                    "usage.report",    "integration.claim", "credit.transfer", "credit.mint",    "credit.redeem",      "governance.vote",
+                                    "lease.renew"};
 
 struct World {
   std::unique_ptr<ledger::MemoryStore> store = ledger::make_memory_store();
@@ -37,6 +38,7 @@ struct World {
     genesis.members = {{"node-1", keys[2].public_key(), {7}, "127.0.0.1:7001"}};
     genesis.accounts = {{did(0), "EUR", 100 * kMicro}};
     genesis.issuers = {did(1)};
+    genesis.rules_version = kRulesVersionMax;
     executor = std::make_unique<Executor>(*parse_genesis(write_genesis(genesis)));
     ledger = std::move(*ledger::Ledger::open(*store, executor->genesis(), *genesis_state(executor->genesis())));
     fill();
