@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kHeldMax = 1'000;                 // readings of a device
 constexpr std::size_t kHeldMax_bytes = 1024 * 1024;
 constexpr int kRenewalsInTerm = 3;
+constexpr TimeMs kAfterRefusal_ms = 2'000;
 constexpr auto kRenewAgain = std::chrono::milliseconds(500);
 constexpr std::uint64_t kAheadMin_bytes = 1024, kAheadFirstMax_bytes = 64 * 1024;
 constexpr std::uint64_t kAheadPart = 16;                // of what was bought, while it is used slowly
@@ -104,10 +105,10 @@ std::uint64_t DeliveryCore::wanted_reservation(const ServedDevice& device) const
   return std::max(device.granted.bytes_reserved, std::min(limit, used + ahead + device.held_bytes));
 }
 
-// Asks before it is needed.
+// Asks before it is needed; after a refusal the upkeep asks again.
 void DeliveryCore::reserve_ahead(Served& served, std::size_t index) {
   const ServedDevice& device = served.devices[index];
-  if (!served.view.leased || !device.granted.bytes_limit || device.over || served.report_on_way) return;
+  if (!served.view.leased || !device.granted.bytes_limit || device.over || served.report_on_way || served.refused_at + kAfterRefusal_ms > now()) return;
   const std::uint64_t reserved = device.granted.bytes_reserved, wanted = wanted_reservation(device);
   if (wanted <= reserved) return;
   const std::uint64_t left = reserved - std::min(reserved, device.meter.bytes_used() + device.held_bytes);

@@ -249,7 +249,8 @@ void DeliveryCore::reported(const Hash& id, std::uint64_t epoch, bool final, Res
       served->view.last_report = view->last_report;
       for (std::size_t i = 0; i < served->devices.size(); ++i) served->devices[i].granted.bytes_reserved = view->devices[i].bytes_reserved;
       served->report_due = true;
-      served->report_at = now() + kReportRetry_ms;
+      served->refused_at = now();
+      served->report_at = served->refused_at + kReportRetry_ms;
       log_warn("a usage report was not taken and is sent again",
                {{"integration", id.hex()}, {"reason", outcome ? outcome->receipt.result : outcome.error().detail}});
     }

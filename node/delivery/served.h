@@ -78,6 +78,7 @@ struct Served {
   std::uint64_t report = 0;                  // sequence of the last report that was sent
   bool report_on_way = false, report_due = false, changed = false;
   TimeMs report_at = 0;                      // earliest time of the next one
+  TimeMs refused_at = 0;                     // when one was not taken
 
   bool over_mqtt() const { return view.protocol == "mqtt"; }
   std::size_t outbox_size() const;

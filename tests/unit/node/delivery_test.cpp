@@ -391,3 +391,126 @@ TEST_CASE("a report that is not taken is sent again") {
   REQUIRE(eventually([&] { return world.chain.view(id).state == IntegrationState::ended; }));
   CHECK(number(world.chain.reports(id).back(), "sequence") > 41);
 }
+
+namespace {
+
+constexpr TimeMs kLongLease = 60'000, kShortLease = 3'000;   // the short one holds a second: the tolerance of clocks goes off
+
+// One device over a stream, with a lease.
+struct Leased {
+  World world;
+  Hash id;
+  std::string token;
+  std::shared_ptr<Sink> sink = std::make_shared<Sink>();
+
+  Leased(std::uint64_t bytes, std::uint64_t reserved, TimeMs term, int interval_ms = 10) {
+    world.start_service();
+    id = world.integration({world.device(world.access(world.start_device(interval_ms)), bytes, std::nullopt)}, "sse");
+    world.chain.lease(id, term, reserved);
+  }
+  void begin() {
+    const auto access = world.claim(id);
+    REQUIRE(access);
+    token = world.token_of(*access);
+    REQUIRE(world.attach(id, token, sink));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("bytes are reserved before they are needed, and never passed") {
+  Leased it(6'000, 6'000 / 16, kLongLease);
+  it.begin();
+  REQUIRE(eventually([&] { return !it.sink->ended().empty(); }, 30));
+  CHECK(it.sink->ended() == "data used up");
+  CHECK(gapless(it.sink->received()));
+  CHECK(payload_bytes(it.sink->received()) <= 6'000);
+  CHECK(payload_bytes(it.sink->received()) > 6'000 - 60);
+  CHECK(it.world.chain.beyond_reserved == 0);
+  CHECK(it.world.chain.renewals == 1);
+  CHECK(it.world.service->counters().overflow == 0);
+  std::uint64_t before = 0;
+  for (const Json& report : it.world.chain.reports(it.id)) {
+    const Json* reserve = report.find("devices")->items().front().find("reserve");
+    if (reserve == nullptr) continue;
+    CHECK(number(report.find("devices")->items().front(), "reserve") >= before);
+    before = number(report.find("devices")->items().front(), "reserve");
+    CHECK(before <= 6'000);
+  }
+}
+
+TEST_CASE("readings wait until their bytes are reserved") {
+  Leased it(50'000, 300, kLongLease);
+  it.world.chain.reserves = false;
+  it.begin();
+  REQUIRE(eventually([&] { return payload_bytes(it.sink->received()) > 300 - 60; }));
+  const std::uint64_t heard = it.world.service->counters().received;
+  REQUIRE(eventually([&] { return it.world.service->counters().received > heard + 30; }));
+  CHECK(payload_bytes(it.sink->received()) <= 300);
+  it.world.chain.reserves = true;
+  REQUIRE(eventually([&] { return it.sink->received().size() > 60; }));
+  CHECK(gapless(it.sink->received()));   // those that waited are among them
+  CHECK(it.world.service->counters().overflow == 0);
+}
+
+TEST_CASE("without a lease nothing is forwarded, and what comes meanwhile waits") {
+  Leased it(50'000, 50'000, kLongLease);
+  it.world.chain.renews = false;
+  it.begin();
+  REQUIRE(eventually([&] { return it.world.service->counters().received > 30 && it.world.chain.renewals > 1; }));
+  CHECK(it.sink->received().empty());
+  CHECK(it.world.usage(it.id)->devices.front().bytes_used == 0);
+  it.world.chain.renews = true;
+  REQUIRE(eventually([&] { return it.sink->received().size() > 30; }));
+  CHECK(gapless(it.sink->received()));
+}
+
+TEST_CASE("a lease that lapses stops the readings, and the time until the next is nobody's") {
+  Leased it(50'000, 50'000, kShortLease, 20);
+  it.begin();
+  REQUIRE(eventually([&] { return it.sink->received().size() > 5; }));
+  it.world.chain.renews = false;
+  const auto stopped = [&] {
+    const std::size_t count = it.sink->received().size();
+    const std::uint64_t heard = it.world.service->counters().received;
+    return eventually([&] { return it.world.service->counters().received > heard + 20; }) && it.sink->received().size() == count;
+  };
+  REQUIRE(eventually(stopped));
+  const TimeMs pause = it.world.chain.now();
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));   // a time that is to be left out
+  it.world.chain.renews = true;
+  const std::size_t count = it.sink->received().size();
+  REQUIRE(eventually([&] { return it.sink->received().size() > count + 20; }));
+  CHECK(gapless(it.sink->received()));
+  const TimeMs paused = it.world.chain.now() - pause;
+  CHECK(paused >= 500);
+  REQUIRE(eventually([&] {
+    const auto reports = it.world.chain.reports(it.id);
+    if (reports.empty()) return false;
+    const Json& figures = reports.back().find("devices")->items().front();
+    return number(figures, "readings") > count && static_cast<TimeMs>(number(figures, "activeMs")) <= it.world.chain.now() - it.world.chain.view(it.id).claimed - 500;
+  }));
+}
+
+TEST_CASE("who was replaced forwards and commands nothing more, and may be asked again later") {
+  Leased it(50'000, 50'000, kLongLease);
+  it.begin();
+  REQUIRE(eventually([&] { return it.sink->received().size() > 5; }));
+  const std::string former = it.token;
+  it.world.chain.hand_over(it.id, "node-2", 20'000);
+  REQUIRE(eventually([&] { return !it.sink->ended().empty(); }));
+  CHECK(it.sink->ended() == "served by another node");
+  CHECK(it.world.device_log().find("told to stop") == std::string::npos);   // the other one has started it
+  CHECK_FALSE(it.world.claim(it.id));
+
+  it.world.chain.hand_over(it.id, "node-1", 30'000);
+  it.sink = std::make_shared<Sink>();
+  it.begin();
+  CHECK(it.token != former);
+  REQUIRE(eventually([&] { return it.sink->received().size() > 5; }));
+  CHECK(gapless(it.sink->received()));
+  CHECK(it.sink->received().front().find("epoch")->number_text() == "3");
+  const auto usage = it.world.usage(it.id)->devices.front();
+  CHECK(usage.bytes_remaining <= 20'000);
+  CHECK(it.world.chain.beyond_reserved == 0);
+}

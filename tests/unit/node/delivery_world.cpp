@@ -147,6 +147,12 @@ void WorldChain::submit(Transaction, Done done) { done(fail(Status::internal, "n
 void WorldChain::is_pending(const Hash&, std::function<void(std::optional<bool>)> done) { done(false); }
 
 void WorldChain::submit_own(std::string action, Json body, Done done) {
+  if (action == "lease.renew") {
+    Outcome renewed;
+    renewed.receipt.status = renews ? Status::ok : Status::conflict;
+    ++renewals;
+    return done(renewed);
+  }
   const Hash id = Hash::from_hex(body.find("integration")->as_string()).value();
   Outcome outcome;
   outcome.receipt.status = Status::ok;
@@ -171,6 +177,14 @@ void WorldChain::submit_own(std::string action, Json body, Done done) {
         outcome.receipt.status = Status::conflict;
       } else {
         view.last_report = sequence;
+        const Json& counts = *body.find("devices");
+        for (std::size_t i = 0; i < view.devices.size() && view.leased; ++i) {
+          GrantedDevice& device = view.devices[i];
+          device.bytes_reported = std::stoull(counts.items()[i].find("bytes")->number_text());
+          if (device.bytes_reported > device.bytes_reserved) ++beyond_reserved;
+          if (const Json* reserve = counts.items()[i].find("reserve"); reserve && reserves) device.bytes_reserved = std::stoull(reserve->number_text());
+          if (!reserves && counts.items()[i].find("reserve")) outcome.receipt.status = Status::conflict;
+        }
         if (body.find("final")->as_bool()) view.state = IntegrationState::ended;
         reports_[id].push_back(std::move(body));
       }
@@ -234,6 +248,29 @@ std::vector<Json> WorldChain::reports(const Hash& id) const {
   const std::lock_guard lock(mutex);
   const auto found = reports_.find(id);
   return found == reports_.end() ? std::vector<Json>{} : found->second;
+}
+
+void WorldChain::lease(const Hash& id, TimeMs term, std::uint64_t reserved) {
+  const std::lock_guard lock(mutex);
+  IntegrationView& view = integrations.at(id);
+  view.leased = true;
+  view.lease_term = term;
+  view.devices.front().bytes_reserved = reserved;
+}
+
+void WorldChain::hand_over(const Hash& id, const std::string& node, std::uint64_t used) {
+  {
+    const std::lock_guard lock(mutex);
+    IntegrationView& view = integrations.at(id);
+    GrantedDevice& device = view.devices.front();
+    view.node = node;
+    ++view.epoch;
+    view.claimed = now();
+    device.bytes_lost += used - device.bytes_reported;
+    device.bytes_reported = used;
+    device.bytes_reserved = used + 1'000;
+  }
+  tell(id);
 }
 
 void WorldChain::set_sequence(const Hash& id, std::uint64_t sequence) {

@@ -72,6 +72,10 @@ class WorldChain : public Chain {
   std::vector<Json> reports(const Hash& id) const;
   void refuse_next_report() { refusals_ = 1; }
   void set_sequence(const Hash& id, std::uint64_t sequence);
+  void lease(const Hash& id, TimeMs term, std::uint64_t reserved);   // of its first device
+  void hand_over(const Hash& id, const std::string& node, std::uint64_t used);
+  std::atomic<bool> renews{true}, reserves{true};             // whether leases are renewed, and bytes reserved
+  std::atomic<int> renewals{0}, beyond_reserved{0};           // and reports of more than was reserved
 
   mutable std::mutex mutex;
   std::map<Hash, IntegrationView> integrations;
