@@ -224,6 +224,7 @@ void DeliveryCore::restore(Served& served) {
       if (auto meter = subservices::Meter::restore(limits, *record); meter && meter->bytes_used() >= granted.bytes_reported) device.meter = *meter;
     }
     device.told = now();
+    device.silent_base_ms = granted.silent_reported_ms;   // a note of this epoch knows better
     served.devices.push_back(std::move(device));
   }
   const bool known = same_epoch && read_session_note(*note, served);
@@ -431,7 +432,6 @@ void DeliveryCore::delivery_for(const Hash& id, bool rotate, AccessDone done) {
 }
 
 std::optional<IntegrationUsage> DeliveryCore::usage(const Hash& id) const {
-  constexpr std::int64_t kSilenceByDefault_ms = 60'000;
   const auto found = served_.find(id);
   if (found == served_.end()) return std::nullopt;
   const Served& served = found->second;
@@ -447,9 +447,7 @@ std::optional<IntegrationUsage> DeliveryCore::usage(const Hash& id) const {
     usage.bytes_remaining = device.meter.bytes_remaining();
     usage.expires = device.granted.expires;
     usage.last_measurement = device.meter.last_reading();
-    const std::int64_t silence = device.granted.sampling_ms > 0 ? 3 * device.granted.sampling_ms : kSilenceByDefault_ms;
-    const TimeMs since = std::max(device.meter.last_reading().value_or(served.view.claimed), device.heard);
-    if (!device.over && now() - since > silence) usage.silent_since = since;
+    if (!device.over && silent_until(served, device, now()) > 0) usage.silent_since = last_sign(served, device);
     out.devices.push_back(std::move(usage));
   }
   return out;

@@ -98,6 +98,8 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   Json command_json(const Served& served, const ServedDevice& device, const char* command) const;
   void report(Served& served);
   void reported(const Hash& id, std::uint64_t epoch, bool final, Result<Outcome> outcome);
+  static TimeMs last_sign(const Served& served, const ServedDevice& device);
+  static std::int64_t silent_until(const Served& served, const ServedDevice& device, TimeMs at);
   std::int64_t active_ms(const Served& served, const ServedDevice& device) const;
 
   Chain& chain_;

@@ -22,6 +22,10 @@ void DeliveryCore::on_message(const std::string& topic, const Bytes& payload, Ti
     count(beyond_limit);
     return end_device(*served, index, subservices::MeterEnd::time, *device.granted.expires);
   }
+  if (const std::int64_t silent = silent_until(*served, device, arrival); silent > 0) {
+    device.silent_ms += silent;
+    ledger_.local_put(notes::session(served->view.id), session_note(*served));
+  }
   device.heard = arrival;
   device.ask_again_ms = 0;
   if (must_wait(*served, device, payload.size())) return hold(*served, index, payload, arrival);

@@ -48,6 +48,7 @@ GrantedDevice granted(const subservices::ServedDevice& served) {
   device.bytes_reserved = static_cast<std::uint64_t>(served.bytes_reserved);
   device.active_reported_ms = served.active_ms;
   device.active_base_ms = served.active_base_ms;
+  device.silent_reported_ms = served.silent_ms;
   device.ended = served.ended;
   return device;
 }

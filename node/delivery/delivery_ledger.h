@@ -30,6 +30,7 @@ struct GrantedDevice {
   std::uint64_t readings_reported = 0;
   std::int64_t active_reported_ms = 0;
   std::int64_t active_base_ms = 0;            // of that, in epochs before this one
+  std::int64_t silent_reported_ms = 0;
   std::int64_t sampling_ms = 0;               // the slowest declared sampling interval, 0 when none is declared
   bool ended = false;                         // on the ledger
 };

@@ -16,6 +16,7 @@ constexpr TimeMs kReportRetry_ms = 1'000;
 constexpr std::int64_t kAskAgainFirst_ms = 1'000;  // nobody listened on the command topic
 constexpr std::int64_t kAskAgainMax_ms = 60'000;
 constexpr std::int64_t kPatience_ms = 30'000;      // for a device that took its command and stays silent
+constexpr std::int64_t kMissed = 3, kSilenceLeast_ms = 1'000, kSilenceByDefault_ms = 60'000;
 constexpr std::size_t kStopTriesMax = 5;
 constexpr TimeMs kCommandExpiry_ms = 365LL * 86'400'000;
 
@@ -188,13 +189,25 @@ void DeliveryCore::send_stop(Served& served, std::size_t index) {
 
 // ---- usage reports
 
+// When a device was last heard, or first to be heard by this run of the node.
+TimeMs DeliveryCore::last_sign(const Served& served, const ServedDevice& device) {
+  return std::max({device.meter.last_reading().value_or(0), device.heard, served.view.claimed, served.alive_at});
+}
+
+// How long a device had been silent at a time: from the third reading that it missed on, by the sampling interval that it declared.
+std::int64_t DeliveryCore::silent_until(const Served& served, const ServedDevice& device, TimeMs at) {
+  const std::int64_t patience = device.granted.sampling_ms > 0 ? std::max(kMissed * device.granted.sampling_ms, kSilenceLeast_ms) : kSilenceByDefault_ms;
+  return std::max<std::int64_t>(at - last_sign(served, device) - patience, 0);
+}
+
 // Service time earned so far: that of former epochs, and from the claim to now, to the end, or to the end of what was bought, without the time in which this
-// node was away. A device that sent no reading since the claim earns nothing more. What was reported once is never taken back.
+// node was away or the device was silent. A device that sent no reading since the claim earns nothing more. What was reported once is never taken back.
 std::int64_t DeliveryCore::active_ms(const Served& served, const ServedDevice& device) const {
   if (device.meter.sequence() == 0) return device.granted.active_reported_ms;
   TimeMs until = device.over ? device.ended_at : now();
   if (device.granted.expires) until = std::min(until, *device.granted.expires);
-  return std::max(device.granted.active_base_ms + until - served.view.claimed - device.absent_ms, device.granted.active_reported_ms);
+  const std::int64_t silent = device.silent_ms + silent_until(served, device, until);
+  return std::max(device.granted.active_base_ms + until - served.view.claimed - device.absent_ms - silent, device.granted.active_reported_ms);
 }
 
 void DeliveryCore::report(Served& served) {
@@ -207,6 +220,7 @@ void DeliveryCore::report(Served& served) {
                                {"activeMs", active_ms(served, device)},
                                {"readings", std::max(device.meter.readings(), device.granted.readings_reported)}});
     if (device.over) entry.set("ended", true);
+    if (served.view.leased) entry.set("silentMs", device.silent_base_ms + device.silent_ms + silent_until(served, device, device.over ? device.ended_at : now()));
     device.reserve_asked = 0;
     if (served.view.leased && device.granted.bytes_limit && !device.over) {
       device.reserve_asked = wanted_reservation(device);

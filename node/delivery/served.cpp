@@ -73,6 +73,8 @@ Bytes session_note(const Served& served) {
     Json entry = account_json(device.account);
     entry.set("device", device.granted.device.hex());
     entry.set("absentMs", std::to_string(device.absent_ms));
+    entry.set("silentMs", std::to_string(device.silent_ms));
+    entry.set("silentBaseMs", std::to_string(device.silent_base_ms));
     devices.push(std::move(entry));
   }
   return Json::object({{"epoch", std::to_string(served.view.epoch)},
@@ -102,6 +104,9 @@ bool read_session_note(BytesView note, Served& served) {
     const Json& entry = devices->items()[i];
     if (!text(entry, "device", device) || device != served.devices[i].granted.device.hex()) return false;
     if (!read_account(&entry, served.devices[i].account) || !whole_number(entry, "absentMs", served.devices[i].absent_ms)) return false;
+    // Notes of a former release have none.
+    if (entry.find("silentMs") && !whole_number(entry, "silentMs", served.devices[i].silent_ms)) return false;
+    if (entry.find("silentBaseMs") && !whole_number(entry, "silentBaseMs", served.devices[i].silent_base_ms)) return false;
   }
   return true;
 }

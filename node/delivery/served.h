@@ -44,6 +44,8 @@ struct ServedDevice {
   std::uint64_t reserve_asked = 0;           // in the report on its way
 
   std::int64_t absent_ms = 0;                // in which this node was not there to serve it: nobody earned that time
+  std::int64_t silent_ms = 0;                // in which the device was to be heard and was not, in silences that are over
+  std::int64_t silent_base_ms = 0;           // and in epochs before
   bool over = false;                         // told to stop; nothing of it is forwarded any more
   TimeMs ended_at = 0;                       // when over: what its time earned ends here
   bool command_on_way = false;

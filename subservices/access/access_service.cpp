@@ -36,6 +36,7 @@ Json device_json(const records::IntegrationDevice& device) {
   if (device.bytes_lost() > 0) json.set("bytesLost", device.bytes_lost());
   if (device.has_time()) json.set("expires", time_text(device.expires_ms()));
   json.set("readings", device.readings());
+  if (device.silent_ms() > 0) json.set("silentSeconds", Json::number(thousandths_text(device.silent_ms())));
   json.set("lastMeasurement", nullptr);   // known to the serving node only
   json.set("state", device.ended() ? "ended" : "active");
   if (device.ended()) json.set("endedBecause", device.ended_because());
@@ -63,6 +64,7 @@ ServedDevice served_device(const StateView& state, const records::IntegrationDev
   served.bytes_lost = device.bytes_lost();
   served.bytes_reserved = device.bytes_reserved();
   served.active_ms = device.active_ms();
+  served.silent_ms = device.silent_ms();
   served.active_base_ms = device.active_base_ms();
   served.readings = device.readings();
   served.ended = device.ended();

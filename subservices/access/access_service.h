@@ -29,6 +29,7 @@ struct ServedDevice {
   std::int64_t bytes_lost = 0;                   // of those: what a node reserved that was replaced, and never reported
   std::int64_t bytes_reserved = 0;               // with a lease: no more is delivered before the ledger says so
   std::int64_t active_ms = 0;
+  std::int64_t silent_ms = 0;                    // not among active_ms
   std::int64_t active_base_ms = 0;               // of that, in epochs before this one
   std::int64_t readings = 0;
   bool ended = false;

@@ -18,6 +18,7 @@ struct DeviceCount {
   Hash device;
   std::int64_t bytes = 0, active_ms = 0, readings = 0;
   std::optional<std::int64_t> reserve;   // a total, as bytes is
+  std::int64_t silent_ms = 0;
   bool ended = false;
 };
 
@@ -57,7 +58,10 @@ Result<Report> read_report(const Json& body, bool leases) {
       count.bytes = members.required_integer("bytes", 0, kCountMax).value_or(0);
       count.active_ms = members.required_integer("activeMs", 0, kCountMax).value_or(0);
       count.readings = members.required_integer("readings", 0, kCountMax).value_or(0);
-      if (leases) count.reserve = members.optional_integer("reserve", 0, kCountMax);
+      if (leases) {
+        count.reserve = members.optional_integer("reserve", 0, kCountMax);
+        count.silent_ms = members.optional_integer("silentMs", 0, kCountMax).value_or(0);
+      }
       count.ended = read_flag(members, "ended", members.optional("ended"));
       report.devices.push_back(count);
       members.finish();
@@ -110,6 +114,7 @@ Result<void> take_count(RuleContext& context, const Transaction& transaction, co
   device.set_bytes_used(count.bytes);
   device.set_active_ms(active_ms);
   device.set_readings(count.readings);
+  device.set_silent_ms(std::max(device.silent_ms(), count.silent_ms));
   store(context.state, keys::integration_device(report.integration, entry.index), device);
   if (!changed && !report.final && !count.ended) return {};
 

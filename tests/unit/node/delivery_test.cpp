@@ -514,3 +514,35 @@ TEST_CASE("who was replaced forwards and commands nothing more, and may be asked
   CHECK(usage.bytes_remaining <= 20'000);
   CHECK(it.world.chain.beyond_reserved == 0);
 }
+
+TEST_CASE("a silent device stops the clock") {
+  World world;
+  world.start_service();
+  auto device = world.device(world.access(world.start_device(20)), std::nullopt, 60'000);
+  device.sampling_ms = 20;   // silent a second after the last reading
+  const Hash id = world.integration({device}, "sse");
+  world.chain.lease(id, kLongLease, 0);
+  const auto access = world.claim(id);
+  REQUIRE(access);
+  const auto sink = std::make_shared<Sink>();
+  REQUIRE(world.attach(id, world.token_of(*access), sink));
+  REQUIRE(eventually([&] { return sink->received().size() > 10; }));
+  CHECK_FALSE(world.usage(id)->devices.front().silent_since);
+
+  world.devices.back()->kill();
+  const TimeMs killed = world.chain.now();
+  REQUIRE(eventually([&] { return world.usage(id)->devices.front().silent_since.has_value(); }));
+  CHECK(world.chain.now() - killed >= 800);
+  CHECK(*world.usage(id)->devices.front().silent_since <= killed + 100);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'500));   // a silence to be left out
+  const auto last = [&] { return world.chain.reports(id).back().find("devices")->items().front(); };
+  {
+    const std::lock_guard lock(world.chain.mutex);
+    world.chain.integrations.at(id).state = IntegrationState::closing;
+  }
+  world.chain.put(world.chain.view(id));
+  REQUIRE(eventually([&] { return world.chain.view(id).state == IntegrationState::ended; }));
+  const auto served = static_cast<TimeMs>(number(last(), "activeMs")), silent = static_cast<TimeMs>(number(last(), "silentMs"));
+  CHECK(served <= killed - world.chain.view(id).claimed + 1'100);
+  CHECK(silent >= 1'000);
+}

@@ -1,0 +1,46 @@
+"""A device that falls silent: nobody pays for the time, and the ledger says how long it was."""
+
+import signal
+import time
+
+from client import device, wait_until
+from test_access import integrate
+from test_handover import Reader
+
+
+def test_time_of_silence_is_refunded(cluster):
+    topic = cluster.start_device(interval_ms=50)
+    process = cluster.devices[-1]
+    sealed = cluster.nodes[0].seal({"endpoint": cluster.broker, "topic": topic}, cluster.provider.did)
+    document = device(cluster.nodes[0], cluster.provider.did, cost={"currency": "EUR", "perMinute": "6"}, access={"protocol": "mqtt", "sealed": sealed})
+    document["sensors"][0]["samplingSeconds"] = 0.05
+    urn = cluster.register(document)[0]["id"]
+    earned_before = float(cluster.balance(cluster.provider)[0])
+    began = time.monotonic()
+    payment = cluster.pay(urn, minutes=10)
+    made = integrate(cluster, payment, [urn]).json
+    node, path = cluster.nodes[3], "/v1/integrations/" + made["integration"]
+    reader = Reader(node, made["delivery"]["url"])
+    reader.wait_for(5)
+    assert "silentSince" not in node.get(path).json["devices"][0]
+
+    process.send_signal(signal.SIGSTOP)
+    stopped = time.monotonic()
+    try:
+        wait_until("it is silent", lambda: "silentSince" in node.get(path).json["devices"][0])
+        assert time.monotonic() - stopped > 0.8
+        time.sleep(3)   # a silence to be refunded
+    finally:
+        process.send_signal(signal.SIGCONT)
+    silence = time.monotonic() - stopped - 1   # the first second is patience
+    count = len(reader.found)
+    reader.wait_for(count + 10)
+    assert "silentSince" not in node.get(path).json["devices"][0]
+    assert node.signed(path + "/close", {"integration": made["integration"]}, cluster.application, "integration.close").status == 200
+    lasted = time.monotonic() - began
+    state = wait_until("settled", lambda: (s := cluster.nodes[0].get(path).json)["phase"] == "ended" and s)
+    told = state["devices"][0]["silentSeconds"]
+    assert silence - 0.5 < told < silence + 1
+    earned = wait_until("the provider is paid", lambda: (e := float(cluster.balance(cluster.provider)[0]) - earned_before) > 0 and e)
+    assert earned <= (lasted - told + 0.5) * 0.1
+    assert earned > 0.03
