@@ -77,7 +77,7 @@ class Story:
     def start_cluster(self) -> None:
         step(1, "Four nodes, one daemon each with its own keys and data folder, one genesis, and a Mosquitto broker")
         self.up = True
-        self.cluster = agiddi("cluster", "up", "--nodes", "4", "--dir", self.path("cluster"))
+        self.cluster = agiddi("cluster", "up", "--nodes", "4", "--lease-seconds", "4", "--dir", self.path("cluster"))
         self.urls = [node["url"] for node in self.cluster["nodes"]]
         self.keys = {account["name"]: account for account in self.cluster["accounts"]}
         say(f"    network {self.cluster['network']}, broker {self.cluster['broker']}")
@@ -159,9 +159,9 @@ class Story:
         with urllib.request.urlopen(self.urls[node] + path, timeout=10) as answer:
             return json.load(answer)
 
-    def follow(self, node: int, device: str, payment: dict, protocol: str) -> subprocess.Popen:
+    def follow(self, node: int, device: str, payment: dict, protocol: str, *more: str) -> subprocess.Popen:
         command = [os.path.join(BIN, "agiddi"), "integrate", "--node", self.urls[node], "--key", self.keys["application-1"]["key"],
-                   "--payment", payment["payment"], "--device", device, "--protocol", protocol, "--follow", "--json"]
+                   "--payment", payment["payment"], "--device", device, "--protocol", protocol, "--follow", "--json", *more]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.processes.append(process)
         return process
@@ -224,14 +224,49 @@ class Story:
             time.sleep(0.05)
         raise RuntimeError("did not happen in 30 s: " + what)
 
+    def hand_over(self) -> None:
+        step(8, "The node that serves a stream is killed: another one goes on, and what nobody accounted for is refunded")
+        application = self.keys["application-1"]["key"]
+        payment = agiddi("pay", "--node", self.urls[1], "--key", application, "--device", self.by_data, "--kilobytes", "30")
+        stream = self.follow(3, self.by_data, payment, "sse", "--fallback", self.urls[1], "--fallback", self.urls[2])
+
+        def readings(epoch: int, count: int):
+            last = None
+            while count > 0:
+                line = stream.stdout.readline()
+                if not line:
+                    raise RuntimeError("the stream ended: " + stream.stderr.read())
+                last = json.loads(line)
+                if last["epoch"] == epoch:
+                    count -= 1
+            return last
+
+        first = readings(1, 20)
+        say(f"    20 readings from node 4, epoch 1, up to sequence {first['sequence']}")
+        agiddi("cluster", "stop-node", "4", "--kill", "--dir", self.path("cluster"))
+        began = time.monotonic()
+        second = readings(2, 1)
+        say(f"    the next reading came {time.monotonic() - began:.2f} s after its death (a lease is 4 s), epoch {second['epoch']}, sequence {second['sequence']}")
+        readings(2, 20)
+        agiddi("integration", "close", first["integration"], "--node", self.urls[1], "--key", application)
+        stream.communicate(timeout=40)
+        record = lambda: self.get(1, "/v1/payments/" + payment["payment"])["items"][0]
+        self.wait("the payment is settled", lambda: record().get("earned"))
+        device = self.get(1, "/v1/integrations/" + first["integration"])["devices"][0]
+        say(f"    {device['bytesUsed']} bytes were accounted for, {device.get('bytesLost', 0)} were reserved by the dead node and never reported")
+        say(f"    of {payment['items'][0]['amount']} EUR the provider earned {record()['earned']}, refunded {record()['refunded']}")
+        agiddi("cluster", "start-node", "4", "--dir", self.path("cluster"))
+        self.wait("node 4 is back", lambda: self.get(3, "/v1/integrations/" + first["integration"])["node"] == "node-2")
+        say("    node 4 is back, and knows that node 2 has it now")
+
     def settle(self) -> None:
-        step(8, "Settlement: the provider has what was delivered, the payer the rest")
+        step(9, "Settlement: the provider has what was delivered, the payer the rest")
         did = self.keys["application-1"]["did"]
         self.wait("escrow is settled", lambda: all(b["escrow"] == "0" for b in self.get(1, "/v1/accounts/" + did)["balances"]))
         self.show_money()
 
     def compare(self) -> None:
-        step(9, "The four ledgers")
+        step(10, "The four ledgers")
 
         def heights():
             return [self.get(i, "/v1/status")["height"] for i in range(4)]
@@ -258,6 +293,7 @@ def main() -> int:
         story.discover()
         story.pay()
         story.integrate()
+        story.hand_over()
         story.settle()
         story.compare()
         return 0
