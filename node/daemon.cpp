@@ -156,6 +156,20 @@ struct Daemon::Parts {
     const auto link = [this](const char* name, const char* help, const std::atomic<std::uint64_t> PeerCounters::*value) {
       metrics.read_value(name, help, [this, value] { return static_cast<std::int64_t>((chain->peer_counters().*value).load()); });
     };
+    const auto delivered = [this](const char* name, const char* help, auto value, const Labels& labels = {}) {
+      metrics.read_value(name, help, [this, value] { return static_cast<std::int64_t>(delivery ? delivery->counters().*value : 0); }, labels);
+    };
+    delivered("agiddi_delivery_messages_total", "Messages that came from commanded devices.", &DeliveryCounters::received);
+    delivered("agiddi_delivery_measurements_total", "Measurements that were forwarded.", &DeliveryCounters::forwarded);
+    delivered("agiddi_delivery_paid_bytes_total", "Bytes of payload that were counted.", &DeliveryCounters::bytes);
+    delivered("agiddi_delivery_integrations", "Integrations that this node serves.", &DeliveryCounters::integrations);
+    delivered("agiddi_delivery_streams", "Clients of event streams.", &DeliveryCounters::streams);
+    delivered("agiddi_delivery_broker_connected", "1 while every grant is in force at the broker.", &DeliveryCounters::broker_connected);
+    using Dropped = std::pair<const char*, std::uint64_t DeliveryCounters::*>;
+    for (const auto& [why, value] : {Dropped("unreadable", &DeliveryCounters::unreadable), Dropped("unknown_sensor", &DeliveryCounters::unknown_sensor), Dropped("duplicate", &DeliveryCounters::duplicates),
+                                     Dropped("no_receiver", &DeliveryCounters::no_receiver), Dropped("overflow", &DeliveryCounters::overflow), Dropped("beyond_limit", &DeliveryCounters::beyond_limit)}) {
+      delivered("agiddi_delivery_dropped_total", "Messages of devices that were neither forwarded nor counted, by the reason.", value, {{"why", why}});
+    }
     link("agiddi_peer_links_refused_total", "Links and frames that ended a link: no member's key, another member's, an oversized frame.", &PeerCounters::refused);
     link("agiddi_peer_frames_dropped_total", "Frames that were not sent: the peer was away, or its queue was full.", &PeerCounters::dropped);
     link("agiddi_peer_frames_in_total", "Frames that came from peers.", &PeerCounters::frames_in);

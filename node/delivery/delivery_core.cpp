@@ -102,6 +102,7 @@ DeliveryCounters DeliveryCore::counters() const {
   out.bytes = value(bytes);
   out.unreadable = value(unreadable);
   out.unknown_sensor = value(unknown_sensor);
+  out.duplicates = value(duplicates);
   out.no_receiver = value(no_receiver);
   out.overflow = value(overflow) + (broker_ ? broker_->dropped() : 0);
   out.beyond_limit = value(beyond_limit);

@@ -37,7 +37,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   void detach_stream(const Hash& id, const StreamSink* sink);
 
  private:
-  enum Count { received, forwarded, bytes, unreadable, unknown_sensor, no_receiver, overflow, beyond_limit, integrations, streams, kCounts };
+  enum Count { received, forwarded, bytes, unreadable, unknown_sensor, duplicates, no_receiver, overflow, beyond_limit, integrations, streams, kCounts };
   struct Route {
     Hash integration;
     std::size_t device;

@@ -39,11 +39,14 @@ void DeliveryCore::take(Served& served, std::size_t index, const Bytes& payload,
   if (!readings) return count(unreadable);
   const auto resolved = subservices::resolve_readings(device.frame, *readings, arrival);
   if (resolved.empty()) return count(unknown_sensor);
+  const auto mark = subservices::RecentReadings::mark(payload, *readings);
+  if (mark && device.recent.contains(*mark)) return count(duplicates);
   if (!has_room(served, resolved.size())) return;
   if (!device.meter.admit(payload.size(), static_cast<std::uint32_t>(resolved.size()), arrival)) {
     count(beyond_limit);
     return end_device(served, index, device.meter.ended(), arrival);
   }
+  if (mark) device.recent.add(*mark);
   served.changed = true;
   count(bytes, payload.size());
   forward(served, index, resolved);

@@ -73,6 +73,7 @@ class StreamSink {
 struct DeliveryCounters {
   std::uint64_t received = 0, forwarded = 0, bytes = 0;   // device messages, measurements, paid bytes
   std::uint64_t unreadable = 0, unknown_sensor = 0;       // dropped: not a reading; a sensor the device did not declare
+  std::uint64_t duplicates = 0;                           // dropped: sent again with the same time
   std::uint64_t no_receiver = 0, overflow = 0;            // dropped uncharged: nobody attached; a queue was full
   std::uint64_t beyond_limit = 0;                         // arrived after T or S
   std::uint64_t integrations = 0, streams = 0;            // active now

@@ -13,6 +13,7 @@
 #include "node/delivery/delivery_service.h"
 #include "node/delivery/device_links.h"
 #include "subservices/forwarding/meter.h"
+#include "subservices/forwarding/recent_readings.h"
 
 namespace agiddi::node {
 
@@ -30,6 +31,7 @@ struct ServedDevice {
   GrantedDevice granted;
   subservices::Meter meter;
   subservices::MeasurementFrame frame;
+  subservices::RecentReadings recent;        // of this run of the node
   BrokerAccount account;                     // where and as whom the device publishes
   std::optional<DeviceAccess> access;        // nothing when it could not be opened: then the device is never commanded
   std::map<std::uint64_t, OutboxEntry> outbox;   // by sequence: counted, not yet acknowledged by the broker (MQTT delivery)

@@ -6,6 +6,7 @@
 #include "subservices/forwarding/measurement.h"
 #include "subservices/forwarding/meter.h"
 #include "subservices/forwarding/payload_json.h"
+#include "subservices/forwarding/recent_readings.h"
 
 using namespace agiddi;
 using namespace agiddi::subservices;
@@ -229,4 +230,24 @@ TEST_CASE("a damaged meter record is refused") {
   CHECK_FALSE(Meter::restore({}, record.substr(1)));
   CHECK_FALSE(Meter::restore({}, "\x02" + record.substr(1)));
   CHECK_FALSE(Meter::restore({}, record.substr(0, 1) + "\x09" + record.substr(2)));
+}
+
+TEST_CASE("a message that is sent again is known by its bytes, when its readings carry their time") {
+  const auto mark = [](const std::string& payload) { return RecentReadings::mark(payload, parse_readings(payload, 1'800'000'000'000).value()); };
+  const std::string with_time = R"({"sensor":"air","value":20.5,"time":"2026-01-31T08:00:00Z"})";
+  REQUIRE(mark(with_time));
+  CHECK(mark(with_time) == mark(with_time));
+  CHECK(mark(with_time) != mark(R"({"sensor":"air","value":20.5,"time":"2026-01-31T08:00:01Z"})"));
+  CHECK_FALSE(mark(R"({"sensor":"air","value":20.5})"));
+  CHECK_FALSE(mark("20.5"));
+
+  RecentReadings recent;
+  for (std::uint64_t i = 0; i <= RecentReadings::kKept; ++i) {
+    CHECK_FALSE(recent.contains(i));
+    recent.add(i);
+    recent.add(i);
+    CHECK(recent.contains(i));
+  }
+  CHECK_FALSE(recent.contains(0));   // long ago
+  CHECK(recent.contains(1));
 }
