@@ -68,6 +68,8 @@ Bytes paid_device(const Hash& payment, const Hash& device) { return with_hash('i
 Bytes integration(const Hash& integration) { return with_hash('G', integration); }
 Bytes integration_devices_of(const Hash& integration) { return with_hash('g', integration); }
 Bytes integration_device(const Hash& integration, std::uint32_t index) { return with_hash_and_index('g', integration, index); }
+Bytes earnings_of(const Hash& device) { return with_hash('R', device); }
+Bytes earnings(const Hash& device, std::string_view currency) { return earnings_of(device).append(currency); }
 Bytes lease(std::string_view member) { return letter('L').append(member); }
 Bytes served_by(std::string_view member) { return with_closed_text('n', member); }
 Bytes served(std::string_view member, const Hash& integration) { return served_by(member).append(integration.view()); }

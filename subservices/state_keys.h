@@ -20,6 +20,7 @@
 //   i payment device                     index(4) of the device's item
 //   G integration                        Integration
 //   g integration index(4)               IntegrationDevice
+//   R device currency                    DeviceEarnings     from rules version 4 on
 //   L member-id                          MemberLease
 //   n member-id 0x00 integration         empty: integrations that this member serves and that have not ended
 //   E time(8) kind(1) id index(4)        empty: what falls due at a time; swept in key order at the beginning of a block
@@ -62,6 +63,8 @@ Bytes paid_device(const Hash& payment, const Hash& device);
 Bytes integration(const Hash& integration);
 Bytes integration_device(const Hash& integration, std::uint32_t index);
 Bytes integration_devices_of(const Hash& integration);        // prefix
+Bytes earnings_of(const Hash& device);                         // prefix
+Bytes earnings(const Hash& device, std::string_view currency);
 Bytes lease(std::string_view member);
 Bytes served(std::string_view member, const Hash& integration);
 Bytes served_by(std::string_view member);                     // prefix

@@ -1,6 +1,7 @@
 #include "subservices/payment/payment_rules.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "ontology/metadata.h"
 #include "protocol/limits.h"
@@ -269,6 +270,31 @@ Result<RuleOutcome> credit_redeem(RuleContext& context, const Transaction& trans
   return credit_outcome(*request);
 }
 
+namespace {
+
+// Sums for people: at the end of the numbers they stay there.
+void add_up(std::int64_t& sum, std::int64_t more) {
+  if (__builtin_add_overflow(sum, more, &sum)) sum = std::numeric_limits<std::int64_t>::max();
+}
+
+void add_earnings(RuleContext& context, const records::PaymentItem& item, const std::string& currency, std::int64_t active_ms, std::int64_t bytes) {
+  const Bytes key = keys::earnings(hash_of(item.device()), currency);
+  auto record = load<records::DeviceEarnings>(context.state, key).value_or(records::DeviceEarnings{});
+  std::int64_t earned = record.earned(), refunded = record.refunded(), sum_bytes = record.bytes(), sum_ms = record.active_ms();
+  add_up(earned, item.earned());
+  add_up(refunded, item.refunded());
+  if (item.kilobytes_milli() > 0) add_up(sum_bytes, bytes);
+  if (item.minutes_milli() > 0) add_up(sum_ms, active_ms);
+  record.set_items(record.items() + 1);
+  record.set_earned(earned);
+  record.set_refunded(refunded);
+  record.set_bytes(sum_bytes);
+  record.set_active_ms(sum_ms);
+  store(context.state, key, record);
+}
+
+}  // namespace
+
 void settle_item(RuleContext& context, const Hash& payment, std::uint32_t index, records::PaymentItem& item, std::int64_t active_ms,
                  std::int64_t bytes, std::string_view because, const Hash& transaction) {
   AGIDDI_CHECK(item.state() != records::ITEM_SETTLED, "an item settles once");
@@ -288,6 +314,7 @@ void settle_item(RuleContext& context, const Hash& payment, std::uint32_t index,
   item.set_refunded(amount - earned);
   item.set_ended_because(std::string(because));
   item.set_settled_ms(context.timestamp);
+  if (context.rules_version >= kRulesWithEarnings) add_earnings(context, item, record.currency(), active_ms, bytes);
   reschedule_item(context, payment, index, item, 0);
   count_open(context.state, -1, 0);
   context.events.push_back({"payment", payment, transaction,

@@ -13,6 +13,7 @@ class PaymentItem;
 namespace agiddi::subservices {
 
 inline constexpr TimeMs kDataLapse_ms = 30LL * 24 * 3600 * 1000;   // a data payment nobody uses goes back after this
+inline constexpr std::uint32_t kRulesWithEarnings = 4;             // from which on each device's earnings are summed up
 inline constexpr TimeMs kSettleGrace_ms = 30'000;                  // for the last report after an end
 
 // {"payer","items":[{"device","version","minutes"?,"kilobytes"?,"amount"}],"currency","total","method","authorization"?,"starts"?}. 403 when the signer is not the payer, 404, 409 stale

@@ -107,4 +107,23 @@ Result<Json> PaymentService::account(std::string_view did) const {
   return Json::object({{"did", did}, {"balances", std::move(balances)}});
 }
 
+Result<Json> PaymentService::device_usage(std::string_view urn) const {
+  const StateView state(snapshot_.state());
+  const auto device = device_from_urn(urn);
+  if (!device || !state.contains(keys::device(*device))) return fail(Status::not_found, "there is no such device");
+  const Bytes prefix = keys::earnings_of(*device);
+  Json usage = Json::array();
+  state.scan(prefix, [&](BytesView key, BytesView value) {
+    const auto record = parse_record<records::DeviceEarnings>(value);
+    usage.push(Json::object({{"currency", key.substr(prefix.size())},
+                             {"items", record.items()},
+                             {"earned", money_text(record.earned())},
+                             {"refunded", money_text(record.refunded())},
+                             {"bytes", record.bytes()},
+                             {"seconds", Json::number(thousandths_text(record.active_ms()))}}));
+    return true;
+  });
+  return Json::object({{"device", urn}, {"usage", std::move(usage)}});
+}
+
 }  // namespace agiddi::subservices

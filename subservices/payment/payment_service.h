@@ -20,6 +20,8 @@ class PaymentService {
   Result<Json> payment(std::string_view id) const;
   // {"did","balances":[{"currency","available","escrow"}]}; an unknown DID has no balances, a malformed one is 404.
   Result<Json> account(std::string_view did) const;
+  // urn: a device's. {"device","usage":[{"currency","items","earned","refunded","bytes","seconds"}]}: what was settled, from rules version 4 on. 404 when unknown.
+  Result<Json> device_usage(std::string_view urn) const;
 
  private:
   const ledger::LedgerSnapshot& snapshot_;

@@ -25,6 +25,14 @@ void bind_payments(Router& router, const Core& core) {
   router.add("POST", "/v1/quotes", [core](HttpRequest request, Responder responder) { quote(core, std::move(request), std::move(responder)); }, kJsonBody);
   router.add("POST", "/v1/payments", write_handler(core, {"payment.create", ""}), kJsonBody);
   router.add("POST", "/v1/accounts/{id}/key", write_handler(core, {"account.rotate", "account"}), kJsonBody);
+  for (const char* act : {"mint", "transfer", "redeem"}) {
+    router.add("POST", std::string("/v1/credit/") + act, write_handler(core, {std::string("credit.") + act, ""}), kJsonBody);
+  }
+  router.add("GET", "/v1/devices/{id}/usage", [core](HttpRequest request, Responder responder) {
+    core->read(std::move(responder), [urn = std::string(request.parameter("id"))](const ledger::LedgerSnapshot& snapshot) {
+      return as_response(subservices::PaymentService(snapshot).device_usage(urn));
+    });
+  }, kJsonOnly);
   router.add("GET", "/v1/payments/{id}", [core](HttpRequest request, Responder responder) {
     core->read(std::move(responder), [id = std::string(request.parameter("id"))](const ledger::LedgerSnapshot& snapshot) {
       return as_response(subservices::PaymentService(snapshot).payment(id));

@@ -208,3 +208,27 @@ TEST_CASE("before leases nothing is handed over and nothing reserved") {
   CHECK(report(1, 60'000) == 422);
   CHECK(report(1, {}) == 200);
 }
+
+TEST_CASE("what a device earned is summed up") {
+  Served it;
+  const auto usage = [&] { return PaymentService(*it.world.snapshot()).device_usage(it.urn)->find("usage")->items(); };
+  CHECK(usage().empty());
+  REQUIRE(it.report(1, 1, 1, 5'000, 10'000).status() == 200);
+  CHECK(usage().empty());                                                    // of what is settled
+  REQUIRE(it.report(1, 1, 2, 6'000, {}, 0, true).status() == 200);
+  const std::string second = it.world.paid(it.urn, R"("kilobytes":1)", "0.003");
+  it.world.sweep_after(31 * kDay);                                           // which lapses
+  REQUIRE(usage().size() == 1);
+  const Json sum = usage()[0];
+  CHECK((sum.find("currency")->as_string() == "EUR" && sum.find("items")->number_text() == "2"));
+  CHECK((sum.find("earned")->as_string() == "0.018" && sum.find("refunded")->as_string() == "0.285"));
+  CHECK((sum.find("bytes")->number_text() == "6000" && sum.find("seconds")->number_text() == "0"));
+  CHECK(PaymentService(*it.world.snapshot()).device_usage("urn:agiddi:device:" + Hash{}.hex()).error().status == Status::not_found);
+  CHECK(PaymentService(*it.world.snapshot()).device_usage("nothing").error().status == Status::not_found);
+
+  Served timed(R"({"perMinute":"0.60"})", R"("minutes":10)", "6");
+  timed.world.pass(20 * kSecond);
+  REQUIRE(timed.report(1, 1, 1, 900, {}, 15'500, true).status() == 200);
+  const Json time = PaymentService(*timed.world.snapshot()).device_usage(timed.urn)->find("usage")->items()[0];
+  CHECK((time.find("seconds")->number_text() == "15.5" && time.find("bytes")->number_text() == "0"));   // bytes that were not bought are not paid for
+}

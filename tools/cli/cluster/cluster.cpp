@@ -240,7 +240,8 @@ Json cluster_json(const ClusterPlan& plan) {
                        {"broker", plan.broker_url()},
                        {"brokerPid", is_running(broker) ? Json(broker.pid) : Json()},
                        {"nodes", std::move(nodes)},
-                       {"accounts", std::move(accounts)}});
+                       {"accounts", std::move(accounts)},
+                       {"issuer", Json::object({{"key", plan.account_file("issuer")}})}});
 }
 
 // The cluster that stands in the folder, if it is the one that is meant.

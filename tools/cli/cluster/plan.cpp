@@ -159,6 +159,9 @@ Outcome<void> make_files(ClusterPlan& plan, const std::string& broker_plugin, co
     genesis.accounts.push_back({did, kCurrency, kBalance});
     plan.accounts.push_back({name, did, money_text(kBalance), kCurrency});
   }
+  const KeyPair issuer = KeyPair::generate();
+  if (auto saved = save_key_file(plan.account_file("issuer"), issuer); !saved) return passed_on(saved.error());
+  genesis.issuers.push_back(did_from_key(issuer.public_key()));
   if (auto made = make_folder(plan.broker_folder()); !made) return made;
   if (auto done = write(plan.broker_folder() + "/admins", admins, 0600); !done) return done;
   if (auto done = write(plan.broker_folder() + "/mosquitto.conf", broker_config(plan, broker_plugin)); !done) return done;

@@ -3,7 +3,7 @@
 //   DIR/cluster.json, cluster.lock, genesis.json
 //   DIR/nodes/node-I/  node.toml, node.jwk, sealing.jwk, broker.password, data/, log, pid
 //   DIR/broker/        mosquitto.conf, admins, log, pid
-//   DIR/accounts/      provider.jwk, application-1.jwk, application-2.jwk
+//   DIR/accounts/      provider.jwk, application-1.jwk, application-2.jwk; issuer.jwk, which may mint and redeem credit
 #pragma once
 
 #include <cstdint>

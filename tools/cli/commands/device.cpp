@@ -128,11 +128,11 @@ Outcome<Answer> retire_device(const std::string& url, const std::string& key_fil
 
 Outcome<Answer> show_device(const std::string& url, const std::string& id, std::int64_t version, const std::string& what, const std::string& format) {
   if (auto fits = check_device_id("ID", id); !fits) return tl::unexpected(fits.error());
-  if (what == "versions" && (!format.empty() || version > 0)) return wrong_usage("--what versions lists all versions in JSON; it takes no --format and no --version");
+  if ((what == "versions" || what == "usage") && (!format.empty() || version > 0)) return wrong_usage("--what " + what + " is of all versions, in JSON; it takes no --format and no --version");
   NodeClient node(url);
   std::string path = device_path(id);
-  if (what == "versions") {
-    auto answer = node.get_json(path + "/versions");
+  if (what == "versions" || what == "usage") {
+    auto answer = node.get_json(path + "/" + what);
     if (!answer) return tl::unexpected(answer.error());
     return Answer{*answer, answer->pretty()};
   }
@@ -191,7 +191,7 @@ void declare_device(Command& program) {
     command.positional("ID", o->id, "urn:agiddi:device:…");
     command.node(o->node);
     command.integer("--version", o->version, 1, INT32_MAX, "An older version");
-    command.choice("--what", o->what, {"metadata", "template", "versions"}, "metadata (default), template or versions");
+    command.choice("--what", o->what, {"metadata", "template", "versions", "usage"}, "metadata (default), template, versions, or usage: what it earned");
     command.choice("--format", o->format, {"jsonld", "turtle", "ntriples"}, "jsonld (default), turtle or ntriples; not for versions");
     command.examples("  agiddi device show urn:agiddi:device:… --format turtle --node http://127.0.0.1:8101");
     command.action([o] { return show_device(o->node, o->id, o->version, o->what, o->format); });
