@@ -23,7 +23,7 @@ inline constexpr std::size_t kHeaderChainMax = 2 * kWindowHeights;    // certifi
 inline constexpr std::size_t kMempoolMax_transactions = 20'000;
 inline constexpr std::size_t kMempoolMax_bytes = 256 * 1024 * 1024;
 inline constexpr std::int64_t kBatchClockTolerance_ms = 2'000;
-inline constexpr std::int64_t kLeaseMin_ms = 3'000, kLeaseDefault_ms = 10'000, kLeaseMax_ms = 3'600'000;
+inline constexpr std::int64_t kLeaseMin_ms = 5'000, kLeaseDefault_ms = 10'000, kLeaseMax_ms = 3'600'000;
 inline constexpr std::int64_t kReservedAheadMax_bytes = 4 * 1024 * 1024;   // of one device: reserved and not yet reported
 
 }  // namespace agiddi::limits

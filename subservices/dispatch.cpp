@@ -64,9 +64,12 @@ bool is_member_action(std::string_view action) {
   return found && found->member_only;
 }
 
-Result<void> check_envelope(const Transaction& transaction, std::string_view network, TimeMs time) {
+Result<void> check_envelope(const Transaction& transaction, std::string_view network, TimeMs time, std::uint32_t rules_version) {
   if (transaction.header.network != network) return fail(Status::unauthorized, "the document was signed for another network");
-  if (!is_known_action(transaction.header.action)) return fail(Status::unauthorized, "the document names no action of this network");
+  const Action* action = find_action(transaction.header.action);
+  // To rules that came before an action it is none, as to the programs that knew no later ones; of the first actions that came later they know and say so.
+  const bool to_come = action && action->since_rules > rules_version && action->since_rules >= kRulesWithLeases;
+  if (!action || to_come) return fail(Status::unauthorized, "the document names no action of this network");
   if (!inside_window(transaction.header, time)) {
     return fail(Status::unauthorized, "the document is outside its time window, from 60 s before to 600 s after its iat");
   }

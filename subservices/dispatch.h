@@ -8,7 +8,7 @@
 namespace agiddi::subservices {
 
 // Network, action and window: 401.
-Result<void> check_envelope(const Transaction& transaction, std::string_view network, TimeMs time);
+Result<void> check_envelope(const Transaction& transaction, std::string_view network, TimeMs time, std::uint32_t rules_version);
 // Parses the body and runs the action's rule. On failure the caller rolls back what the rule changed.
 Result<RuleOutcome> run_rule(RuleContext& context, const Transaction& transaction);
 

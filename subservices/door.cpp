@@ -17,8 +17,8 @@ bool refuses_at_door(Status status) {
 }  // namespace
 
 Result<void> check_at_door(const Executor& executor, const Transaction& transaction, const ledger::LedgerSnapshot& snapshot, TimeMs now) {
-  if (auto valid = check_envelope(transaction, executor.genesis().network, now); !valid) return valid;
   ledger::StateOverlay state(snapshot.state());
+  if (auto valid = check_envelope(transaction, executor.genesis().network, now, rules_at(state, snapshot.height() + 1)); !valid) return valid;
   ledger::TripleChanges triples;
   std::vector<BlockEvent> events;
   const std::uint64_t height = snapshot.height() + 1;

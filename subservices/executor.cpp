@@ -42,7 +42,7 @@ Result<void> take_first(RuleContext& context, const Transaction& transaction, Ti
     if (seen->transaction() == transaction.id.view()) return tl::unexpected(before);
     return fail(Status::conflict, "the jti was used for another document: take a new one");
   }
-  if (auto valid = check_envelope(transaction, context.network, time); !valid) {
+  if (auto valid = check_envelope(transaction, context.network, time, context.rules_version); !valid) {
     const bool early = transaction.header.issued_at_s * 1000 - kWindowBefore_ms > time;
     if (early) remember(context, transaction, by_id);
     return valid;

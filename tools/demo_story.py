@@ -77,7 +77,7 @@ class Story:
     def start_cluster(self) -> None:
         step(1, "Four nodes, one daemon each with its own keys and data folder, one genesis, and a Mosquitto broker")
         self.up = True
-        self.cluster = agiddi("cluster", "up", "--nodes", "4", "--lease-seconds", "4", "--dir", self.path("cluster"))
+        self.cluster = agiddi("cluster", "up", "--nodes", "4", "--lease-seconds", "5", "--dir", self.path("cluster"))
         self.urls = [node["url"] for node in self.cluster["nodes"]]
         self.keys = {account["name"]: account for account in self.cluster["accounts"]}
         say(f"    network {self.cluster['network']}, broker {self.cluster['broker']}")
@@ -246,7 +246,7 @@ class Story:
         agiddi("cluster", "stop-node", "4", "--kill", "--dir", self.path("cluster"))
         began = time.monotonic()
         second = readings(2, 1)
-        say(f"    the next reading came {time.monotonic() - began:.2f} s after its death (a lease is 4 s), epoch {second['epoch']}, sequence {second['sequence']}")
+        say(f"    the next reading came {time.monotonic() - began:.2f} s after its death (a lease is 5 s), epoch {second['epoch']}, sequence {second['sequence']}")
         readings(2, 20)
         agiddi("integration", "close", first["integration"], "--node", self.urls[1], "--key", application)
         stream.communicate(timeout=40)

@@ -15,6 +15,8 @@ constexpr auto kAccessWait = std::chrono::milliseconds(5'000);      // for the b
 constexpr TimeMs kGrantMax_ms = 365LL * 86'400'000;                 // of a grant at the broker that has no end in time
 constexpr TimeMs kGrantAfter_ms = 10'000;                           // the broker's own end comes after ours, which tells the device first
 constexpr std::size_t kWaitersMax = 64;
+constexpr TimeMs kFreshClaim_ms = 5'000;                            // older, and this node was not there
+constexpr TimeMs kNotedEvery_ms = 10'000;                           // at least, while readings come
 constexpr int kCurrentChecks = 6;                                   // in a row, at the pace of the upkeep
 
 MqttOptions broker_options(const DeliveryOptions& options, const std::string& member) {
@@ -41,6 +43,7 @@ DeliveryCore::DeliveryCore(Chain& chain, DeliveryLedger& ledger, DeliveryOptions
   events.on_attached = [this](const std::string& username, bool attached) { on_attached(username, attached); };
   events.on_state = [this](bool up) {
     broker_up_ = up;
+    broker_seen_ = DeliveryLane::Clock::now();
     if (up) return;
     for (auto& [id, served] : served_) served.attached = false;
   };
@@ -126,6 +129,8 @@ void DeliveryCore::catch_up() {
   const bool current = status.peers.empty() || (status.has_quorum && !status.syncing);
   current_checks_ = current ? current_checks_ + 1 : 0;
   if (!status.peers.empty() && current_checks_ < kCurrentChecks) return;  // the others have had time to say how far they are
+  // Only blocks tell what time it is; they come while anything is to be taken up.
+  if (!status.peers.empty() && !clock_.has_seen_block() && !ledger_.served_by(member_).empty()) return;
   caught_up_ = true;
   resume();
 }
@@ -152,7 +157,7 @@ void DeliveryCore::refresh(const Hash& id) {
   Served* served = find(id);
   if (served != nullptr && (view->node != member_ || view->epoch != served->view.epoch)) {
     if (!served->ended) {
-      served->settled = true;
+      served->settled = served->replaced = true;
       for (ServedDevice& device : served->devices) device.access.reset();   // whoever serves it now commands it
       end_all(*served, "served by another node", now());
     }
@@ -215,6 +220,9 @@ void DeliveryCore::restore(Served& served) {
   const ontology::Unit* unit = served.view.unit.empty() ? nullptr : ontology::units().find(served.view.unit);
   const auto note = ledger_.local_get(notes::session(id));
   const bool same_epoch = note && session_epoch(*note) == served.view.epoch;
+  if (!same_epoch) {
+    for (const GrantedDevice& granted : served.view.devices) ledger_.local_erase(notes::meter(id, granted.device));   // of a former epoch
+  }
   for (GrantedDevice& granted : served.view.devices) {
     ServedDevice device;
     device.granted = granted;
@@ -225,7 +233,8 @@ void DeliveryCore::restore(Served& served) {
       if (auto meter = subservices::Meter::restore(limits, *record); meter && meter->bytes_used() >= granted.bytes_reported) device.meter = *meter;
     }
     device.told = now();
-    device.silent_base_ms = granted.silent_reported_ms;   // a note of this epoch knows better
+    device.clock = ServiceClock(now() - served.view.claimed < kFreshClaim_ms ? served.view.claimed : now(), patience_of(served, device),
+                                granted.active_reported_ms - granted.active_base_ms, granted.silent_reported_ms);
     served.devices.push_back(std::move(device));
   }
   const bool known = same_epoch && read_session_note(*note, served);
@@ -234,8 +243,16 @@ void DeliveryCore::restore(Served& served) {
     served.token = random_token();
     for (ServedDevice& device : served.devices) device.account = random_account("in");
   }
-  if (known) count_absence(served);
-  served.alive_at = now();
+  for (ServedDevice& device : served.devices) {
+    // A former run of this node ended at an unknown moment after its last reading: from there until now nobody served.
+    if (known) {
+      const TimeMs last = device.meter.last_reading().value_or(0);
+      device.clock.account(std::min(last, device.clock.accounted_to() + kNotedEvery_ms), device.granted.expires.value_or(ServiceClock::kEver));
+      device.clock.account(now(), 0);
+    }
+    device.clock.heard(now());
+    device.clock.at_least(device.granted.active_reported_ms - device.granted.active_base_ms);
+  }
   ledger_.local_put(notes::session(id), session_note(served));
   for (ServedDevice& device : served.devices) {
     const Bytes prefix = notes::outbox_prefix(id, device.granted.device);
@@ -255,15 +272,6 @@ void DeliveryCore::restore(Served& served) {
     } else {
       log_warn("a device cannot be commanded", {{"device", device.granted.measurement.device}, {"reason", access.error().detail}});
     }
-  }
-}
-
-// A former run of this node ended at an unknown moment after its last reading: from there until now nobody served.
-void DeliveryCore::count_absence(Served& served) {
-  for (ServedDevice& device : served.devices) {
-    const TimeMs seen = std::max(device.meter.last_reading().value_or(served.view.claimed), served.alive_at);
-    const TimeMs until = device.granted.expires ? std::min(now(), *device.granted.expires) : now();
-    device.absent_ms += std::max<TimeMs>(until - seen, 0);
   }
 }
 
@@ -434,7 +442,7 @@ void DeliveryCore::delivery_for(const Hash& id, bool rotate, AccessDone done) {
 
 std::optional<IntegrationUsage> DeliveryCore::usage(const Hash& id) const {
   const auto found = served_.find(id);
-  if (found == served_.end()) return std::nullopt;
+  if (found == served_.end() || found->second.replaced) return std::nullopt;
   const Served& served = found->second;
   IntegrationUsage out;
   out.active = !served.ended;
@@ -448,7 +456,7 @@ std::optional<IntegrationUsage> DeliveryCore::usage(const Hash& id) const {
     usage.bytes_remaining = device.meter.bytes_remaining();
     usage.expires = device.granted.expires;
     usage.last_measurement = device.meter.last_reading();
-    if (!device.over && silent_until(served, device, now()) > 0) usage.silent_since = last_sign(served, device);
+    if (!device.over && device.clock.is_silent(now())) usage.silent_since = device.clock.last_sign();
     out.devices.push_back(std::move(usage));
   }
   return out;

@@ -51,7 +51,6 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   // delivery_core.cpp
   void catch_up();
   void resume();
-  void count_absence(Served& served);
   void forget_strangers(const std::vector<Hash>& served);
   void refresh(const Hash& id);
   void serve(IntegrationView view);
@@ -80,6 +79,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   void keep_lease();
   void renewed(DeliveryLane::Clock::time_point asked, TimeMs term, const Result<Outcome>& outcome);
   bool lease_holds(const Served& served) const;
+  TimeMs lease_end(const Served& served) const;
   bool must_wait(const Served& served, const ServedDevice& device, std::size_t payload_bytes) const;
   bool past_reservation(const Served& served, const ServedDevice& device, std::size_t payload_bytes) const;
   void hold(Served& served, std::size_t index, const Bytes& payload, TimeMs arrival);
@@ -98,9 +98,8 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   Json command_json(const Served& served, const ServedDevice& device, const char* command) const;
   void report(Served& served);
   void reported(const Hash& id, std::uint64_t epoch, bool final, Result<Outcome> outcome);
-  static TimeMs last_sign(const Served& served, const ServedDevice& device);
-  static std::int64_t silent_until(const Served& served, const ServedDevice& device, TimeMs at);
-  std::int64_t active_ms(const Served& served, const ServedDevice& device) const;
+  void account(const Served& served, ServedDevice& device, TimeMs at) const;
+  static std::int64_t active_ms(const ServedDevice& device);
 
   Chain& chain_;
   DeliveryLedger& ledger_;
@@ -116,6 +115,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   bool started_ = false, stopping_ = false;
   DeliveryLane::Clock::time_point lease_until_{}, lease_at_{};   // for itself it holds until; renewed not before
   bool lease_on_way_ = false;
+  DeliveryLane::Clock::time_point broker_seen_{};                // when it was last up
 
   std::unordered_map<Hash, Served, HashHasher> served_;
   std::unordered_map<std::string, Route> routes_;             // device topic -> whose

@@ -22,11 +22,6 @@ void DeliveryCore::on_message(const std::string& topic, const Bytes& payload, Ti
     count(beyond_limit);
     return end_device(*served, index, subservices::MeterEnd::time, *device.granted.expires);
   }
-  if (const std::int64_t silent = silent_until(*served, device, arrival); silent > 0) {
-    device.silent_ms += silent;
-    ledger_.local_put(notes::session(served->view.id), session_note(*served));
-  }
-  device.heard = arrival;
   device.ask_again_ms = 0;
   if (must_wait(*served, device, payload.size())) return hold(*served, index, payload, arrival);
   take(*served, index, payload, arrival);
@@ -39,6 +34,9 @@ void DeliveryCore::take(Served& served, std::size_t index, const Bytes& payload,
   if (!readings) return count(unreadable);
   const auto resolved = subservices::resolve_readings(device.frame, *readings, arrival);
   if (resolved.empty()) return count(unknown_sensor);
+  account(served, device, arrival);
+  device.clock.heard(arrival);
+  device.heard = std::max(device.heard, arrival);
   const auto mark = subservices::RecentReadings::mark(payload, *readings);
   if (mark && device.recent.contains(*mark)) return count(duplicates);
   if (!has_room(served, resolved.size())) return;

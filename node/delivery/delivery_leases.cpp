@@ -11,10 +11,11 @@ namespace {
 
 constexpr std::size_t kHeldMax = 1'000;                 // readings of a device
 constexpr std::size_t kHeldMax_bytes = 1024 * 1024;
-constexpr int kRenewalsInTerm = 3;
+constexpr int kRenewalsInTerm = 2;                      // of the part that holds here
+constexpr auto kBrokerAway = std::chrono::seconds(10);
 constexpr TimeMs kAfterRefusal_ms = 2'000;
 constexpr auto kRenewAgain = std::chrono::milliseconds(500);
-constexpr std::uint64_t kAheadMin_bytes = 1024, kAheadFirstMax_bytes = 64 * 1024;
+constexpr std::uint64_t kAheadMin_bytes = 64, kAheadFirstMax_bytes = 64 * 1024;
 constexpr std::uint64_t kAheadPart = 16;                // of what was bought, while it is used slowly
 constexpr std::uint64_t kAheadMax_bytes = limits::kReservedAheadMax_bytes / 2;   // leaves room for what waits
 
@@ -25,6 +26,7 @@ void DeliveryCore::keep_lease() {
   if (lease_on_way_ || !caught_up_ || DeliveryLane::Clock::now() < lease_at_) return;
   const auto leased = std::find_if(served_.begin(), served_.end(), [](const auto& entry) { return entry.second.view.leased && !entry.second.ended; });
   if (leased == served_.end()) return;
+  if (!broker_up_ && DeliveryLane::Clock::now() - broker_seen_ > kBrokerAway) return;   // it can deliver nothing: another node may
   lease_on_way_ = true;
   const auto asked = DeliveryLane::Clock::now();
   chain_.submit_own("lease.renew", Json::object({{"node", member_}}), [weak = weak_from_this(), asked, term = leased->second.view.lease_term](Result<Outcome> outcome) {
@@ -43,18 +45,24 @@ void DeliveryCore::renewed(DeliveryLane::Clock::time_point asked, TimeMs term, c
     log_warn("the lease was not renewed and is asked for again", {{"reason", outcome ? outcome->receipt.result : outcome.error().detail}});
     return;
   }
-  const auto former = lease_until_;
-  lease_until_ = asked + std::chrono::milliseconds(term - limits::kBatchClockTolerance_ms);
-  lease_at_ = asked + std::chrono::milliseconds(term / kRenewalsInTerm);
-  const bool lapsed = former != DeliveryLane::Clock::time_point{} && former < time;
-  const TimeMs gap = std::chrono::duration_cast<std::chrono::milliseconds>(time - former).count();
+  // What lies behind is counted by the lease as it was.
   for (auto& [id, served] : served_) {
     if (!served.view.leased || served.ended) continue;
-    for (ServedDevice& device : served.devices) {
-      if (lapsed && !device.over) device.absent_ms += gap;   // nobody was served meanwhile
-    }
-    release_held(served);
+    for (ServedDevice& device : served.devices) account(served, device, now());
   }
+  lease_until_ = asked + std::chrono::milliseconds(term - limits::kBatchClockTolerance_ms);
+  lease_at_ = asked + std::chrono::milliseconds((term - limits::kBatchClockTolerance_ms) / kRenewalsInTerm);
+  for (auto& [id, served] : served_) {
+    if (served.view.leased && !served.ended) release_held(served);
+  }
+}
+
+// On the ledger: a claim holds for a term, and a renewal, less the tolerance of clocks.
+TimeMs DeliveryCore::lease_end(const Served& served) const {
+  if (!served.view.leased) return ServiceClock::kEver;
+  const TimeMs claimed = served.view.claimed + served.view.lease_term - limits::kBatchClockTolerance_ms;
+  if (lease_until_ == DeliveryLane::Clock::time_point{}) return claimed;
+  return std::max(claimed, now() + std::chrono::duration_cast<std::chrono::milliseconds>(lease_until_ - DeliveryLane::Clock::now()).count());
 }
 
 bool DeliveryCore::lease_holds(const Served& served) const { return !served.view.leased || DeliveryLane::Clock::now() < lease_until_; }
@@ -72,7 +80,7 @@ bool DeliveryCore::past_reservation(const Served& served, const ServedDevice& de
 
 void DeliveryCore::hold(Served& served, std::size_t index, const Bytes& payload, TimeMs arrival) {
   ServedDevice& device = served.devices[index];
-  if (device.held.size() >= kHeldMax || device.held_bytes + payload.size() > kHeldMax_bytes) return count(overflow);
+  if (!device.held.empty() && (device.held.size() >= kHeldMax || device.held_bytes + payload.size() > kHeldMax_bytes)) return count(overflow);
   device.held.push_back({payload, arrival});
   device.held_bytes += payload.size();
   reserve_ahead(served, index);

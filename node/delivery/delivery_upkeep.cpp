@@ -16,7 +16,7 @@ constexpr TimeMs kReportRetry_ms = 1'000;
 constexpr std::int64_t kAskAgainFirst_ms = 1'000;  // nobody listened on the command topic
 constexpr std::int64_t kAskAgainMax_ms = 60'000;
 constexpr std::int64_t kPatience_ms = 30'000;      // for a device that took its command and stays silent
-constexpr std::int64_t kMissed = 3, kSilenceLeast_ms = 1'000, kSilenceByDefault_ms = 60'000;
+constexpr std::uint64_t kCountMax = 999'999'999'999'999;   // that a report takes
 constexpr std::size_t kStopTriesMax = 5;
 constexpr TimeMs kCommandExpiry_ms = 365LL * 86'400'000;
 
@@ -39,7 +39,8 @@ void DeliveryCore::upkeep() {
         if (device.ask_again_ms > 0 || time - std::max(device.heard, device.told) > patience) send_start(served, i);
       }
     }
-    if ((served.report_due || served.changed) && !served.report_on_way && !served.settled && time >= served.report_at) report(served);
+    // While the lease is out nothing new is to be told, and a renewal is on its way.
+    if ((served.report_due || served.changed) && !served.report_on_way && !served.settled && time >= served.report_at && (served.ended || lease_holds(served))) report(served);
     if (served.ended && time - served.ended_at > kLinger_ms) end_credentials(served);
     if (served.settled && served.credentials_gone && time - served.ended_at > kRemember_ms) gone.push_back(id);
   }
@@ -74,6 +75,7 @@ void DeliveryCore::watch_expiry(const Hash& id, std::size_t index) {
 void DeliveryCore::end_device(Served& served, std::size_t index, MeterEnd reason, TimeMs at) {
   ServedDevice& device = served.devices[index];
   if (device.over) return;
+  account(served, device, at);
   device.over = true;
   device.ended_at = at;
   device.held.clear();
@@ -148,9 +150,9 @@ void DeliveryCore::send_start(Served& served, std::size_t index) {
   if (!device.access || device.command_on_way) return;
   device.told = now();
   device.command_on_way = true;
-  const bool sent = devices_.send(*device.access, command_json(served, device, "start").dump(), [this, id = served.view.id, index](MqttAck ack) {
+  const bool sent = devices_.send(*device.access, command_json(served, device, "start").dump(), [this, id = served.view.id, epoch = served.view.epoch, index](MqttAck ack) {
     Served* then = find(id);
-    if (then == nullptr) return;
+    if (then == nullptr || then->view.epoch != epoch) return;
     ServedDevice& told = then->devices[index];
     told.command_on_way = false;
     if (ack == MqttAck::accepted) {
@@ -173,9 +175,9 @@ void DeliveryCore::send_stop(Served& served, std::size_t index) {
   if (!device.stop_pending || device.command_on_way) return;
   ++device.stop_tries;
   device.command_on_way = true;
-  const bool sent = devices_.send(*device.access, command_json(served, device, "stop").dump(), [this, id = served.view.id, index](MqttAck ack) {
+  const bool sent = devices_.send(*device.access, command_json(served, device, "stop").dump(), [this, id = served.view.id, epoch = served.view.epoch, index](MqttAck ack) {
     Served* then = find(id);
-    if (then == nullptr) return;
+    if (then == nullptr || then->view.epoch != epoch) return;
     ServedDevice& told = then->devices[index];
     told.command_on_way = false;
     told.stop_pending = ack != MqttAck::accepted;
@@ -189,25 +191,17 @@ void DeliveryCore::send_stop(Served& served, std::size_t index) {
 
 // ---- usage reports
 
-// When a device was last heard, or first to be heard by this run of the node.
-TimeMs DeliveryCore::last_sign(const Served& served, const ServedDevice& device) {
-  return std::max({device.meter.last_reading().value_or(0), device.heard, served.view.claimed, served.alive_at});
+// Counts the time served up to now: as far as it was bought, and as far as the lease held.
+void DeliveryCore::account(const Served& served, ServedDevice& device, TimeMs at) const {
+  if (device.over) return;
+  const TimeMs bought = device.granted.expires.value_or(ServiceClock::kEver);
+  device.clock.account(at, std::min(bought, lease_end(served)));
 }
 
-// How long a device had been silent at a time: from the third reading that it missed on, by the sampling interval that it declared.
-std::int64_t DeliveryCore::silent_until(const Served& served, const ServedDevice& device, TimeMs at) {
-  const std::int64_t patience = device.granted.sampling_ms > 0 ? std::max(kMissed * device.granted.sampling_ms, kSilenceLeast_ms) : kSilenceByDefault_ms;
-  return std::max<std::int64_t>(at - last_sign(served, device) - patience, 0);
-}
-
-// Service time earned so far: that of former epochs, and from the claim to now, to the end, or to the end of what was bought, without the time in which this
-// node was away or the device was silent. A device that sent no reading since the claim earns nothing more. What was reported once is never taken back.
-std::int64_t DeliveryCore::active_ms(const Served& served, const ServedDevice& device) const {
+// Service time earned so far, in former epochs too. A device that sent no reading since the claim earns nothing more. What was reported once is never taken back.
+std::int64_t DeliveryCore::active_ms(const ServedDevice& device) {
   if (device.meter.sequence() == 0) return device.granted.active_reported_ms;
-  TimeMs until = device.over ? device.ended_at : now();
-  if (device.granted.expires) until = std::min(until, *device.granted.expires);
-  const std::int64_t silent = device.silent_ms + silent_until(served, device, until);
-  return std::max(device.granted.active_base_ms + until - served.view.claimed - device.absent_ms - silent, device.granted.active_reported_ms);
+  return std::max(device.granted.active_base_ms + device.clock.earned_ms(), device.granted.active_reported_ms);
 }
 
 void DeliveryCore::report(Served& served) {
@@ -215,12 +209,14 @@ void DeliveryCore::report(Served& served) {
   const bool final = served.ended;
   Json devices(Json::Array{});
   for (ServedDevice& device : served.devices) {
+    account(served, device, now());
+    device.active_asked = active_ms(device);
     Json entry = Json::object({{"device", device.granted.measurement.device},
-                               {"bytes", device.meter.bytes_used()},
-                               {"activeMs", active_ms(served, device)},
-                               {"readings", std::max(device.meter.readings(), device.granted.readings_reported)}});
+                               {"bytes", std::min(device.meter.bytes_used(), kCountMax)},
+                               {"activeMs", device.active_asked},
+                               {"readings", std::min(std::max(device.meter.readings(), device.granted.readings_reported), kCountMax)}});
     if (device.over) entry.set("ended", true);
-    if (served.view.leased) entry.set("silentMs", device.silent_base_ms + device.silent_ms + silent_until(served, device, device.over ? device.ended_at : now()));
+    if (served.view.leased) entry.set("silentMs", std::min(static_cast<std::uint64_t>(device.clock.silent_ms()), kCountMax));
     device.reserve_asked = 0;
     if (served.view.leased && device.granted.bytes_limit && !device.over) {
       device.reserve_asked = wanted_reservation(device);
@@ -229,6 +225,7 @@ void DeliveryCore::report(Served& served) {
     }
     devices.push(std::move(entry));
   }
+  ledger_.local_put(notes::session(id), session_note(served));
   served.report = std::max(served.report, served.view.last_report) + 1;
   Json body = Json::object({{"integration", id.hex()},
                             {"epoch", served.view.epoch},
@@ -253,6 +250,7 @@ void DeliveryCore::reported(const Hash& id, std::uint64_t epoch, bool final, Res
   if (taken && final) served->settled = true;
   if (taken) {
     for (ServedDevice& device : served->devices) device.granted.bytes_reserved = std::max(device.granted.bytes_reserved, device.reserve_asked);
+    for (ServedDevice& device : served->devices) device.granted.active_reported_ms = std::max(device.granted.active_reported_ms, device.active_asked);
     release_held(*served);
   }
   if (!taken) {
@@ -261,7 +259,12 @@ void DeliveryCore::reported(const Hash& id, std::uint64_t epoch, bool final, Res
       served->settled = true;
     } else {
       served->view.last_report = view->last_report;
-      for (std::size_t i = 0; i < served->devices.size(); ++i) served->devices[i].granted.bytes_reserved = view->devices[i].bytes_reserved;
+      for (std::size_t i = 0; i < served->devices.size(); ++i) {
+        GrantedDevice& granted = served->devices[i].granted;
+        granted.bytes_reserved = view->devices[i].bytes_reserved;
+        granted.active_reported_ms = view->devices[i].active_reported_ms;
+        granted.readings_reported = view->devices[i].readings_reported;
+      }
       served->report_due = true;
       served->refused_at = now();
       served->report_at = served->refused_at + kReportRetry_ms;
@@ -274,7 +277,7 @@ void DeliveryCore::reported(const Hash& id, std::uint64_t epoch, bool final, Res
     served->report_due = true;
     served->report_at = 0;
   }
-  if (served->report_due && !served->settled && now() >= served->report_at) report(*served);
+  if (served->report_due && !served->report_on_way && !served->settled && now() >= served->report_at) report(*served);
 }
 
 }  // namespace agiddi::node

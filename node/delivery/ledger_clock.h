@@ -25,6 +25,10 @@ class LedgerClock {
     const std::lock_guard lock(mutex_);
     return last_ = std::max(last_, milliseconds(at) + offset_);
   }
+  bool has_seen_block() {
+    const std::lock_guard lock(mutex_);
+    return !seen_.empty();
+  }
   // A block of this time was applied just now.
   void saw_block(TimeMs timestamp, Steady::time_point at = Steady::now()) {
     const std::lock_guard lock(mutex_);

@@ -1,5 +1,6 @@
 #include "node/delivery/served.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace agiddi::node {
@@ -37,6 +38,12 @@ Bytes key(std::string_view prefix, std::initializer_list<BytesView> parts) {
 
 }  // namespace
 
+std::int64_t patience_of(const Served& served, const ServedDevice& device) {
+  constexpr std::int64_t kMissed = 3, kLeast_ms = 1'000, kByDefault_ms = 60'000;
+  if (!served.view.leased) return ServiceClock::kEver;
+  return device.granted.sampling_ms > 0 ? std::max(kMissed * device.granted.sampling_ms, kLeast_ms) : kByDefault_ms;
+}
+
 BrokerAccount random_account(std::string_view prefix) {
   return {std::string(prefix) + "/" + random_token(), std::string(prefix.substr(0, 1)) + "-" + random_token(), random_token()};
 }
@@ -72,13 +79,12 @@ Bytes session_note(const Served& served) {
   for (const ServedDevice& device : served.devices) {
     Json entry = account_json(device.account);
     entry.set("device", device.granted.device.hex());
-    entry.set("absentMs", std::to_string(device.absent_ms));
-    entry.set("silentMs", std::to_string(device.silent_ms));
-    entry.set("silentBaseMs", std::to_string(device.silent_base_ms));
+    entry.set("earnedMs", std::to_string(device.clock.earned_ms()));
+    entry.set("silentMs", std::to_string(device.clock.silent_ms()));
+    entry.set("accountedTo", std::to_string(device.clock.accounted_to()));
     devices.push(std::move(entry));
   }
   return Json::object({{"epoch", std::to_string(served.view.epoch)},
-                       {"aliveAt", std::to_string(served.alive_at)},
                        {"application", account_json(served.account)},
                        {"token", served.token},
                        {"devices", std::move(devices)}})
@@ -95,7 +101,6 @@ std::optional<std::uint64_t> session_epoch(BytesView note) {
 bool read_session_note(BytesView note, Served& served) {
   const auto json = parse_json(note);
   if (!json || session_epoch(note) != served.view.epoch) return false;
-  if (!whole_number(*json, "aliveAt", served.alive_at)) return false;
   if (!read_account(json->find("application"), served.account) || !text(*json, "token", served.token)) return false;
   const Json* devices = json->find("devices");
   if (!devices || !devices->is_array() || devices->items().size() != served.devices.size()) return false;
@@ -103,10 +108,11 @@ bool read_session_note(BytesView note, Served& served) {
     std::string device;
     const Json& entry = devices->items()[i];
     if (!text(entry, "device", device) || device != served.devices[i].granted.device.hex()) return false;
-    if (!read_account(&entry, served.devices[i].account) || !whole_number(entry, "absentMs", served.devices[i].absent_ms)) return false;
-    // Notes of a former release have none.
-    if (entry.find("silentMs") && !whole_number(entry, "silentMs", served.devices[i].silent_ms)) return false;
-    if (entry.find("silentBaseMs") && !whole_number(entry, "silentBaseMs", served.devices[i].silent_base_ms)) return false;
+    if (!read_account(&entry, served.devices[i].account)) return false;
+    std::int64_t earned = 0, silent = 0, to = 0;
+    // A note of a former release has none: what the ledger knows has to do.
+    if (!whole_number(entry, "earnedMs", earned) || !whole_number(entry, "silentMs", silent) || !whole_number(entry, "accountedTo", to)) continue;
+    served.devices[i].clock = ServiceClock(to, patience_of(served, served.devices[i]), earned, silent);
   }
   return true;
 }

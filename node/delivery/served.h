@@ -12,6 +12,7 @@
 #include "node/delivery/delivery_ledger.h"
 #include "node/delivery/delivery_service.h"
 #include "node/delivery/device_links.h"
+#include "node/delivery/service_clock.h"
 #include "subservices/forwarding/meter.h"
 #include "subservices/forwarding/recent_readings.h"
 
@@ -43,17 +44,16 @@ struct ServedDevice {
   std::deque<Held> held;                     // waits for a lease or a reservation
   std::size_t held_bytes = 0;
   std::uint64_t reported_bytes = 0;          // as the report before said: how fast it is used
-  std::uint64_t reserve_asked = 0;           // in the report on its way
+  std::uint64_t reserve_asked = 0;           // in the report on its way, and
+  std::int64_t active_asked = 0;
 
-  std::int64_t absent_ms = 0;                // in which this node was not there to serve it: nobody earned that time
-  std::int64_t silent_ms = 0;                // in which the device was to be heard and was not, in silences that are over
-  std::int64_t silent_base_ms = 0;           // and in epochs before
+  ServiceClock clock;                        // of this epoch; silence of former ones too
   bool over = false;                         // told to stop; nothing of it is forwarded any more
   TimeMs ended_at = 0;                       // when over: what its time earned ends here
   bool command_on_way = false;
   bool stop_pending = false;                 // the stop command has not been acknowledged yet
   std::size_t stop_tries = 0;
-  TimeMs heard = 0, told = 0;                // last message; last start command
+  TimeMs heard = 0, told = 0;                // last reading; last start command
   TimeMs ask_again_at = 0;                   // when the start command is repeated if nothing is heard
   std::int64_t ask_again_ms = 0;             // grows
 };
@@ -65,7 +65,6 @@ struct Served {
   // The application's side.
   BrokerAccount account;                     // MQTT
   std::string token;                         // streams
-  TimeMs alive_at = 0;                       // when a run of this node last took the integration up
   bool attached = false;                     // MQTT: somebody is subscribed
   std::shared_ptr<StreamSink> sink;          // streams: the client, if there is one
 
@@ -77,6 +76,7 @@ struct Served {
   std::string ended_because;
   TimeMs ended_at = 0;
   bool settled = false;                      // the ledger has the end
+  bool replaced = false;                     // another node serves it: what is known here is over
   bool credentials_gone = false;             // the application's grant has been revoked after the end
 
   std::uint64_t report = 0;                  // sequence of the last report that was sent
@@ -87,6 +87,9 @@ struct Served {
   bool over_mqtt() const { return view.protocol == "mqtt"; }
   std::size_t outbox_size() const;
 };
+
+// How long a device may say nothing: three of the sampling intervals that it declared, a second at least; a minute when it declared none.
+std::int64_t patience_of(const Served& served, const ServedDevice& device);
 
 // Keys of the node's own notes.
 namespace notes {

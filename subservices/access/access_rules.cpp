@@ -204,8 +204,8 @@ void claim(RuleContext& context, const Hash& id, records::Integration& integrati
 
 // The open integration that all of the items belong to, when it is one that may change hands.
 std::optional<Hash> integration_of(const RuleContext& context, const std::vector<ItemToGrant>& items) {
-  if (context.rules_version < kRulesWithLeases || items.front().item.state() != records::ITEM_INTEGRATED) return std::nullopt;
-  const std::string& id = items.front().item.integration();
+  const std::string& id = items.front().item.integration();   // of an item that is settled too: its device has ended before the others
+  if (context.rules_version < kRulesWithLeases || id.empty()) return std::nullopt;
   for (const ItemToGrant& one : items) {
     if (one.item.integration() != id) return std::nullopt;
   }
@@ -233,7 +233,13 @@ Result<RuleOutcome> hand_over(RuleContext& context, const Transaction& transacti
     return fail(Status::conflict, "this payment's access " + where_used(context, items.front().item) + "; another node may take it over after " + time_text(until) + ", unless it is renewed");
   }
   change_access_triples(context, id, integration, false);
-  if (served) release(context, id, integration);
+  if (served) release(context, id, integration, transaction.id);
+  if (integration.open_devices() == 0) {
+    store(context.state, keys::integration(id), integration);
+    change_access_triples(context, id, integration, true);
+    end_integration(context, id, integration, ended::kData, transaction.id);
+    return RuleOutcome{Status::created, access_json(id, integration, Json::array()).set("state", "ended").set("endedBecause", ended::kData)};
+  }
   integration.set_protocol(request.protocol);
   integration.set_unit(request.unit);
   if (!request.node.empty()) claim(context, id, integration, request.node);

@@ -9,7 +9,7 @@ namespace agiddi::subservices {
 namespace {
 
 constexpr std::int64_t kFirstPart = 16;
-constexpr std::int64_t kFirstMin_bytes = 1024, kFirstMax_bytes = 64 * 1024;
+constexpr std::int64_t kFirstMin_bytes = 64, kFirstMax_bytes = 64 * 1024;
 
 }  // namespace
 
@@ -43,7 +43,7 @@ std::int64_t first_reservation(const records::IntegrationDevice& device) {
   return std::min(device.limit_bytes(), device.bytes_used() + chunk);
 }
 
-void release(RuleContext& context, const Hash& id, records::Integration& integration) {
+void release(RuleContext& context, const Hash& id, records::Integration& integration, const Hash& transaction) {
   for (auto& [index, device] : devices_of(context.state, id)) {
     if (device.ended()) continue;
     if (device.has_data()) {
@@ -52,6 +52,7 @@ void release(RuleContext& context, const Hash& id, records::Integration& integra
     }
     device.set_active_base_ms(device.active_ms());
     store(context.state, keys::integration_device(id, index), device);
+    if (device.has_data() && device.bytes_used() == device.limit_bytes()) end_device(context, id, integration, index, device, ended::kData, transaction);
   }
   context.state.erase(keys::served(integration.node(), id));
   integration.set_node("");

@@ -22,8 +22,8 @@ Result<RuleOutcome> lease_renew(RuleContext& context, const Transaction& transac
 
 // What a node may deliver at first: a small part of what was bought, for a crash may cost all of it.
 std::int64_t first_reservation(const records::IntegrationDevice& device);
-// Takes the integration from the member that serves it: what that one reserved and never reported is lost to the limit and costs nobody. The caller checked that the lease has run out,
-// and stores the integration.
-void release(RuleContext& context, const Hash& id, records::Integration& integration);
+// Takes the integration from the member that serves it: what that one reserved and never reported is lost to the limit and costs nobody. A device of which nothing remains ends. The caller
+// checked that the lease has run out, stores the integration, and ends it when no device is open.
+void release(RuleContext& context, const Hash& id, records::Integration& integration, const Hash& transaction);
 
 }  // namespace agiddi::subservices

@@ -134,7 +134,7 @@ def old_rules_cluster():
 @pytest.fixture
 def short_leases_cluster():
     """Four nodes for one test that breaks them; a node that falls silent is replaced soon."""
-    made = Cluster(4, "--lease-seconds", "4")
+    made = Cluster(4, "--lease-seconds", "5")
     yield made
     made.close()
 

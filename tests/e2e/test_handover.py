@@ -127,6 +127,33 @@ def test_a_node_that_stopped_for_a_while_forwards_nothing_after_its_lease(short_
     assert closed.status == 200
 
 
+def test_a_pause_that_nobody_took_over_is_paid_by_nobody(short_leases_cluster):
+    cluster = short_leases_cluster
+    urn = listening_device(cluster, {"perMinute": "60"}, interval_ms=20)   # a unit a second
+    earned_before = float(cluster.balance(cluster.provider)[0])
+    payment = cluster.pay(urn, minutes=2, starts="integration")
+    began = time.monotonic()
+    made = integrate(cluster, payment, [urn], at=3).json
+    reader = Reader(cluster.nodes[3], made["delivery"]["url"])
+    reader.wait_for(20)
+    pid = next(n["pid"] for n in cluster.tool("cluster", "status", "--dir", cluster.dir, "--json")["nodes"] if n["id"] == "node-4")
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(9)   # a pause that is longer than the lease
+    os.kill(pid, signal.SIGCONT)
+    count = len(reader.found)
+    reader.wait_for(count + 50)
+    path = "/v1/integrations/" + made["integration"]
+    assert cluster.nodes[0].signed(path + "/close", {"integration": made["integration"]}, cluster.application, "integration.close").status == 200
+    lasted = time.monotonic() - began
+    state = wait_until("settled by its node's report", lambda: (s := cluster.nodes[0].get(path).json)["phase"] == "ended" and s, 15)
+    assert state["epoch"] == 1 and state["endedBecause"] == "closed"
+    earned = wait_until("the provider is paid", lambda: (e := float(cluster.balance(cluster.provider)[0]) - earned_before) > 0 and e)
+    # Its lease held on for at most five seconds of the pause.
+    assert earned < lasted - 3.5, (earned, lasted)
+    assert earned > lasted - 9.5, (earned, lasted)
+    assert [d["sequence"] for d in reader.found] == list(range(1, len(reader.found) + 1))
+
+
 def test_the_same_node_may_be_asked_again_after_a_restart(short_leases_cluster):
     cluster = short_leases_cluster
     urn = listening_device(cluster, {"perKilobyte": "0.10"}, interval_ms=20)

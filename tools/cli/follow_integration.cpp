@@ -85,6 +85,10 @@ Outcome<Answer> follow_integration(const std::string& node_url, const KeyPair& k
   };
   follower.ended = [&]() -> Outcome<bool> {
     auto answer = NodeClient(serving, kProbe_ms).get_json("/v1/integrations/" + what.id);
+    for (auto other = options.fallbacks.begin(); !answer && other != options.fallbacks.end(); ++other) {
+      auto told = NodeClient(*other, kProbe_ms).get_json("/v1/integrations/" + what.id);
+      if (told && shown(*told, "state") == "ended") answer = std::move(told);   // while its node was dead
+    }
     if (!answer) return tl::unexpected(answer.error());
     const Json* state = answer->find("state");
     return state && state->is_string() && state->as_string() == "ended";
@@ -99,9 +103,15 @@ Outcome<Answer> follow_integration(const std::string& node_url, const KeyPair& k
         NodeClient node(url, kCredentials_ms);
         auto answer = node.write("POST", "/v1/integrations", "integration.create", key, what.request);
         const Json* access = answer ? answer->find("delivery") : nullptr;
-        if (access == nullptr) continue;   // the lease runs still, or it does not answer either
+        if (access != nullptr) {
+          delivery = *access;
+        } else {
+          // It was taken up there, and the answer was lost or had no credentials; or the lease runs still, or this one does not answer either.
+          auto fresh = new_credentials(node, key, what.id);
+          if (!fresh) continue;
+          delivery = std::move(*fresh);
+        }
         serving = url;
-        delivery = *access;
         follower.node = node.url();
         say("the integration goes on at " + node.url());
         return true;

@@ -490,6 +490,48 @@ TEST_CASE("a lease that lapses stops the readings, and the time until the next i
     const Json& figures = reports.back().find("devices")->items().front();
     return number(figures, "readings") > count && static_cast<TimeMs>(number(figures, "activeMs")) <= it.world.chain.now() - it.world.chain.view(it.id).claimed - 500;
   }));
+  CHECK(it.world.chain.falling == 0);
+}
+
+TEST_CASE("a node that had nothing to serve for a while earns all of what comes next") {
+  Leased it(300, 300, kShortLease, 20);
+  it.begin();
+  REQUIRE(eventually([&] { return it.world.chain.view(it.id).state == IntegrationState::ended; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'500));   // its lease runs out meanwhile
+  const Hash next = it.world.integration({it.world.device(it.world.access(it.world.start_device(20)), std::nullopt, 60'000)}, "sse");
+  it.world.chain.lease(next, kLongLease, 0);
+  const auto access = it.world.claim(next);
+  REQUIRE(access);
+  const auto sink = std::make_shared<Sink>();
+  REQUIRE(it.world.attach(next, it.world.token_of(*access), sink));
+  REQUIRE(eventually([&] { return sink->received().size() > 50; }));
+  const TimeMs served = it.world.chain.now() - it.world.chain.view(next).claimed;
+  {
+    const std::lock_guard lock(it.world.chain.mutex);
+    it.world.chain.integrations.at(next).state = IntegrationState::closing;
+  }
+  it.world.chain.put(it.world.chain.view(next));
+  REQUIRE(eventually([&] { return it.world.chain.view(next).state == IntegrationState::ended; }));
+  const auto active = static_cast<TimeMs>(number(it.world.chain.reports(next).back().find("devices")->items().front(), "activeMs"));
+  CHECK(active >= served - 300);
+  CHECK(active <= served + 1'000);
+}
+
+TEST_CASE("a node that comes back to an integration in a later epoch forgets its own count") {
+  Leased it(50'000, 50'000, kLongLease);
+  it.begin();
+  REQUIRE(eventually([&] { return it.sink->received().size() > 20; }));
+  it.world.stop_service();
+  it.world.chain.hand_over(it.id, "node-2", 0);
+  it.world.chain.hand_over(it.id, "node-1", 0);
+  for (int run = 0; run < 2; ++run) {   // the second one finds what the first one noted
+    it.world.chain.renews = false;      // nothing is forwarded
+    it.world.start_service();
+    REQUIRE(eventually([&] { return it.world.usage(it.id).has_value(); }));
+    CHECK(it.world.usage(it.id)->devices.front().sequence == 0);
+    CHECK(it.world.usage(it.id)->devices.front().readings == 0);
+    it.world.stop_service();
+  }
 }
 
 TEST_CASE("who was replaced forwards and commands nothing more, and may be asked again later") {
@@ -502,6 +544,7 @@ TEST_CASE("who was replaced forwards and commands nothing more, and may be asked
   CHECK(it.sink->ended() == "served by another node");
   CHECK(it.world.device_log().find("told to stop") == std::string::npos);   // the other one has started it
   CHECK_FALSE(it.world.claim(it.id));
+  CHECK_FALSE(it.world.usage(it.id));   // the ledger knows better
 
   it.world.chain.hand_over(it.id, "node-1", 30'000);
   it.sink = std::make_shared<Sink>();

@@ -182,6 +182,12 @@ void WorldChain::submit_own(std::string action, Json body, Done done) {
           GrantedDevice& device = view.devices[i];
           device.bytes_reported = std::stoull(counts.items()[i].find("bytes")->number_text());
           if (device.bytes_reported > device.bytes_reserved) ++beyond_reserved;
+          const auto active = static_cast<std::int64_t>(std::stoll(counts.items()[i].find("activeMs")->number_text()));
+          if (active < device.active_reported_ms) {
+            ++falling;
+            outcome.receipt.status = Status::conflict;
+          }
+          device.active_reported_ms = std::max(device.active_reported_ms, active);
           if (const Json* reserve = counts.items()[i].find("reserve"); reserve && reserves) device.bytes_reserved = std::stoull(reserve->number_text());
           if (!reserves && counts.items()[i].find("reserve")) outcome.receipt.status = Status::conflict;
         }

@@ -75,7 +75,7 @@ class WorldChain : public Chain {
   void lease(const Hash& id, TimeMs term, std::uint64_t reserved);   // of its first device
   void hand_over(const Hash& id, const std::string& node, std::uint64_t used);
   std::atomic<bool> renews{true}, reserves{true};             // whether leases are renewed, and bytes reserved
-  std::atomic<int> renewals{0}, beyond_reserved{0};           // and reports of more than was reserved
+  std::atomic<int> renewals{0}, beyond_reserved{0}, falling{0};   // and reports of more than was reserved, or of less time than before
 
   mutable std::mutex mutex;
   std::map<Hash, IntegrationView> integrations;

@@ -149,6 +149,13 @@ TEST_CASE("an integration of several devices goes on with all of them") {
   world.pass(kTerm + kSecond);
   CHECK(create({one}).status() == 409);
   CHECK(create({two, one}).status() == 201);
+  // Also when one has ended before.
+  const auto task = *AccessService(*world.snapshot()).task(AccessService(*world.snapshot()).served_by("node-1").front());
+  Json report = world.report(task.integration.hex(), 1, false, {World::count(one, 6'250 + 6'250, 0).set("ended", true)});
+  REQUIRE(world.run(world.members[0], "usage.report", report.set("epoch", 2)).status() == 200);
+  world.pass(kTerm + kSecond);
+  CHECK(create({one, two}).status() == 201);
+  CHECK(AccessService(*world.snapshot()).task(task.integration)->devices[0].ended);
 }
 
 TEST_CASE("time served before a hand-over stays earned, and the gap costs nobody") {
@@ -189,7 +196,7 @@ TEST_CASE("a lease is renewed by its member, under rules that have leases") {
   CHECK(it.view().find("leasedUntil")->as_string() == renewed.text("until"));
 
   World before(kRulesWithLeases - 1);
-  CHECK(before.run(before.members[0], "lease.renew", Json::object({{"node", "node-1"}})).status() == 422);
+  CHECK(before.run(before.members[0], "lease.renew", Json::object({{"node", "node-1"}})).status() == 401);   // it is no action yet
 }
 
 TEST_CASE("before leases nothing is handed over and nothing reserved") {
@@ -231,4 +238,17 @@ TEST_CASE("what a device earned is summed up") {
   REQUIRE(timed.report(1, 1, 1, 900, {}, 15'500, true).status() == 200);
   const Json time = PaymentService(*timed.world.snapshot()).device_usage(timed.urn)->find("usage")->items()[0];
   CHECK((time.find("seconds")->number_text() == "15.5" && time.find("bytes")->number_text() == "0"));   // bytes that were not bought are not paid for
+}
+
+TEST_CASE("what is lost to the last byte ends with the hand-over") {
+  Served it(R"({"perKilobyte":"0.003"})", R"("kilobytes":0.05)", "0.00015");
+  CHECK(it.task().devices[0].bytes_reserved == 50);   // all of it: there is no smaller chunk
+  it.world.pass(kTerm + kSecond);
+  const Answer made = it.create("node-2");
+  REQUIRE(made.status() == 201);
+  CHECK(made.text("state") == "ended");
+  CHECK(it.task().state == ServiceState::ended);
+  CHECK(it.world.escrow(it.world.application) == "0");
+  CHECK(it.world.available(it.world.application) == "1000");
+  CHECK(AccessService(*it.world.snapshot()).served_by("node-2").empty());
 }

@@ -1,0 +1,47 @@
+// ServiceClock: for how long a device was served. Time is earned while its node is present (it runs, and its lease holds) and the device is heard: from its last
+// sign on for as long as patience says, after that it is silent until the next. What came before is never looked at again, so nothing is left out twice.
+//
+// Pure: times are given. One thread.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "protocol/time.h"
+
+namespace agiddi::node {
+
+class ServiceClock {
+ public:
+  static constexpr std::int64_t kEver = std::int64_t{1} << 60;
+
+  ServiceClock() = default;
+  // patience: kEver, when silence does not count. The rest as a former run left it.
+  ServiceClock(TimeMs from, std::int64_t patience_ms, std::int64_t earned_ms = 0, std::int64_t silent_ms = 0)
+      : to_(from), heard_(from), patience_(patience_ms), earned_(earned_ms), silent_(silent_ms) {}
+
+  // Counts what lies between the last call and `at`; the node was present until `present` at most.
+  void account(TimeMs at, TimeMs present) {
+    if (at <= to_) return;
+    const TimeMs until = std::min(at, present), quiet = heard_ + patience_;
+    earned_ += std::max<std::int64_t>(std::min(until, quiet) - to_, 0);
+    silent_ += std::max<std::int64_t>(until - std::max(to_, quiet), 0);
+    to_ = at;
+  }
+  // A sign of the device; account() what lies before it first.
+  void heard(TimeMs at) { heard_ = std::max(heard_, at); }
+  // What the ledger has is not to be less here.
+  void at_least(std::int64_t earned_ms) { earned_ = std::max(earned_, earned_ms); }
+
+  std::int64_t earned_ms() const { return earned_; }
+  std::int64_t silent_ms() const { return silent_; }
+  TimeMs accounted_to() const { return to_; }
+  TimeMs last_sign() const { return heard_; }
+  bool is_silent(TimeMs at) const { return at > heard_ + patience_; }
+
+ private:
+  TimeMs to_ = 0, heard_ = 0;
+  std::int64_t patience_ = kEver, earned_ = 0, silent_ = 0;
+};
+
+}  // namespace agiddi::node
