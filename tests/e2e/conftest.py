@@ -39,6 +39,11 @@ class Cluster:
     def start_node(self, number: int):
         self.tool("cluster", "start-node", str(number), "--dir", self.dir, "--json")
 
+    def pid(self, number: int) -> int:
+        """Of the node's process now: it changes with each start."""
+        nodes = self.tool("cluster", "status", "--dir", self.dir, "--json")["nodes"]
+        return next(n["pid"] for n in nodes if n["id"] == f"node-{number}")
+
     def wait_ready(self):
         for node in self.nodes:
             wait_until("ready", lambda: node.get("/readyz").status == 200)

@@ -55,11 +55,6 @@ def take_over(cluster, payment, urn, at, protocol="sse"):
     return made, refusals, time.monotonic() - began
 
 
-def payload_bytes(cluster, integration):
-    device = cluster.nodes[0].get("/v1/integrations/" + integration).json["devices"][0]
-    return device["bytesUsed"], device.get("bytesLost", 0)
-
-
 def test_another_node_goes_on_when_the_serving_one_is_killed(short_leases_cluster):
     cluster = short_leases_cluster
     urn = listening_device(cluster, {"perKilobyte": "0.10"}, interval_ms=10)
@@ -108,7 +103,7 @@ def test_a_node_that_stopped_for_a_while_forwards_nothing_after_its_lease(short_
     made = integrate(cluster, payment, [urn], at=3).json
     first = Reader(cluster.nodes[3], made["delivery"]["url"])
     first.wait_for(10)
-    pid = next(n["pid"] for n in cluster.tool("cluster", "status", "--dir", cluster.dir, "--json")["nodes"] if n["id"] == "node-4")
+    pid = cluster.pid(4)
     os.kill(pid, signal.SIGSTOP)
     try:
         again, _, _ = take_over(cluster, payment, urn, at=1)
@@ -136,7 +131,7 @@ def test_a_pause_that_nobody_took_over_is_paid_by_nobody(short_leases_cluster):
     made = integrate(cluster, payment, [urn], at=3).json
     reader = Reader(cluster.nodes[3], made["delivery"]["url"])
     reader.wait_for(20)
-    pid = next(n["pid"] for n in cluster.tool("cluster", "status", "--dir", cluster.dir, "--json")["nodes"] if n["id"] == "node-4")
+    pid = cluster.pid(4)
     os.kill(pid, signal.SIGSTOP)
     time.sleep(9)   # a pause that is longer than the lease
     os.kill(pid, signal.SIGCONT)
