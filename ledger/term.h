@@ -33,6 +33,11 @@ struct Triple {
   friend auto operator<=>(const Triple&, const Triple&) = default;
 };
 
+// One whose terms stand elsewhere.
+struct TripleView {
+  const Term *subject, *predicate, *object;
+};
+
 std::string ntriples(const Term& term);      // canonical N-Triples
 std::string ntriples(const Triple& triple);  // with " .", no newline
 

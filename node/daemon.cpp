@@ -24,7 +24,7 @@
 namespace agiddi::node {
 namespace {
 
-constexpr std::size_t kIoThreads = 2;
+constexpr std::size_t kClientThreads = 2;
 constexpr std::size_t kWorkerThreads = 2;
 constexpr std::size_t kWorkerQueue = 256;
 constexpr auto kStopGrace = std::chrono::milliseconds(500);
@@ -58,8 +58,9 @@ struct Daemon::Parts {
   using Guard = boost::asio::executor_work_guard<boost::asio::io_context::executor_type>;
 
   Metrics metrics;
-  boost::asio::io_context io;
-  Guard guard{io.get_executor()};
+  // Apart: what thousands of clients are sent at once delays no word of the consensus.
+  boost::asio::io_context chain_io{1}, io;
+  Guard chain_guard{chain_io.get_executor()}, guard{io.get_executor()};
   NodeStore open;
   std::unique_ptr<ChainDriver> chain;
   std::unique_ptr<DeliveryLedger> delivery_ledger;
@@ -78,7 +79,7 @@ struct Daemon::Parts {
 
   Result<void> start(const NodeConfig& config) {
     const std::string network = open.keys->genesis().network;
-    chain = std::make_unique<ChainDriver>(std::move(open.keys), *open.ledger, config, io, metrics, [this] { restart_wanted(); });
+    chain = std::make_unique<ChainDriver>(std::move(open.keys), *open.ledger, config, chain_io, metrics, [this] { restart_wanted(); });
     delivery_ledger = make_delivery_ledger(*chain, *open.ledger);
     DeliveryOptions options;
     options.broker_url = config.broker.url;
@@ -105,7 +106,8 @@ struct Daemon::Parts {
     http = std::move(*server);
     register_gauges(config);
     Counter& store_checks = metrics.counter("agiddi_store_checks_total", "Passes over all of the store's files that found no damage.");
-    for (std::size_t i = 0; i < kIoThreads; ++i) threads.emplace_back([this] { io.run(); });
+    run("chain-io", chain_io);
+    for (std::size_t i = 0; i < kClientThreads; ++i) run("client-io", io);
     if (auto listening = chain->start(config); !listening) return listening;
     delivery->start();
     rewrap = std::make_unique<Rewrap>(*chain, io);
@@ -114,6 +116,13 @@ struct Daemon::Parts {
     scrub = std::make_unique<StoreScrub>(*open.store, store_checks);
     log_info("node started", {{"node", chain->self().id}, {"network", network}, {"height", chain->snapshot()->height()}, {"http", options.public_url}, {"peer", config.peer_listen.text()}});
     return {};
+  }
+
+  void run(const char* name, boost::asio::io_context& context) {
+    threads.emplace_back([name, &context] {
+      pthread_setname_np(pthread_self(), name);
+      context.run();
+    });
   }
 
   void restart_wanted() {
@@ -191,7 +200,9 @@ struct Daemon::Parts {
     const auto deadline = std::chrono::steady_clock::now() + kStopGrace;
     while (http && !http->stopped() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(5));
     guard.reset();
+    chain_guard.reset();
     io.stop();
+    chain_io.stop();
     for (std::thread& thread : threads) thread.join();
     http.reset();
     delivery.reset();

@@ -1,6 +1,10 @@
 // A lane: one thread and its bounded queue of work. Values move between lanes, and the queue is the only place with a lock.
 #pragma once
 
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -19,9 +23,17 @@ class Lane {
 
   // settle, if given, runs on the lane after each burst of work (at most kBurst pieces, or until the queue is empty): what a burst made is
   // written, synced and sent at once.
-  Lane(std::string name, std::size_t capacity, std::size_t threads = 1, Work settle = {})
+  // niceness: of its threads, which bear the lane's name (`top -H`). Above 0, other lanes go first where processors are short.
+  Lane(std::string name, std::size_t capacity, std::size_t threads = 1, Work settle = {}, int niceness = 0)
       : name_(std::move(name)), capacity_(capacity), settle_(std::move(settle)) {
-    for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+    for (std::size_t i = 0; i < threads; ++i) {
+      threads_.emplace_back([this, niceness] {
+        pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
+        // Best effort: a thread may always lower its own.
+        if (niceness > 0) ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
+        run();
+      });
+    }
   }
   ~Lane() { stop(); }
   Lane(const Lane&) = delete;

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <bitset>
-#include <map>
 #include <set>
-#include <tuple>
+#include <span>
 #include <unordered_map>
+#include <utility>
 
 #include "ontology/rdf_io.h"
 #include "ontology/vocabulary.h"
@@ -189,91 +189,127 @@ void append_context(std::string& out, const Used& used) {
 
 std::string node_id(const Term& term) { return term.is_iri() ? term.value : "_:" + term.value; }
 
+// Writes text at once: the values of an answer with many devices are never held as a tree.
 class JsonLdWriter {
  public:
-  explicit JsonLdWriter(const std::vector<TripleView>& triples) {
-    auto star = stars_.end();
+  explicit JsonLdWriter(std::span<const TripleView> triples) {
+    std::size_t star = 0;
     const Term* last = nullptr;
     for (const TripleView& triple : triples) {
       // As a rule a subject's triples stand together.
       if (last == nullptr || (triple.subject != last && *triple.subject != *last)) {
-        bool fresh = false;
-        std::tie(star, fresh) = stars_.try_emplace(node_id(*triple.subject));
-        if (fresh) order_.push_back(star->first);
+        const auto [known, fresh] = (triple.subject->is_iri() ? iris_ : blanks_).try_emplace(triple.subject->value, stars_.size());
+        if (fresh) stars_.push_back({triple.subject, {}, false});
+        star = known->second;
       }
-      star->second.push_back(&triple);
+      stars_[star].triples.push_back(&triple);
       last = triple.subject;
     }
   }
 
-  Json run(std::string_view root) {
-    Json rest = body(root);
-    Json document = Json::object({{"@context", make_context(used_)}});
-    for (auto& [name, value] : rest.members()) document.set(name, std::move(value));
-    return document;
-  }
-
   std::string text(std::string_view root) {
-    const Json rest = body(root);
-    std::string out = "{\"@context\":";
-    append_context(out, used_);
-    for (const auto& [name, value] : rest.members()) {
-      out.push_back(',');
-      append_json_string(out, name);
-      out.push_back(':');
-      out += value.dump();
+    std::string nodes;
+    std::size_t count = 0;
+    const auto add = [&](Star& star, int depth) {
+      if (count++ > 0) nodes.push_back(',');
+      node(nodes, star, depth);
+    };
+    if (const auto found = iris_.find(root); found != iris_.end()) add(stars_[found->second], kDepthMax);
+    for (Star& star : stars_) {
+      if (!star.written) add(star, 0);
     }
-    out.push_back('}');
-    return out;
+    used_.close();
+    std::string out = "{\"@context\":";
+    out.reserve(nodes.size() + 2'048);
+    append_context(out, used_);
+    out.push_back(',');
+    if (count == 1 && !root.empty()) return out.append(nodes, 1);   // the members of the one node, and its end
+    return out + "\"@graph\":[" + nodes + "]}";
   }
 
  private:
   static constexpr int kDepthMax = 4;
 
-  // The members behind the context; what they use is known then.
-  Json body(std::string_view root) {
-    std::vector<Json> nodes;
-    if (const auto found = stars_.find(root); found != stars_.end()) nodes.push_back(node(found->first, kDepthMax));
-    for (const std::string& id : order_) {
-      if (!written_.count(id)) nodes.push_back(node(id, 0));
+  struct Star {
+    const Term* subject;
+    std::vector<const TripleView*> triples;
+    bool written;
+  };
+  // Under which names a predicate's values stand: that of the context if they fit it, else its own.
+  struct Predicate {
+    const ContextTerm* term = nullptr;
+    bool is_type = false;
+    std::string own_name;                        // made when it is needed
+    std::size_t star = 0;                        // the node in which it was met last,
+    std::size_t rank = 0, own_rank = 0;          // and there, from 1, which member each name is; 0: none
+  };
+  struct Member {
+    std::size_t rank;
+    std::string_view name;
+    const ContextTerm* term;                     // null: its own name
+    const Term* object;
+  };
+
+  Predicate& predicate(const std::string& iri) {
+    const auto [entry, fresh] = predicates_.try_emplace(iri);
+    if (fresh) {
+      const auto known = terms_by_iri().find(iri);
+      entry->second.term = known == terms_by_iri().end() ? nullptr : known->second;
+      entry->second.is_type = iri == kType;
     }
-    used_.close();
-    if (nodes.size() == 1 && !root.empty()) return std::move(nodes.front());
-    return Json::object({{"@graph", Json(std::move(nodes))}});
+    return entry->second;
   }
 
-  Json node(const std::string& id, int depth) {
-    written_.insert(id);
-    Json out = Json::object({{"@id", id}});
-    std::vector<std::pair<std::string, std::vector<Json>>> members;
-    const auto add = [&](const std::string& key, Json value) {
-      const auto found = std::find_if(members.begin(), members.end(), [&](const auto& member) { return member.first == key; });
-      if (found != members.end()) {
-        found->second.push_back(std::move(value));
-      } else {
-        members.emplace_back(key, std::vector<Json>()).second.push_back(std::move(value));
-      }
-    };
-    for (const TripleView* triple : stars_.at(id)) {
-      const std::string& predicate = triple->predicate->value;
+  // Members in the order of their first values; types read best first.
+  std::vector<Member> members_of(const Star& star) {
+    ++node_;
+    std::size_t ranks = 0;
+    std::vector<Member> members;
+    members.reserve(star.triples.size());
+    for (const TripleView* triple : star.triples) {
       const Term& object = *triple->object;
-      if (predicate == kType && !object.is_literal()) {
-        add("@type", type_name(object));
+      Predicate& known = predicate(triple->predicate->value);
+      if (known.is_type && !object.is_literal()) {
+        members.push_back({0, "@type", nullptr, &object});
         continue;
       }
-      const auto known = terms_by_iri().find(predicate);
-      const ContextTerm* term = known != terms_by_iri().end() && fits(*known->second, object) ? known->second : nullptr;
+      if (std::exchange(known.star, node_) != node_) known.rank = known.own_rank = 0;
+      const ContextTerm* term = known.term && fits(*known.term, object) ? known.term : nullptr;
       if (term) used_.terms.set(static_cast<std::size_t>(term - kTerms));
-      add(term ? std::string(term->name) : short_name(predicate), value(object, term, depth));
+      else if (known.own_name.empty()) known.own_name = short_name(triple->predicate->value);
+      std::size_t& rank = term ? known.rank : known.own_rank;
+      if (rank == 0) rank = ++ranks;
+      members.push_back({rank, term ? term->name : std::string_view(known.own_name), term, &object});
     }
-    // The type reads best first.
-    std::stable_partition(members.begin(), members.end(), [](const auto& member) { return member.first == "@type"; });
-    for (auto& [key, values] : members) out.set(key, values.size() == 1 ? std::move(values.front()) : Json(std::move(values)));
-    return out;
+    const auto before = [](const Member& a, const Member& b) { return a.rank < b.rank; };
+    if (!std::is_sorted(members.begin(), members.end(), before)) std::stable_sort(members.begin(), members.end(), before);
+    return members;
+  }
+
+  void node(std::string& out, Star& star, int depth) {
+    star.written = true;
+    const std::vector<Member> members = members_of(star);
+    out += "{\"@id\":";
+    append_json_string(out, node_id(*star.subject));
+    for (auto first = members.begin(); first != members.end();) {
+      const auto end = std::find_if(first, members.end(), [&](const Member& other) { return other.rank != first->rank; });
+      const bool many = end - first > 1;
+      out.push_back(',');
+      append_json_string(out, first->name);
+      out += many ? ":[" : ":";
+      for (auto one = first; one != end; ++one) {
+        if (one != first) out.push_back(',');
+        if (one->rank == 0) append_json_string(out, type_name(*one->object));
+        else value(out, *one->object, one->term, depth);
+      }
+      if (many) out.push_back(']');
+      first = end;
+    }
+    out.push_back('}');
   }
 
   // Types are relative to @vocab, our namespace: "WeatherStation".
-  Json type_name(const Term& type) {
+  std::string type_name(const Term& type) {
     if (!type.is_iri()) return node_id(type);
     const std::string compact = compact_name(type.value);
     return compact.starts_with("agiddi:") ? compact.substr(7) : short_name(type.value);
@@ -286,28 +322,39 @@ class JsonLdWriter {
     return compact;
   }
 
-  Json literal_value(const Term& literal) {
-    if (!literal.language.empty()) return Json::object({{"@value", literal.value}, {"@language", literal.language}});
-    if (literal.datatype.empty()) return literal.value;
-    if (is_native_integer(literal)) return Json::number(literal.value);
-    if (literal.datatype == ledger::xsd::boolean && (literal.value == "true" || literal.value == "false")) return literal.value == "true";
-    return Json::object({{"@value", literal.value}, {"@type", short_name(literal.datatype)}});
-  }
-
-  Json value(const Term& object, const ContextTerm* term, int depth) {
-    if (object.is_literal()) {
-      if (term && term->coercion != Coercion::none) return object.value;
-      return literal_value(object);
+  void literal_value(std::string& out, const Term& literal) {
+    if (literal.language.empty() && literal.datatype.empty()) return append_json_string(out, literal.value);
+    const bool is_truth = literal.datatype == ledger::xsd::boolean && (literal.value == "true" || literal.value == "false");
+    if (literal.language.empty() && (is_truth || is_native_integer(literal))) {
+      out += literal.value;
+      return;
     }
-    const std::string id = node_id(object);
-    if (depth > 0 && stars_.count(id) && !written_.count(id)) return node(id, depth - 1);
-    if (term) return id;
-    return Json::object({{"@id", id}});
+    out += "{\"@value\":";
+    append_json_string(out, literal.value);
+    out += literal.language.empty() ? ",\"@type\":" : ",\"@language\":";
+    append_json_string(out, literal.language.empty() ? short_name(literal.datatype) : literal.language);
+    out.push_back('}');
   }
 
-  std::map<std::string, std::vector<const TripleView*>, std::less<>> stars_;
-  std::vector<std::string> order_;
-  std::set<std::string> written_;
+  void value(std::string& out, const Term& object, const ContextTerm* term, int depth) {
+    if (object.is_literal()) {
+      if (term && term->coercion != Coercion::none) return append_json_string(out, object.value);
+      return literal_value(out, object);
+    }
+    if (depth > 0) {
+      const auto& known = object.is_iri() ? iris_ : blanks_;
+      const auto found = known.find(object.value);
+      if (found != known.end() && !stars_[found->second].written) return node(out, stars_[found->second], depth - 1);
+    }
+    if (!term) out += "{\"@id\":";
+    append_json_string(out, node_id(object));
+    if (!term) out.push_back('}');
+  }
+
+  std::vector<Star> stars_;                                                    // in the order of their first triples
+  std::unordered_map<std::string_view, std::size_t> iris_, blanks_;            // stars by the text of their subject
+  std::unordered_map<std::string_view, Predicate> predicates_;
+  std::size_t node_ = 0;                                                       // counts them
   Used used_;
 };
 
@@ -323,10 +370,9 @@ const Json& jsonld_context() {
   return kContext;
 }
 
-Json write_jsonld(const std::vector<TripleView>& triples, std::string_view root) { return JsonLdWriter(triples).run(root); }
-std::string write_jsonld_text(const std::vector<TripleView>& triples, std::string_view root) { return JsonLdWriter(triples).text(root); }
+std::string write_jsonld(std::span<const TripleView> triples, std::string_view root) { return JsonLdWriter(triples).text(root); }
 
-Json write_jsonld(const std::vector<Triple>& triples, std::string_view root) {
+std::string write_jsonld(const std::vector<Triple>& triples, std::string_view root) {
   std::vector<TripleView> views;
   views.reserve(triples.size());
   for (const Triple& triple : triples) views.push_back({&triple.subject, &triple.predicate, &triple.object});

@@ -203,13 +203,14 @@ Json metadata_from_triples(const Triples& triples, const Hash& device) {
   std::vector<TripleView> views;
   views.reserve(triples.size());
   for (const ledger::Triple& triple : triples) views.push_back({&triple.subject, &triple.predicate, &triple.object});
-  put_in_document_order(views);
-  return write_jsonld(views, device_urn(device));
+  auto document = parse_json(metadata_text(views, device));
+  AGIDDI_CHECK(document.has_value(), "what was written is JSON");
+  return *std::move(document);
 }
 
 std::string metadata_text(std::vector<TripleView>& triples, const Hash& device) {
   put_in_document_order(triples);
-  return write_jsonld_text(triples, device_urn(device));
+  return write_jsonld(triples, device_urn(device));
 }
 
 }  // namespace agiddi::ontology

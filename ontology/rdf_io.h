@@ -4,6 +4,7 @@
 // Status::too_large past a bound. Serd stays inside rdf_io's .cpp files.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,13 +32,12 @@ std::string write_ntriples(const std::vector<ledger::Triple>& triples);
 // RDF 1.1 XML, for clients that read nothing else. Status::not_acceptable when a predicate's IRI does not end in an XML name, which this syntax cannot say.
 Result<std::string> write_rdfxml(const std::vector<ledger::Triple>& triples);
 
-// One compact JSON-LD document with an inline context made of our terms. With a root, nodes that are reached from it are nested under
-// it (once each) and the root is the document; the rest, or without a root everything, stands in "@graph".
-Json write_jsonld(const std::vector<ledger::Triple>& triples, std::string_view root = {});
-// The same of triples whose terms stand elsewhere; and its compact text, made in less time.
-struct TripleView { const ledger::Term *subject, *predicate, *object; };
-Json write_jsonld(const std::vector<TripleView>& triples, std::string_view root = {});
-std::string write_jsonld_text(const std::vector<TripleView>& triples, std::string_view root = {});
+// One compact JSON-LD document, as text without white space, with an inline context made of our terms. With a root, nodes that are reached from it are
+// nested under it (once each) and the root is the document; the rest, or without a root everything, stands in "@graph".
+std::string write_jsonld(const std::vector<ledger::Triple>& triples, std::string_view root = {});
+// The same of triples whose terms stand elsewhere.
+using ledger::TripleView;
+std::string write_jsonld(std::span<const TripleView> triples, std::string_view root = {});
 // All terms that write_jsonld knows; a document's own context holds those of them that it uses.
 const Json& jsonld_context();
 

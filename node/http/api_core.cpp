@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kQueryThreads = 2, kSearchThreads = 2;
 constexpr std::size_t kQueryQueue = 128, kStandingQueue = 16;
+constexpr int kStandingNiceness = 10;          // who watches waits for the ledger, never the other way round
 constexpr std::size_t kWritesMax = 256;        // from the door to the block
 constexpr std::chrono::milliseconds kPoll{20};
 
@@ -19,7 +20,7 @@ constexpr std::chrono::milliseconds kPoll{20};
 
 ApiCore::ApiCore(ApiContext context, boost::asio::io_context& io)
     : context_(context), io_(io), executor_(context.chain.genesis()), queries_("queries", kQueryQueue, kQueryThreads),
-      searches_("searches", kQueryQueue, kSearchThreads), standing_("standing", kStandingQueue) {}
+      searches_("searches", kQueryQueue, kSearchThreads), standing_("standing", kStandingQueue, 1, {}, kStandingNiceness) {}
 
 void ApiCore::stop() {
   stopping_.cancel();

@@ -33,16 +33,18 @@ std::uint64_t term_digest(const ledger::Term& term) {
   return out;
 }
 
-SmallGraph::SmallGraph(const std::vector<ledger::Triple>& triples) : table_(std::bit_ceil(6 * triples.size() + 2), kNone) {
+SmallGraph::SmallGraph(std::span<const ledger::TripleView> triples) : table_(std::bit_ceil(6 * triples.size() + 2), kNone) {
   terms_.reserve(3 * triples.size());
   entries_.reserve(triples.size());
-  for (const ledger::Triple& triple : triples) {
+  const ledger::Term* last = nullptr;
+  for (const ledger::TripleView& triple : triples) {
     Entry entry;
     // A star is told subject by subject.
-    entry.subject = !entries_.empty() && *terms_[entries_.back().subject].term == triple.subject ? entries_.back().subject : intern(triple.subject);
-    entry.predicate = intern(triple.predicate);
-    entry.object = intern(triple.object);
+    entry.subject = last != nullptr && (triple.subject == last || *triple.subject == *last) ? entries_.back().subject : intern(*triple.subject);
+    entry.predicate = intern(*triple.predicate);
+    entry.object = intern(*triple.object);
     entries_.push_back(entry);
+    last = triple.subject;
   }
   std::sort(entries_.begin(), entries_.end());
   entries_.erase(std::unique(entries_.begin(), entries_.end()), entries_.end());

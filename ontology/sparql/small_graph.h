@@ -25,7 +25,7 @@ class SmallGraph {
     friend auto operator<=>(const Entry&, const Entry&) = default;
   };
 
-  explicit SmallGraph(const std::vector<ledger::Triple>& triples);   // which must outlive it
+  explicit SmallGraph(std::span<const ledger::TripleView> triples);   // whose terms must outlive it
 
   std::span<const Entry> entries() const { return entries_; }        // a set, ordered by subject, then predicate
   std::span<const Entry> with(Index subject, Index predicate) const;

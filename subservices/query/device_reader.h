@@ -15,24 +15,27 @@
 
 namespace agiddi::subservices {
 
+// The triples of a device and its sensors. Terms stay where they are when it moves; those of predicates belong to the reader that read it.
+struct DeviceStar {
+  std::deque<ledger::Term> terms;
+  std::vector<ontology::TripleView> triples;
+};
+
 class DeviceReader {
  public:
   // With texts, metadata that stands there is copied and what is made is kept there; the entries are the same without.
   explicit DeviceReader(const ledger::TripleSource& triples, DeviceTexts* texts = nullptr);
 
-  ontology::Triples star(const std::string& urn) const;   // empty: there is no such device, or it is retired
+  DeviceStar star(const std::string& urn) const;   // empty: there is no such device, or it is retired
+  // Makes the text of a device whose star was read, unless it stands among the texts; puts the triples in another order.
+  void keep_text(const Hash& device, DeviceStar& star) const;
   // {"id","version","metadata","distanceKm"?} of a device that is there, as JSON behind what `out` holds.
   // False, and nothing is appended: there is no such device.
   bool append_entry(std::string& out, const std::string& urn, const std::optional<std::string>& distance_km = {}) const;
 
  private:
-  // Terms of a star; they stay where they are.
-  struct Star {
-    std::deque<ledger::Term> terms;
-    std::vector<ontology::TripleView> triples;
-  };
-  Star read(ledger::TermId device) const;
-  void read(ledger::TermId subject, Star& out, std::vector<ledger::TermId>* hosted) const;
+  DeviceStar read(ledger::TermId device) const;
+  void read(ledger::TermId subject, DeviceStar& out, std::vector<ledger::TermId>* hosted) const;
   std::string version_of(ledger::TermId device) const;
 
   const ledger::TripleSource& triples_;

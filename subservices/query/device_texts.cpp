@@ -25,6 +25,12 @@ bool DeviceTexts::append(const Hash& device, std::uint64_t version, std::string&
   return false;
 }
 
+bool DeviceTexts::has(const Hash& device, std::uint64_t version) const {
+  const Part& part = part_of(device);
+  const std::lock_guard lock(part.mutex);
+  return part.places.contains({device, version});
+}
+
 void DeviceTexts::keep(const Hash& device, std::uint64_t version, std::string_view text) {
   std::list<Text> fresh;
   fresh.push_back({{device, version}, std::string(text)});

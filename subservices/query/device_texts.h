@@ -34,6 +34,7 @@ class DeviceTexts {
 
   // Appends the text; false, and nothing appended, when it is not here.
   bool append(const Hash& device, std::uint64_t version, std::string& out);
+  bool has(const Hash& device, std::uint64_t version) const;         // is no use of it, and is not counted
   void keep(const Hash& device, std::uint64_t version, std::string_view text);
 
   std::size_t bytes() const;                                         // never above what the constructor was given
@@ -58,6 +59,7 @@ class DeviceTexts {
   };
   static std::size_t cost(const Text& text);
   Part& part_of(const Hash& device) { return parts_[device.bytes.back() % kParts]; }
+  const Part& part_of(const Hash& device) const { return parts_[device.bytes.back() % kParts]; }
 
   const std::size_t part_bytes_max_;
   std::array<Part, kParts> parts_;

@@ -29,10 +29,11 @@ struct Standing {
 // One device in one state, for as many queries as there are.
 class OneDevice {
  public:
-  OneDevice(ontology::Triples star, const std::unordered_map<Digest, std::size_t>& ranged) : star_(std::move(star)), graph_(star_), facts_(graph_, ranged) {}
+  OneDevice(DeviceStar star, const std::unordered_map<Digest, std::size_t>& ranged) : star_(std::move(star)), graph_(star_.triples), facts_(graph_, ranged) {}
 
-  bool exists() const { return !star_.empty(); }
+  bool exists() const { return !star_.triples.empty(); }
   const Facts& facts() const { return facts_; }
+  DeviceStar& star() { return star_; }
 
   // Whether the query gives the device, and at what distance.
   std::optional<std::string> ask(const Standing& one) {
@@ -55,7 +56,7 @@ class OneDevice {
   std::optional<std::string> run(const sparql::Query& query, bool has_distance) {
     if (!source_) {
       source_ = std::make_unique<sparql::MemorySource>();
-      for (const ledger::Triple& triple : star_) source_->add(triple);
+      for (const ledger::TripleView& triple : star_.triples) source_->add({*triple.subject, *triple.predicate, *triple.object});
     }
     sparql::Limits limits;
     limits.time_ms = kQueryTime_ms;
@@ -67,7 +68,7 @@ class OneDevice {
     return result->rows[0][static_cast<std::size_t>(column - result->variables.begin())]->value;
   }
 
-  const ontology::Triples star_;
+  DeviceStar star_;
   const sparql::SmallGraph graph_;
   const Facts facts_;
   std::unique_ptr<sparql::MemorySource> source_;
@@ -103,15 +104,17 @@ void StandingQueries::remove(std::uint64_t query) {
   if (queries_->by_number.erase(query) > 0) queries_->index.remove(query);
 }
 
-std::vector<StandingMatch> StandingQueries::changed(const std::vector<Hash>& devices, const ledger::TripleSource& before, const ledger::TripleSource& after) {
+std::vector<StandingMatch> StandingQueries::changed(const std::vector<Hash>& devices, const ledger::TripleSource& before, const ledger::TripleSource& after,
+                                                    DeviceTexts* texts) {
   std::vector<StandingMatch> out;
   if (queries_->by_number.empty()) return out;
   StandingIndex& index = queries_->index;
-  const DeviceReader reader_before(before), reader_after(after);
+  const DeviceReader reader_before(before), reader_after(after, texts);
   std::vector<std::uint64_t> concerned;
   for (const Hash& device : devices) {
     const std::string urn = device_urn(device);
     OneDevice then(reader_before.star(urn), index.ranged()), now(reader_after.star(urn), index.ranged());
+    bool told = false;
     concerned.clear();
     for (const OneDevice* state : {&then, &now}) {
       if (state->exists()) index.find(state->facts(), concerned);
@@ -127,9 +130,11 @@ std::vector<StandingMatch> StandingQueries::changed(const std::vector<Hash>& dev
                           : matches ? StandingMatch::Kind::update
                                     : StandingMatch::Kind::unmatch,
                           number, device, std::nullopt};
+      told |= matches.has_value();
       if (matches && one.has_distance) match.distance_km = *std::move(matches);
       out.push_back(std::move(match));
     }
+    if (told) reader_after.keep_text(device, now.star());   // somebody is about to be sent it, and its terms are at hand
   }
   return out;
 }

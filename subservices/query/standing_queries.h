@@ -20,6 +20,7 @@
 #include "protocol/crypto/crypto.h"
 #include "protocol/json.h"
 #include "subservices/query/conditions.h"
+#include "subservices/query/device_texts.h"
 
 namespace agiddi::subservices {
 
@@ -41,7 +42,9 @@ class StandingQueries {
   std::size_t size() const;
 
   // What the change of these devices from one state to another means to each query; in the order of the devices, then of the queries.
-  std::vector<StandingMatch> changed(const std::vector<Hash>& devices, const ledger::TripleSource& before, const ledger::TripleSource& after);
+  // texts: where the texts of devices that match are kept, made of what was read for matching.
+  std::vector<StandingMatch> changed(const std::vector<Hash>& devices, const ledger::TripleSource& before, const ledger::TripleSource& after,
+                                     DeviceTexts* texts = nullptr);
 
  private:
   struct Queries;

@@ -34,7 +34,7 @@ void ontology_document(HttpRequest request, Responder responder) {
   } else {
     const auto triples = ontology::parse_turtle(ontology::ontology_turtle());
     AGIDDI_CHECK(triples.has_value(), "the built-in ontology is Turtle");
-    response.body = *type == 1 ? ontology::write_ntriples(*triples) : ontology::write_jsonld(*triples).dump();
+    response.body = *type == 1 ? ontology::write_ntriples(*triples) : ontology::write_jsonld(*triples);
   }
   responder.send(std::move(response));
 }

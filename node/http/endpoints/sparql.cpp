@@ -111,7 +111,7 @@ Result<HttpResponse> graph_response(const std::vector<ledger::Triple>& triples, 
     if (!text) return tl::unexpected(text.error());
     response.body = std::move(*text);
   } else {
-    response.body = ontology::write_jsonld(triples).dump();
+    response.body = ontology::write_jsonld(triples);
   }
   return response;
 }

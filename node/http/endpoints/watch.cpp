@@ -278,7 +278,7 @@ void WatchStreams::serve() {
   changed.erase(std::unique(changed.begin(), changed.end()), changed.end());
   for (std::size_t at = 0; at < changed.size() && !core_->stopping().cancelled(); at += kWatchStep) {
     const std::vector<Hash> some(changed.begin() + static_cast<std::ptrdiff_t>(at), changed.begin() + static_cast<std::ptrdiff_t>(std::min(changed.size(), at + kWatchStep)));
-    for (const StandingMatch& match : state.queries.changed(some, state.base->triples(), state.target->triples())) {
+    for (const StandingMatch& match : state.queries.changed(some, state.base->triples(), state.target->triples(), &core_->device_texts())) {
       state.note(match.query, match);
     }
   }

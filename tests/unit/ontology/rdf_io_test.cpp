@@ -115,11 +115,11 @@ TEST_CASE("what is written is read as the same graph, in Turtle and in N-Triples
 }
 
 TEST_CASE("JSON-LD of any graph keeps every datatype") {
-  const Json document = write_jsonld({triple(Term::typed("5", ledger::xsd::integer)), triple(Term::typed("0.5", ledger::xsd::decimal)),
+  const std::string document = write_jsonld({triple(Term::typed("5", ledger::xsd::integer)), triple(Term::typed("0.5", ledger::xsd::decimal)),
                                       triple(Term::tagged("hi", "en")), triple(Term::iri("http://example.org/o")),
                                       {Term::blank("x"), Term::iri("https://schema.org/name"), Term::literal("n")},
                                       {Term::blank("x"), Term::iri("https://w3id.org/agiddi/ontology#rangeMin"), Term::typed("5", ledger::xsd::integer)}});
-  CHECK(document.dump() ==
+  CHECK(document ==
         R"({"@context":{"@vocab":"https://w3id.org/agiddi/ontology#","agiddi":"https://w3id.org/agiddi/ontology#","schema":"https://schema.org/",)"
         R"("xsd":"http://www.w3.org/2001/XMLSchema#","name":"schema:name"},"@graph":[{"@id":"http://example.org/s","http://example.org/p":[5,)"
         R"({"@value":"0.5","@type":"xsd:decimal"},{"@value":"hi","@language":"en"},{"@id":"http://example.org/o"}]},)"

@@ -335,11 +335,14 @@ class Bench {
     };
     Json pairs = Json::array();
     std::string by_pair;
+    std::vector<double> ratios;
     for (std::size_t i = 0; i + 1 < phases_.size(); i += 2) {
       const double one = phases_[i + (phases_[i].watched ? 0 : 1)].rate() / std::max(1.0, phases_[i + (phases_[i].watched ? 1 : 0)].rate());
       pairs.push(rounded(one, 3));
+      ratios.push_back(one);
       by_pair += (by_pair.empty() ? "" : ", ") + fixed(one, 3);
     }
+    const double median = ratios.empty() ? 0 : percentile(ratios, 0.5);
     const double per_device = watched.devices > 0 ? static_cast<double>(told_.events) / watched.devices : 0;
     const double p50 = percentile(told_.latencies_ms, 0.5), p99 = percentile(told_.latencies_ms, 0.99);
     Json by_form = Json::array();
@@ -356,6 +359,7 @@ class Bench {
                                   {"with", figures(watched)},
                                   {"ratio", rounded(ratio, 3)},
                                   {"ratioByPair", std::move(pairs)},
+                                  {"ratioMedian", rounded(median, 3)},
                                   {"events", told_.events},
                                   {"eventsPerDevice", rounded(per_device, 2)},
                                   {"eventsByForm", std::move(by_form)},
@@ -371,7 +375,7 @@ class Bench {
     std::string text = table({{"", "devices/s", "p50 ms", "p99 ms", "ms CPU a device: nodes", "clients", "refused"},
                               row("without", alone),
                               row(std::to_string(options_.queries) + " watchers", watched)});
-    text += "ratio " + fixed(ratio, 3) + " (by pair " + by_pair + ")\n";
+    text += "ratio " + fixed(ratio, 3) + "; by pair " + by_pair + ", median " + fixed(median, 3) + "\n";
     text += std::to_string(told_.events) + " events, " + fixed(per_device, 2) + " a device; from the answer to a registration to its event: p50 " +
             fixed(p50, 1) + " ms, p99 " + fixed(p99, 1) + " ms\n";
     text += fixed(watcher_kib_, 1) + " KiB of the node's memory a watcher; opening all took " + fixed(open_s_, 1) + " s\n";
