@@ -1,4 +1,4 @@
-// Receipt: what a payment authority (a card company, the watcher of a chain) says was paid to it outside the ledger, for one payment and no other.
+// PaymentReceipt: what a payment authority (a card company, the watcher of a chain) says was paid to it outside the ledger, for one payment and no other.
 //
 // A compact JWS (RFC 7515), alg EdDSA (RFC 8037): protected header {"alg":"EdDSA","kid":"did:key:…","typ":"agiddi-receipt"}, payload
 // {"network","receipt","payer","items","currency","total","expires"}: `items` is items_digest in lower-case hex, `total` money text, `expires` Unix seconds. It goes
@@ -29,7 +29,7 @@ struct ReceiptItem {
 // none), amount in micro-units (8); big-endian.
 Hash items_digest(std::span<const ReceiptItem> items);
 
-struct Receipt {
+struct PaymentReceipt {
   std::string network;
   std::string id;               // 1 to 64 of [A-Za-z0-9_-]; an authority gives each one once
   std::string payer;            // did:key
@@ -37,20 +37,20 @@ struct Receipt {
   std::string currency;
   MicroUnits total = 0;
   std::int64_t expires_s = 0;   // Unix seconds; not accepted in a block after it
-  friend bool operator==(const Receipt&, const Receipt&) = default;
+  friend bool operator==(const PaymentReceipt&, const PaymentReceipt&) = default;
 };
 
-struct SignedReceipt {
-  Receipt receipt;
+struct SignedPaymentReceipt {
+  PaymentReceipt receipt;
   std::string kid;              // of the authority's key
   std::string signing_input;
   Signature signature{};
 };
 
 bool is_receipt_id(std::string_view id);
-std::string sign_receipt(const KeyPair& authority, const Receipt& receipt);
+std::string sign_receipt(const KeyPair& authority, const PaymentReceipt& receipt);
 // Its form alone: the caller knows whose key must have signed. Errors: Status::invalid, one sentence.
-Result<SignedReceipt> parse_receipt(std::string_view text);
-bool verify_receipt(const SignedReceipt& receipt, const PublicKey& authority);
+Result<SignedPaymentReceipt> parse_receipt(std::string_view text);
+bool verify_receipt(const SignedPaymentReceipt& receipt, const PublicKey& authority);
 
 }  // namespace agiddi

@@ -2,9 +2,9 @@
 #include <catch2/catch.hpp>
 
 #include "protocol/encoding.h"
-#include "protocol/receipt.h"
+#include "protocol/payment_receipt.h"
 
-namespace receipt_test {
+namespace payment_receipt_test {
 
 using namespace agiddi;
 
@@ -15,7 +15,7 @@ const KeyPair& authority() {
   return kKey;
 }
 
-Receipt receipt() {
+PaymentReceipt receipt() {
   const ReceiptItem item{blake2b("device"), 1, 60'000, std::nullopt, 500'000};
   return {"net-0123456789abcdef", "order-1", did_from_key(authority().public_key()), items_digest(std::span(&item, 1)), "EUR", 500'000, 1'800'000'000};
 }
@@ -76,4 +76,4 @@ TEST_CASE("a digest of items depends on each field and their order") {
   CHECK(digests.size() == lists.size());
 }
 
-}  // namespace receipt_test
+}  // namespace payment_receipt_test

@@ -1,4 +1,4 @@
-#include "protocol/receipt.h"
+#include "protocol/payment_receipt.h"
 
 #include <algorithm>
 
@@ -40,7 +40,7 @@ bool is_receipt_id(std::string_view id) {
   });
 }
 
-std::string sign_receipt(const KeyPair& authority, const Receipt& receipt) {
+std::string sign_receipt(const KeyPair& authority, const PaymentReceipt& receipt) {
   const Json header = Json::object({{"alg", "EdDSA"}, {"kid", did_from_key(authority.public_key())}, {"typ", kType}});
   const Json payload = Json::object({{"network", receipt.network},
                                      {"receipt", receipt.id},
@@ -53,7 +53,7 @@ std::string sign_receipt(const KeyPair& authority, const Receipt& receipt) {
   return input + "." + to_base64url(view(authority.sign(input)));
 }
 
-Result<SignedReceipt> parse_receipt(std::string_view text) {
+Result<SignedPaymentReceipt> parse_receipt(std::string_view text) {
   if (text.empty() || text.size() > kReceiptMax_bytes) return refuse("a receipt is a compact JWS of at most " + std::to_string(kReceiptMax_bytes) + " bytes");
   const std::size_t first = text.find('.'), last = text.rfind('.');
   if (first == text.npos || first == last || text.find('.', first + 1) != last) return refuse("a receipt has the form <header>.<payload>.<signature> (RFC 7515)");
@@ -65,7 +65,7 @@ Result<SignedReceipt> parse_receipt(std::string_view text) {
   const auto signature = raw ? signature_from_bytes(*raw) : Result<Signature>(refuse(""));
   if (!signature) return refuse("the receipt's signature is not 64 bytes in strict base64url");
 
-  SignedReceipt out;
+  SignedPaymentReceipt out;
   out.signature = *signature;
   out.signing_input = text.substr(0, last);
   std::vector<FieldError> errors;
@@ -75,7 +75,7 @@ Result<SignedReceipt> parse_receipt(std::string_view text) {
   out.kid = head.required_string("kid", 128).value_or("");
   head.finish();
 
-  Receipt& receipt = out.receipt;
+  PaymentReceipt& receipt = out.receipt;
   FieldReader fields(*payload, "", errors);
   receipt.network = fields.required_string("network", 64).value_or("");
   receipt.id = fields.required_string("receipt", 64).value_or("");
@@ -97,6 +97,6 @@ Result<SignedReceipt> parse_receipt(std::string_view text) {
   return out;
 }
 
-bool verify_receipt(const SignedReceipt& receipt, const PublicKey& authority) { return verify(authority, receipt.signing_input, receipt.signature); }
+bool verify_receipt(const SignedPaymentReceipt& receipt, const PublicKey& authority) { return verify(authority, receipt.signing_input, receipt.signature); }
 
 }  // namespace agiddi
