@@ -114,7 +114,32 @@ void read_issuers(FieldReader& top, std::vector<FieldError>& errors, Genesis& ge
   }
 }
 
+void read_authorities(FieldReader& top, std::vector<FieldError>& errors, Genesis& genesis) {
+  const auto* items = top.optional_array("authorities", 1, kAuthoritiesMax);
+  if (!items) return;
+  std::set<std::string> ids;
+  for (std::size_t i = 0; i < items->size(); ++i) {
+    FieldReader reader((*items)[i], pointer_index(top.pointer("authorities"), i), errors);
+    GenesisAuthority authority;
+    authority.id = reader.required_string("id", 32).value_or("");
+    if (!authority.id.empty() && !is_authority_id(authority.id)) reader.error("id", "must be made of a to z, 0 to 9 and -, and not \"credit\"");
+    refuse_twin(ids, authority.id, reader, "id");
+    read_as(reader, "did", 128, authority.did, canonical_did);
+    if (const auto* currencies = reader.required_array("currencies", 1, kAuthorityCurrenciesMax)) {
+      for (const Json& currency : *currencies) {
+        if (!currency.is_string() || !is_currency(currency.as_string())) reader.error("currencies", "must each be 3 to 12 capital letters");
+        else authority.currencies.push_back(currency.as_string());
+      }
+    }
+    reader.finish();
+    genesis.authorities.push_back(std::move(authority));
+  }
+  if (genesis.rules_version < kRulesWithAuthorities) top.error("authorities", "need rulesVersion " + std::to_string(kRulesWithAuthorities) + " or later");
+}
+
 }  // namespace
+
+bool is_authority_id(std::string_view id) { return is_member_id(id) && id != "credit"; }
 
 Result<Genesis> parse_genesis(BytesView file) {
   auto json = parse_json(file);
@@ -132,6 +157,7 @@ Result<Genesis> parse_genesis(BytesView file) {
   read_issuers(reader, errors, genesis);
   read_as(reader, "unitsDigest", 64, genesis.units_digest, [](std::string_view text) { return Hash::from_hex(text); });
   if (const auto rules = reader.optional_integer("rulesVersion", 2, 1'000'000)) genesis.rules_version = static_cast<std::uint32_t>(*rules);
+  read_authorities(reader, errors, genesis);
   if (const auto lease = reader.optional_integer("leaseSeconds", limits::kLeaseMin_ms / 1000, limits::kLeaseMax_ms / 1000)) genesis.lease = *lease * 1000;
   reader.finish();
   if (!errors.empty()) return tl::unexpected(invalid_fields(std::move(errors)));
@@ -159,6 +185,15 @@ std::string write_genesis(const Genesis& genesis) {
                             {"issuers", std::move(issuers)},
                             {"unitsDigest", genesis.units_digest.hex()}});
   if (genesis.rules_version > 1) file.set("rulesVersion", genesis.rules_version);
+  if (!genesis.authorities.empty()) {
+    Json authorities = Json::array();
+    for (const GenesisAuthority& authority : genesis.authorities) {
+      Json currencies = Json::array();
+      for (const std::string& currency : authority.currencies) currencies.push(currency);
+      authorities.push(Json::object({{"id", authority.id}, {"did", authority.did}, {"currencies", std::move(currencies)}}));
+    }
+    file.set("authorities", std::move(authorities));
+  }
   if (genesis.lease > 0) file.set("leaseSeconds", genesis.lease / 1000);
   return file.pretty();
 }

@@ -9,9 +9,12 @@
 namespace agiddi {
 
 // The newest rules that this program knows. A block under later rules stops the node: it must be updated first.
-inline constexpr std::uint32_t kRulesVersionMax = 4;
+inline constexpr std::uint32_t kRulesVersionMax = 5;
 
 struct GenesisAccount { std::string did; std::string currency; MicroUnits amount = 0; };
+
+// Who vouches for money outside the ledger (protocol/payment_receipt.h).
+struct GenesisAuthority { std::string id, did; std::vector<std::string> currencies; };
 
 struct Genesis {
   std::string name;                       // 1 to 32 of [a-z0-9-]
@@ -19,6 +22,7 @@ struct Genesis {
   std::vector<Member> members;
   std::vector<GenesisAccount> accounts;
   std::vector<std::string> issuers;       // DIDs that may mint credit
+  std::vector<GenesisAuthority> authorities;   // from rules version 5 on
   std::uint32_t rules_version = 1;        // from which the network starts; not in the file = 1
   TimeMs lease = 0;                       // how long a member serves without renewing its lease; 0 = the default. "leaseSeconds" in the file
   Hash units_digest;                      // BLAKE2b-256 of the unit table that prices nothing but converts everything
@@ -29,6 +33,11 @@ struct Genesis {
 };
 
 Result<Genesis> parse_genesis(BytesView file);     // strict; the error names the field
+inline constexpr std::uint32_t kRulesWithAuthorities = 5;
+inline constexpr std::size_t kAuthoritiesMax = 64, kAuthorityCurrenciesMax = 16;
+// As a member's id, and not "credit", which is the ledger's own method.
+bool is_authority_id(std::string_view id);
+
 std::string write_genesis(const Genesis& genesis); // the file's bytes (pretty JSON); derived fields are not written
 
 }  // namespace agiddi

@@ -9,9 +9,11 @@
 #include "subservices/access/access_rules.h"
 #include "subservices/access/access_wraps.h"
 #include "subservices/access/lease_rules.h"
+#include "subservices/access/reversal_rules.h"
 #include "subservices/door.h"
 #include "subservices/governance/governance_rules.h"
 #include "subservices/payment/account_keys.h"
+#include "subservices/payment/credit_rules.h"
 #include "subservices/payment/payment_rules.h"
 #include "subservices/registration/registration_rules.h"
 
@@ -40,6 +42,7 @@ constexpr std::array kActions{
     Action{"credit.mint", credit_mint},
     Action{"credit.transfer", credit_transfer},
     Action{"credit.redeem", credit_redeem},
+    Action{"receipt.reverse", receipt_reverse, false, kRulesWithAuthorities},
     Action{"access.rewrap", access_rewrap, true},
     Action{"account.rotate", account_rotate, false, 2},
     Action{"governance.propose", governance_propose},

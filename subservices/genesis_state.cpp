@@ -30,6 +30,12 @@ Result<ledger::GenesisState> genesis_state(const Genesis& genesis) {
   }
   store(state, keys::member_epoch(0), epoch);
   for (const std::string& issuer : genesis.issuers) store(state, keys::issuer(issuer), records::Issuer{});
+  for (const GenesisAuthority& authority : genesis.authorities) {
+    records::Authority record;
+    record.set_did(authority.did);
+    for (const std::string& currency : authority.currencies) record.add_currencies(currency);
+    store(state, keys::authority(authority.id), record);
+  }
   for (const GenesisAccount& account : genesis.accounts) {
     if (account.amount < 0 || !mint(state, account.did, account.currency, account.amount)) {
       return fail(Status::invalid, "the accounts of the genesis file hold more " + account.currency + " than an amount can express");

@@ -46,6 +46,9 @@ Bytes proposal(const Hash& proposal) { return with_hash('Q', proposal); }
 Bytes open_proposals() { return letter('v'); }
 Bytes open_proposal(const Hash& proposal) { return with_hash('v', proposal); }
 Bytes issuer(std::string_view did) { return with_text('I', did); }
+Bytes authorities() { return letter('Y'); }
+Bytes authority(std::string_view id) { return with_text('Y', id); }
+Bytes receipt(std::string_view authority, std::string_view receipt) { return with_closed_text('y', authority).append(receipt); }
 Bytes accounts_of(std::string_view did) { return with_closed_text('A', did); }
 Bytes account(std::string_view did, std::string_view currency) { return accounts_of(did).append(currency); }
 Bytes currency_total(std::string_view currency) { return with_text('T', currency); }

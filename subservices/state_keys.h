@@ -8,8 +8,10 @@
 //   Q proposal                           Proposal           open and decided
 //   v proposal                           empty: open proposals
 //   I did                                Issuer
-//   A did 0x00 currency                  Account
-//   T currency                           CurrencyTotal
+//   Y authority-id                       Authority          from rules version 5 on, as are receipts
+//   y authority-id 0x00 receipt-id       UsedReceipt
+//   A did 0x00 purse                     Account            purse: a currency, or currency "@" authority-id
+//   T purse                              CurrencyTotal
 //   O                                    Counters           one record
 //   S H("agiddi/seen/1", kid 0x00 jti)   Seen
 //   D device                             DeviceHead
@@ -45,6 +47,9 @@ Bytes proposals();                                            // prefix
 Bytes open_proposal(const Hash& proposal);
 Bytes open_proposals();                                       // prefix
 Bytes issuer(std::string_view did);
+Bytes authorities();                                          // prefix
+Bytes authority(std::string_view id);
+Bytes receipt(std::string_view authority, std::string_view receipt);
 Bytes account(std::string_view did, std::string_view currency);
 Bytes accounts_of(std::string_view did);                      // prefix
 Bytes currency_total(std::string_view currency);

@@ -115,7 +115,7 @@ void at_the_door(const Core& core, const WriteCall& call, const HttpRequest& req
                std::move(finish), std::move(place), Json::object(), {}};
   way.preview.set("transaction", way.transaction->id.hex());
   if (way.preference.respond_async && call.action == "device.register") {
-    auto preview = subservices::preview_registration(core->chain().members(), *way.transaction);
+    auto preview = subservices::preview_registration(core->chain().members(), *snapshot, *way.transaction);
     if (!preview) return responder.send(problem(preview.error()));
     way.preview = std::move(*preview);
   }

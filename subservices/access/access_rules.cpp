@@ -345,19 +345,8 @@ Result<RuleOutcome> integration_close(RuleContext& context, const Transaction& t
   if (!integration) return tl::unexpected(integration.error());
   if (integration->application() != transaction.header.kid) return fail(Status::forbidden, "only its application may close an integration");
 
-  switch (integration->state()) {
-    case records::INTEGRATION_ENDED: return fail(Status::conflict, "the integration has ended already: " + integration->ended_because());
-    case records::INTEGRATION_UNCLAIMED: end_all(context, *id, *integration, ended::kClosed, transaction.id); break;
-    case records::INTEGRATION_CLOSING: break;
-    default:
-      integration->set_state(records::INTEGRATION_CLOSING);
-      integration->set_ended_because(std::string(ended::kClosed));
-      integration->set_due_ms(context.timestamp + kSettleGrace_ms);
-      context.state.put(keys::expiry({integration->due_ms(), keys::ExpiryKind::integration, *id, 0}), {});
-      store(context.state, keys::integration(*id), *integration);
-      emit_integration(context, *id, *integration, "closing", transaction.id);
-      break;
-  }
+  if (integration->state() == records::INTEGRATION_ENDED) return fail(Status::conflict, "the integration has ended already: " + integration->ended_because());
+  close_integration(context, *id, *integration, ended::kClosed, transaction.id);
   return RuleOutcome{Status::ok, Json::object({{"integration", id->hex()}, {"state", "ended"}, {"endedBecause", ended::kClosed}})};
 }
 

@@ -75,6 +75,17 @@ void end_all(RuleContext& context, const Hash& id, records::Integration& integra
   end_integration(context, id, integration, because, transaction);
 }
 
+void close_integration(RuleContext& context, const Hash& id, records::Integration& integration, std::string_view because, const Hash& transaction) {
+  if (integration.state() == records::INTEGRATION_UNCLAIMED) return end_all(context, id, integration, because, transaction);
+  if (integration.state() != records::INTEGRATION_ACTIVE) return;
+  integration.set_state(records::INTEGRATION_CLOSING);
+  integration.set_ended_because(std::string(because));
+  integration.set_due_ms(context.timestamp + kSettleGrace_ms);
+  context.state.put(keys::expiry({integration.due_ms(), keys::ExpiryKind::integration, id, 0}), {});
+  store(context.state, keys::integration(id), integration);
+  emit_integration(context, id, integration, "closing", transaction);
+}
+
 std::vector<ontology::DataAccessFacts> recorded_access_facts(const StateView& state, const Hash& id, const records::Integration& integration) {
   std::vector<ontology::DataAccessFacts> all;
   for (const auto& [index, device] : devices_of(state, id)) {

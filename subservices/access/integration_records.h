@@ -14,6 +14,7 @@ inline constexpr std::string_view kData = "data used up";
 inline constexpr std::string_view kClosed = "closed";
 inline constexpr std::string_view kLapsed = "lapsed";
 inline constexpr std::string_view kByNode = "ended by its node";
+inline constexpr std::string_view kReversed = "its payment was reversed";
 }  // namespace ended
 
 // An id of 64 hexadecimal digits; the error is collected.
@@ -34,6 +35,9 @@ void end_device(RuleContext& context, const Hash& id, records::Integration& inte
 void end_integration(RuleContext& context, const Hash& id, records::Integration& integration, std::string_view because, const Hash& transaction);
 // Ends all devices that are left, and the integration.
 void end_all(RuleContext& context, const Hash& id, records::Integration& integration, std::string_view because, const Hash& transaction);
+
+// Before its end: at once when nobody serves it; else the serving node owes a last report, for which there is a time. Nothing when that is so already.
+void close_integration(RuleContext& context, const Hash& id, records::Integration& integration, std::string_view because, const Hash& transaction);
 
 // What the access notification of each device (agiddi:DataAccess) says, as the records tell it.
 std::vector<ontology::DataAccessFacts> recorded_access_facts(const StateView& state, const Hash& id, const records::Integration& integration);

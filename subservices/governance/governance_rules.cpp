@@ -6,6 +6,7 @@
 #include "protocol/field_reader.h"
 #include "protocol/limits.h"
 #include "subservices/governance/member_state.h"
+#include "subservices/payment/authority_rules.h"
 
 namespace agiddi::subservices {
 namespace {
@@ -15,6 +16,13 @@ namespace {
 constexpr std::uint32_t kRulesWithTidyProposals = 2;
 
 constexpr std::string_view kChanges[] = {"add", "remove", "rotate", "address", "rules"};
+constexpr std::string_view kAuthorityChanges[] = {"authority.add", "authority.remove"};   // from kRulesWithAuthorities on
+
+template <std::size_t kCount>
+bool is_among(const std::string_view (&names)[kCount], std::string_view name) {
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+bool is_about_authority(const records::Proposal& proposal) { return is_among(kAuthorityChanges, proposal.change()); }
 
 Bytes raw(const std::array<std::uint8_t, 32>& key) { return Bytes(reinterpret_cast<const char*>(key.data()), key.size()); }
 
@@ -94,8 +102,32 @@ std::uint32_t latest_rules(const StateView& state, std::uint64_t height) {
   return coming ? coming->version() : rules_at(state, height);
 }
 
+bool same_authority(const records::Authority& a, const records::Authority& b) {
+  return a.did() == b.did() && a.removed() == b.removed() && std::equal(a.currencies().begin(), a.currencies().end(), b.currencies().begin(), b.currencies().end());
+}
+
+// A key that signs for one authority signs for no other: whose receipt it is must be plain.
+Result<void> authority_fits(const StateView& state, const records::Proposal& proposal) {
+  const std::string& id = proposal.member().id();
+  const auto known = find_authority(state, id);
+  if (proposal.change() == "authority.remove") {
+    if (!known || known->removed()) return fail(Status::not_found, "there is no payment authority " + id);
+    return {};
+  }
+  if (known && same_authority(*known, proposal.authority())) return fail(Status::conflict, id + " is a payment authority with this key and these currencies already");
+  const auto others = authorities_in_force(state);
+  for (const auto& [other, authority] : others) {
+    if (other != id && authority.did() == proposal.authority().did()) return fail(Status::conflict, "the key is that of payment authority " + other);
+  }
+  if ((!known || known->removed()) && others.size() >= kAuthoritiesMax) {
+    return fail(Status::conflict, "there are " + std::to_string(kAuthoritiesMax) + " payment authorities: remove one first");
+  }
+  return {};
+}
+
 // Whether a proposal fits what is decided already.
 Result<void> fits(const RuleContext& context, const records::Proposal& proposal) {
+  if (is_about_authority(proposal)) return authority_fits(context.state, proposal);
   if (proposal.change() == "rules") {
     if (proposal.rules_version() == latest_rules(context.state, context.height) + 1) return {};
     return fail(Status::conflict, "rules are activated one version after the other: the next one is " +
@@ -106,13 +138,35 @@ Result<void> fits(const RuleContext& context, const records::Proposal& proposal)
   return {};
 }
 
+void read_authority(FieldReader& fields, records::Proposal& proposal) {
+  if (proposal.member().id() == "credit") fields.error("id", "is the ledger's own method");
+  if (proposal.change() != "authority.add") return;
+  const auto did = fields.required_string("did", 128);
+  if (did && !key_from_did(*did)) fields.error("did", "must be the did:key of an Ed25519 key");
+  proposal.mutable_authority()->set_did(did.value_or(""));
+  const auto* currencies = fields.required_array("currencies", 1, kAuthorityCurrenciesMax);
+  if (!currencies) return;
+  for (const Json& currency : *currencies) {
+    const bool fits = currency.is_string() && is_currency(currency.as_string());
+    const auto& known = proposal.authority().currencies();
+    if (!fits || std::find(known.begin(), known.end(), currency.as_string()) != known.end()) {
+      fields.error("currencies", "must each be 3 to 12 capital letters, and stand there once");
+    } else {
+      proposal.mutable_authority()->add_currencies(currency.as_string());
+    }
+  }
+}
+
 Result<records::Proposal> read_proposal(const RuleContext& context, const Json& body) {
   std::vector<FieldError> errors;
   FieldReader fields(body, "", errors);
   records::Proposal proposal;
   const auto change = fields.required_string("change", 16);
-  const bool known = change && std::find(std::begin(kChanges), std::end(kChanges), *change) != std::end(kChanges);
-  if (change && !known) fields.error("change", "must be add, remove, rotate, address or rules");
+  const bool has_authorities = context.rules_version >= kRulesWithAuthorities;
+  const bool known = change && (is_among(kChanges, *change) || (has_authorities && is_among(kAuthorityChanges, *change)));
+  if (change && !known) {
+    fields.error("change", has_authorities ? "must be add, remove, rotate, address, rules, authority.add or authority.remove" : "must be add, remove, rotate, address or rules");
+  }
   if (!known) return tl::unexpected(invalid_fields(std::move(errors)));
   proposal.set_change(*change);
 
@@ -129,6 +183,7 @@ Result<records::Proposal> read_proposal(const RuleContext& context, const Json& 
     if (id && !is_member_id(*id)) fields.error("id", "must be made of a to z, 0 to 9 and -");
     member.set_id(id.value_or(""));
   }
+  if (is_about_authority(proposal)) read_authority(fields, proposal);
   if (*change == "add" || *change == "address") {
     const auto address = fields.required_string("address", 255);
     if (address && !is_member_address(*address)) fields.error("address", "must be host:port");
@@ -168,7 +223,8 @@ Result<records::Proposal> read_proposal(const RuleContext& context, const Json& 
       }
     }
   }
-  if (const auto from = fields.optional_integer("fromHeight", 1, 999'999'999'999'999)) {
+  if (is_about_authority(proposal) && fields.optional("fromHeight")) fields.error("fromHeight", "is for members and rules: authorities change with the deciding vote");
+  else if (const auto from = fields.optional_integer("fromHeight", 1, 999'999'999'999'999)) {
     proposal.set_from_height(static_cast<std::uint64_t>(*from));
     if (proposal.from_height() > context.height + kFromHeightMax_ahead) {
       fields.error("fromHeight", "must be at most " + std::to_string(kFromHeightMax_ahead) + " blocks ahead");
@@ -213,7 +269,7 @@ bool same_member(const records::MemberEntry& a, const records::MemberEntry& b) {
 // How long they stay open is no difference.
 bool says_the_same(const records::Proposal& a, const records::Proposal& b) {
   return a.change() == b.change() && a.rules_version() == b.rules_version() && a.from_height() == b.from_height() && same_member(a.member(), b.member()) &&
-         same_member(a.base(), b.base());
+         same_member(a.base(), b.base()) && same_authority(a.authority(), b.authority());
 }
 
 Json votes_json(const google::protobuf::RepeatedPtrField<std::string>& voters) {
@@ -222,8 +278,28 @@ Json votes_json(const google::protobuf::RepeatedPtrField<std::string>& voters) {
   return out;
 }
 
+// In force with the block of the deciding vote: no node has to be ready for it.
+Json decide_authority(RuleContext& context, const Hash& id, records::Proposal& proposal) {
+  if (const auto ok = authority_fits(context.state, proposal); !ok) {
+    reject(context, id, proposal, ok.error().detail);
+    return Json();
+  }
+  const std::string& name = proposal.member().id();
+  records::Authority record = proposal.authority();
+  if (proposal.change() == "authority.remove") {
+    record = *find_authority(context.state, name);
+    record.set_removed(true);
+  }
+  store(context.state, keys::authority(name), record);
+  proposal.set_decided_height(context.height);
+  proposal.set_in_force(context.height);
+  close(context, id, proposal, records::PROPOSAL_DECIDED);
+  return authority_json(name, record).set("removed", record.removed());
+}
+
 // Puts a change that a quorum wants on record. Gives what was decided, for the receipt.
 Result<Json> decide(RuleContext& context, const Transaction& transaction, const Hash& id, records::Proposal& proposal) {
+  if (is_about_authority(proposal)) return decide_authority(context, id, proposal);
   const auto coming = decided_after(context.state, context.height);
   const auto rules = rules_after(context.state, context.height);
   if (coming || rules) {
@@ -296,6 +372,11 @@ Json proposal_json(const Hash& id, const records::Proposal& proposal, std::optio
     if (!proposal.member().key().empty()) out.set("did", did_from_key(key_of(proposal.member().key())));
     if (!proposal.member().sealing_key().empty()) out.set("sealingKey", to_base64url(proposal.member().sealing_key()));
     if (!proposal.member().address().empty()) out.set("address", proposal.member().address());
+    if (proposal.has_authority()) {
+      Json currencies = Json::array();
+      for (const std::string& currency : proposal.authority().currencies()) currencies.push(currency);
+      out.set("did", proposal.authority().did()).set("currencies", std::move(currencies));
+    }
   }
   out.set("state", kStates[proposal.state()]).set("proposer", proposal.proposer()).set("yes", votes_json(proposal.yes())).set("no", votes_json(proposal.no()));
   if (needed) out.set("needed", static_cast<std::uint64_t>(*needed));

@@ -41,6 +41,18 @@ Wide unsettled(const records::PaymentItem& item) {
 
 }  // namespace
 
+std::string purse_of(std::string_view currency, std::string_view method) {
+  std::string purse(currency);
+  if (method != "credit") purse.append("@").append(method);
+  return purse;
+}
+
+std::pair<std::string, std::string> read_purse(std::string_view purse) {
+  const std::size_t at = purse.find('@');
+  if (at == purse.npos) return {std::string(purse), ""};
+  return {std::string(purse.substr(0, at)), std::string(purse.substr(at + 1))};
+}
+
 MicroUnits available(const StateView& state, std::string_view did, std::string_view currency) {
   return account(state, did, currency).available();
 }

@@ -2,12 +2,19 @@
 // Apply lane only.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "protocol/money.h"
 #include "subservices/records.h"
 
 namespace agiddi::subservices {
+
+// Money that an authority vouches for lies apart from the ledger's own of the same currency, in a purse of its own: "EUR@card". In the functions below `currency`
+// is a purse.
+std::string purse_of(std::string_view currency, std::string_view method);   // method: "credit" or an authority's id
+std::pair<std::string, std::string> read_purse(std::string_view purse);     // currency, and the authority's id or ""
 
 MicroUnits available(const StateView& state, std::string_view did, std::string_view currency);
 // False when more of the currency would exist than an amount can express.

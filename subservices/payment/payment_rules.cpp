@@ -7,6 +7,8 @@
 #include "protocol/limits.h"
 #include "subservices/payment/account_keys.h"
 #include "subservices/payment/accounts.h"
+#include "subservices/payment/authority_rules.h"
+#include "subservices/payment/payment_fields.h"
 #include "subservices/payment/quote_items.h"
 #include "subservices/state_keys.h"
 
@@ -14,53 +16,54 @@ namespace agiddi::subservices {
 namespace {
 
 struct PaymentRequest {
-  std::string payer, currency, method;
+  std::string payer, currency, method, authorization;
+  std::optional<records::Authority> authority;   // of the method, unless that is credit
   MicroUnits total = 0;
   bool starts_with_integration = false;
   std::vector<QuoteRequest> items;
   std::vector<MicroUnits> amounts;
 };
 
-std::optional<MicroUnits> read_money(FieldReader& fields, const char* name) {
-  const auto text = fields.required_string(name, 32);
-  if (!text) return std::nullopt;
-  const auto amount = money_from_text(*text);
-  if (!amount) {
-    fields.error(name, "must be a decimal string with at most 6 decimals, such as \"0.10\"");
-    return std::nullopt;
+std::string known_methods(const StateView& state) {
+  std::string text = "\"credit\"";
+  for (const auto& [id, authority] : authorities_in_force(state)) text += ", \"" + id + "\"";
+  return text;
+}
+
+// The method, and what a payment authority says to it. Before rules version 5 there was none.
+void read_method(const RuleContext& context, FieldReader& fields, PaymentRequest& request) {
+  request.method = fields.required_string("method", 64).value_or("");
+  if (context.rules_version < kRulesWithAuthorities) {
+    if (!request.method.empty() && request.method != "credit") {
+      fields.error("method", "this network knows no payment authority of that name: use \"credit\"");
+    }
+    if (fields.optional("authorization") && request.method == "credit") {
+      fields.error("authorization", "belongs to a payment authority: credit is authorised by the payer's signature");
+    }
+    return;
   }
-  return *amount;
-}
-
-std::optional<std::string> read_did(FieldReader& fields, const char* name) {
-  auto did = fields.required_string(name, 128);
-  if (did && !key_from_did(*did)) {
-    fields.error(name, "must be the did:key of an Ed25519 key");
-    return std::nullopt;
+  if (request.method == "credit") {
+    if (fields.optional("authorization")) fields.error("authorization", "belongs to a payment authority: credit is authorised by the payer's signature");
+    return;
   }
-  return did;
+  request.authorization = fields.optional_string("authorization", kReceiptMax_bytes).value_or("");
+  if (request.method.empty()) return;
+  request.authority = find_authority(context.state, request.method);
+  if (!request.authority || request.authority->removed()) {
+    fields.error("method", "is no method of this network; there are " + known_methods(context.state));
+  } else if (const auto& currencies = request.authority->currencies(); std::find(currencies.begin(), currencies.end(), request.currency) == currencies.end()) {
+    fields.error("currency", "is none that " + request.method + " takes: see /v1/authorities");
+  }
 }
 
-std::optional<std::string> read_currency(FieldReader& fields) {
-  auto currency = fields.required_string("currency", 12);
-  if (currency && !is_currency(*currency)) fields.error("currency", "must be 3 to 12 capital letters");
-  return currency;
-}
-
-Result<PaymentRequest> read_payment(const Json& body) {
+Result<PaymentRequest> read_payment(const RuleContext& context, const Json& body) {
   std::vector<FieldError> errors;
   FieldReader fields(body, "", errors);
   PaymentRequest request;
   request.payer = read_did(fields, "payer").value_or("");
   request.currency = read_currency(fields).value_or("");
   request.total = read_money(fields, "total").value_or(0);
-  request.method = fields.required_string("method", 64).value_or("");
-  if (!request.method.empty() && request.method != "credit") {
-    fields.error("method", "this network knows no payment authority of that name: use \"credit\"");
-  }
-  if (fields.optional("authorization") && request.method == "credit") {
-    fields.error("authorization", "belongs to a payment authority: credit is authorised by the payer's signature");
-  }
+  read_method(context, fields, request);
   if (const auto starts = fields.optional_string("starts", 32)) {
     request.starts_with_integration = *starts == "integration";
     if (*starts != "integration" && *starts != "payment") fields.error("starts", "must be \"payment\" or \"integration\"");
@@ -155,48 +158,22 @@ ontology::PaymentFacts recorded_payment_facts(const StateView& state, const Hash
   return facts;
 }
 
-namespace {
-
-struct CreditRequest { std::string to, currency; MicroUnits amount = 0; };
-
-Result<CreditRequest> read_credit(const Json& body, bool has_recipient) {
-  std::vector<FieldError> errors;
-  FieldReader fields(body, "", errors);
-  CreditRequest request;
-  if (has_recipient) request.to = read_did(fields, "to").value_or("");
-  request.currency = read_currency(fields).value_or("");
-  const auto amount = read_money(fields, "amount");
-  if (amount && *amount == 0) fields.error("amount", "must be above 0");
-  request.amount = amount.value_or(0);
-  fields.finish();
-  if (!errors.empty()) return tl::unexpected(invalid_fields(std::move(errors)));
-  return request;
-}
-
-Error lack_of_funds(const StateView& state, std::string_view did, std::string_view currency, MicroUnits wanted) {
-  return {Status::payment_required,
-          "the account holds " + money_text(available(state, did, currency)) + " " + std::string(currency) + " and " + money_text(wanted) +
-              " are needed",
-          {}};
-}
-
-RuleOutcome credit_outcome(const CreditRequest& request) {
-  Json result = Json::object({{"currency", request.currency}, {"amount", money_text(request.amount)}});
-  if (!request.to.empty()) result.set("to", request.to);
-  return {Status::created, std::move(result)};
-}
-
-}  // namespace
-
 Result<RuleOutcome> payment_create(RuleContext& context, const Transaction& transaction, const Json& body) {
-  const auto request = read_payment(body);
+  const auto request = read_payment(context, body);
   if (!request) return tl::unexpected(request.error());
   if (request->payer != transaction.header.kid) return fail(Status::forbidden, "a payment is signed by its payer");
   const auto quote = make_quote(context.state, request->items);
   if (!quote) return tl::unexpected(quote.error());
   if (auto errors = compare_with_quote(*request, *quote); !errors.empty()) return tl::unexpected(invalid_fields(std::move(errors)));
-  if (!to_escrow(context.state, request->payer, quote->currency, quote->total)) {
-    return tl::unexpected(lack_of_funds(context.state, request->payer, quote->currency, quote->total));
+  std::string receipt;
+  if (!request->authorization.empty()) {
+    auto accepted = accept_receipt(context, request->method, *request->authority, request->authorization, {request->payer, *quote});
+    if (!accepted) return tl::unexpected(accepted.error());
+    receipt = *std::move(accepted);
+  }
+  const std::string purse = purse_of(quote->currency, request->method);
+  if (!to_escrow(context.state, request->payer, purse, quote->total)) {
+    return tl::unexpected(lack_of_funds(context.state, request->payer, purse, quote->total));
   }
 
   const Hash id = payment_id(transaction.id);
@@ -210,7 +187,9 @@ Result<RuleOutcome> payment_create(RuleContext& context, const Transaction& tran
   record.set_height(context.height);
   record.set_timestamp_ms(context.timestamp);
   record.set_item_count(static_cast<std::uint32_t>(quote->items.size()));
+  record.set_receipt(receipt);
   store(context.state, keys::payment(id), record);
+  if (!receipt.empty()) record_receipt(context, request->method, receipt, id, *quote);
 
   Json items = Json::array();
   for (std::uint32_t i = 0; i < quote->items.size(); ++i) {
@@ -239,35 +218,6 @@ Result<RuleOutcome> payment_create(RuleContext& context, const Transaction& tran
                                                     {"method", request->method},
                                                     {"starts", request->starts_with_integration ? "integration" : "payment"},
                                                     {"items", std::move(items)}})};
-}
-
-Result<RuleOutcome> credit_mint(RuleContext& context, const Transaction& transaction, const Json& body) {
-  const auto request = read_credit(body, true);
-  if (!request) return tl::unexpected(request.error());
-  if (!context.state.contains(keys::issuer(transaction.header.kid))) return fail(Status::forbidden, "only an issuer may mint credit");
-  if (!mint(context.state, account_to_credit(context.state, request->to), request->currency, request->amount)) {
-    return fail_field("/amount", "more of the currency would exist than an amount can express");
-  }
-  return credit_outcome(*request);
-}
-
-Result<RuleOutcome> credit_transfer(RuleContext& context, const Transaction& transaction, const Json& body) {
-  const auto request = read_credit(body, true);
-  if (!request) return tl::unexpected(request.error());
-  if (!transfer(context.state, transaction.header.kid, account_to_credit(context.state, request->to), request->currency, request->amount)) {
-    return tl::unexpected(lack_of_funds(context.state, transaction.header.kid, request->currency, request->amount));
-  }
-  return credit_outcome(*request);
-}
-
-Result<RuleOutcome> credit_redeem(RuleContext& context, const Transaction& transaction, const Json& body) {
-  const auto request = read_credit(body, false);
-  if (!request) return tl::unexpected(request.error());
-  if (!context.state.contains(keys::issuer(transaction.header.kid))) return fail(Status::forbidden, "only an issuer may redeem credit");
-  if (!burn(context.state, transaction.header.kid, request->currency, request->amount)) {
-    return tl::unexpected(lack_of_funds(context.state, transaction.header.kid, request->currency, request->amount));
-  }
-  return credit_outcome(*request);
 }
 
 namespace {
@@ -307,7 +257,12 @@ void settle_item(RuleContext& context, const Hash& payment, std::uint32_t index,
     earned += earned_of({item.data_price().micro(), item.data_price().unit()}, item.kilobytes_amount(), bytes, item.limit_bytes());
   }
   const MicroUnits amount = item.minutes_amount() + item.kilobytes_amount();
-  from_escrow(context.state, record.payer(), account_to_credit(context.state, item.payee()), record.currency(), amount, earned);
+  const std::string purse = purse_of(record.currency(), record.method());
+  from_escrow(context.state, record.payer(), account_to_credit(context.state, item.payee()), purse, amount, earned);
+  if (record.reversed()) {
+    const bool burned = burn(context.state, record.payer(), purse, amount - earned);
+    AGIDDI_CHECK(burned, "what has just come back is there");
+  }
 
   item.set_state(records::ITEM_SETTLED);
   item.set_earned(earned);

@@ -1,4 +1,4 @@
-// Rules of payment.create and the movements of money (paper section 5.3; escrow and settlement: every block conserves the total). Deterministic.
+// Rules of payment.create and of settlement (paper section 5.3; escrow and settlement: every block conserves the total). Deterministic.
 #pragma once
 
 #include "ontology/metadata.h"
@@ -19,12 +19,6 @@ inline constexpr TimeMs kSettleGrace_ms = 30'000;                  // for the la
 // {"payer","items":[{"device","version","minutes"?,"kilobytes"?,"amount"}],"currency","total","method","authorization"?,"starts"?}. 403 when the signer is not the payer, 404, 409 stale
 // version or retired, 422 an amount that is not the quoted one, 402 when funds lack.
 Result<RuleOutcome> payment_create(RuleContext& context, const Transaction& transaction, const Json& body);
-
-// {"to","currency","amount"}; redeem has no "to". mint makes credit and redeem takes the signer's own out of the world: issuers only (403). transfer: from the
-// signer. 402 when funds lack.
-Result<RuleOutcome> credit_mint(RuleContext& context, const Transaction& transaction, const Json& body);
-Result<RuleOutcome> credit_transfer(RuleContext& context, const Transaction& transaction, const Json& body);
-Result<RuleOutcome> credit_redeem(RuleContext& context, const Transaction& transaction, const Json& body);
 
 // What a payment's triples say, as its records tell it: nothing in them ever changes.
 ontology::PaymentFacts recorded_payment_facts(const ledger::StateOverlay& state, const Hash& payment, const records::Payment& record);

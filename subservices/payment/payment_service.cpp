@@ -4,6 +4,8 @@
 #include "protocol/limits.h"
 #include "protocol/time.h"
 #include "protocol/transaction.h"
+#include "subservices/payment/accounts.h"
+#include "subservices/payment/authority_rules.h"
 #include "subservices/payment/quote_items.h"
 #include "subservices/state_keys.h"
 
@@ -80,7 +82,7 @@ Result<Json> PaymentService::payment(std::string_view id) const {
     items.push(item_json(parse_record<records::PaymentItem>(value)));
     return true;
   });
-  return Json::object({{"payment", hash->hex()},
+  Json payment = Json::object({{"payment", hash->hex()},
                        {"transaction", hash_of(record->transaction()).hex()},
                        {"height", record->height()},
                        {"timestamp", time_text(record->timestamp_ms())},
@@ -90,6 +92,29 @@ Result<Json> PaymentService::payment(std::string_view id) const {
                        {"method", record->method()},
                        {"starts", record->starts_with_integration() ? "integration" : "payment"},
                        {"items", std::move(items)}});
+  if (!record->receipt().empty()) payment.set("receipt", record->receipt());
+  if (record->reversed()) {
+    const auto used = load_known<records::UsedReceipt>(state, keys::receipt(record->method(), record->receipt()));
+    payment.set("reversedBecause", used.reason());
+  }
+  return payment;
+}
+
+Json PaymentService::authorities() const {
+  Json list = Json::array();
+  for (const auto& [id, authority] : authorities_in_force(StateView(snapshot_.state()))) list.push(authority_json(id, authority));
+  return Json::object({{"authorities", std::move(list)}});
+}
+
+Result<Json> PaymentService::receipt(std::string_view authority, std::string_view id) const {
+  const auto used = load<records::UsedReceipt>(StateView(snapshot_.state()), keys::receipt(authority, id));
+  if (!used) return fail(Status::not_found, "no payment used such a receipt");
+  Json out = Json::object({{"authority", authority}, {"receipt", id}, {"state", used->reversed() ? "reversed" : "used"}});
+  if (!used->payment().empty()) {
+    out.set("payment", hash_of(used->payment()).hex()).set("currency", used->currency()).set("total", money_text(used->total()));
+  }
+  if (used->reversed()) out.set("reason", used->reason());
+  return out;
 }
 
 Result<Json> PaymentService::account(std::string_view did) const {
@@ -99,9 +124,10 @@ Result<Json> PaymentService::account(std::string_view did) const {
   Json balances = Json::array();
   state.scan(prefix, [&](BytesView key, BytesView value) {
     const auto record = parse_record<records::Account>(value);
-    balances.push(Json::object({{"currency", key.substr(prefix.size())},
-                                {"available", money_text(record.available())},
-                                {"escrow", money_text(record.escrow())}}));
+    const auto [currency, authority] = read_purse(key.substr(prefix.size()));
+    Json balance = Json::object({{"currency", currency}, {"available", money_text(record.available())}, {"escrow", money_text(record.escrow())}});
+    if (!authority.empty()) balance.set("authority", authority);
+    balances.push(std::move(balance));
     return true;
   });
   return Json::object({{"did", did}, {"balances", std::move(balances)}});

@@ -44,7 +44,7 @@ Result<QuotedItem> quote_item(const StateView& state, const QuoteRequest& reques
   item.device = request.device;
   item.version = head->version();
   item.provider = head->provider();
-  item.payee = record.pay_to();
+  item.payee = key_from_did(record.pay_to()) ? record.pay_to() : record.provider();   // an authority's own kind of address is no account
   item.methods.assign(record.methods().begin(), record.methods().end());
   if (request.minutes_milli) {
     if (!record.has_time_price()) return tl::unexpected(item_error(Status::invalid, index, "minutes", "the device does not sell time"));

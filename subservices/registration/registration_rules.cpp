@@ -2,6 +2,7 @@
 
 #include "protocol/field_reader.h"
 #include "protocol/limits.h"
+#include "subservices/payment/authority_rules.h"
 #include "subservices/registration/device_records.h"
 #include "subservices/registration/thing_documents.h"
 #include "subservices/state_keys.h"
@@ -9,20 +10,23 @@
 namespace agiddi::subservices {
 namespace {
 
-ontology::DeviceContext device_context(const MemberSet& members, const Transaction& transaction) {
-  ontology::DeviceContext context;
-  context.signer = transaction.header.kid;
-  for (const Member& member : members.all()) context.members.push_back(member.id);
-  return context;
+ontology::DeviceContext device_context(const RuleContext& context, const MemberSet& members, const Transaction& transaction) {
+  ontology::DeviceContext out;
+  out.signer = transaction.header.kid;
+  for (const Member& member : members.all()) out.members.push_back(member.id);
+  if (context.rules_version >= kRulesWithAuthorities) {
+    for (const auto& [id, authority] : authorities_in_force(context.state)) out.authorities.push_back(id);
+  }
+  return out;
 }
 
 // Sealed access is for exactly the members in force. While a change is decided and not yet in force, for exactly the coming ones does as well: a
 // registration that is under way when the members change is not lost.
 template <class Parse>
 auto parse_for_members(const RuleContext& context, const Transaction& transaction, const Json& body, Parse parse) {
-  auto parsed = parse(body, device_context(context.members, transaction));
+  auto parsed = parse(body, device_context(context, context.members, transaction));
   if (parsed || context.next_members == nullptr) return parsed;
-  auto for_the_next = parse(body, device_context(*context.next_members, transaction));
+  auto for_the_next = parse(body, device_context(context, *context.next_members, transaction));
   return for_the_next ? for_the_next : parsed;
 }
 

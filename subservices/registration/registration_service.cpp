@@ -1,6 +1,7 @@
 #include "subservices/registration/registration_service.h"
 
 #include "protocol/limits.h"
+#include "subservices/payment/authority_rules.h"
 #include "subservices/registration/device_records.h"
 #include "subservices/registration/thing_documents.h"
 #include "subservices/state_keys.h"
@@ -57,7 +58,7 @@ Result<Json> RegistrationService::versions(std::string_view urn) const {
   return Json::object({{"versions", std::move(list)}});
 }
 
-Result<Json> preview_registration(const MemberSet& members, const Transaction& transaction) {
+Result<Json> preview_registration(const MemberSet& members, const ledger::LedgerSnapshot& snapshot, const Transaction& transaction) {
   auto body = parse_json(transaction.body);
   if (!body) return tl::unexpected(body.error());
   if (ontology::is_thing_description(*body)) {
@@ -68,6 +69,7 @@ Result<Json> preview_registration(const MemberSet& members, const Transaction& t
   ontology::DeviceContext context;
   context.signer = transaction.header.kid;
   for (const Member& member : members.all()) context.members.push_back(member.id);
+  for (const auto& [id, authority] : authorities_in_force(StateView(snapshot.state()))) context.authorities.push_back(id);
   const auto devices = ontology::parse_registration(*body, context);
   if (!devices) return tl::unexpected(devices.error());
 

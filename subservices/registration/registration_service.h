@@ -42,6 +42,6 @@ class RegistrationService {
 
 // The answer of an asynchronous device.register before its commit: {"transaction","devices":[{"id","version":1,"metadata","template"}]}; the metadata lacks
 // what only the block knows (timestamp, height). The transaction passed the door.
-Result<Json> preview_registration(const MemberSet& members, const Transaction& transaction);
+Result<Json> preview_registration(const MemberSet& members, const ledger::LedgerSnapshot& snapshot, const Transaction& transaction);
 
 }  // namespace agiddi::subservices

@@ -14,13 +14,14 @@ from client import device, wait_until
 
 def listening_device(cluster, cost, **options) -> str:
     """A device process and its registration; returns the URN."""
-    token = options.pop("token", None)
+    token, methods = options.pop("token", None), options.pop("methods", ["credit"])
     topic = cluster.start_device(token=token, **options)
     access = {"endpoint": cluster.broker, "topic": topic}
     if token:
         access["token"] = token
     sealed = cluster.nodes[0].seal(access, cluster.provider.did)
-    document = device(cluster.nodes[0], cluster.provider.did, cost={"currency": "EUR", **cost}, access={"protocol": "mqtt", "sealed": sealed})
+    document = device(cluster.nodes[0], cluster.provider.did, cost={"currency": "EUR", **cost}, access={"protocol": "mqtt", "sealed": sealed},
+                      payment={"methods": methods})
     return cluster.register(document)[0]["id"]
 
 

@@ -17,6 +17,7 @@ void declare_integrate(Command& program);
 void declare_integration(Command& program);
 void declare_account(Command& program);
 void declare_credit(Command& program);
+void declare_authority(Command& program);
 void declare_status(Command& program);
 void declare_block(Command& program);
 void declare_tx(Command& program);

@@ -28,6 +28,17 @@ void bind_payments(Router& router, const Core& core) {
   for (const char* act : {"mint", "transfer", "redeem"}) {
     router.add("POST", std::string("/v1/credit/") + act, write_handler(core, {std::string("credit.") + act, ""}), kJsonBody);
   }
+  router.add("POST", "/v1/receipts/reverse", write_handler(core, {"receipt.reverse", ""}), kJsonBody);
+  router.add("GET", "/v1/authorities", [core](HttpRequest, Responder responder) {
+    core->read(std::move(responder), [](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
+      return json_response(200, subservices::PaymentService(snapshot).authorities());
+    });
+  }, kJsonOnly);
+  router.add("GET", "/v1/authorities/{id}/receipts/{receipt}", [core](HttpRequest request, Responder responder) {
+    core->read(std::move(responder), [id = std::string(request.parameter("id")), receipt = std::string(request.parameter("receipt"))](const ledger::LedgerSnapshot& snapshot) {
+      return as_response(subservices::PaymentService(snapshot).receipt(id, receipt));
+    });
+  }, kJsonOnly);
   router.add("GET", "/v1/devices/{id}/usage", [core](HttpRequest request, Responder responder) {
     core->read(std::move(responder), [urn = std::string(request.parameter("id"))](const ledger::LedgerSnapshot& snapshot) {
       return as_response(subservices::PaymentService(snapshot).device_usage(urn));

@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <functional>
 
 #include "protocol/encoding.h"
 #include "tests/unit/protocol/chain_fixture.h"
@@ -43,6 +44,19 @@ TEST_CASE("a genesis file is written and read back") {
   Genesis later = genesis;
   later.rules_version = 3;
   CHECK(parse_genesis(write_genesis(later)).value().rules_version == 3);
+  later.rules_version = kRulesWithAuthorities;
+  later.authorities = {{"bank", genesis.members[0].did(), {"EUR", "USD"}}};
+  const auto with_bank = parse_genesis(write_genesis(later)).value();
+  CHECK(with_bank.authorities[0].id == "bank");
+  CHECK(with_bank.authorities[0].did == genesis.members[0].did());
+  CHECK(with_bank.authorities[0].currencies == std::vector<std::string>{"EUR", "USD"});
+  for (const auto& spoil : std::vector<std::function<void(Genesis&)>>{[](Genesis& g) { g.rules_version = 4; }, [](Genesis& g) { g.authorities[0].id = "credit"; },
+                                                                      [](Genesis& g) { g.authorities[0].did = "did:web:x"; }, [](Genesis& g) { g.authorities[0].currencies = {"eur"}; },
+                                                                      [](Genesis& g) { g.authorities[0].currencies.clear(); }, [](Genesis& g) { g.authorities.push_back(g.authorities[0]); }}) {
+    Genesis bad = later;
+    spoil(bad);
+    CHECK_FALSE(parse_genesis(write_genesis(bad)));
+  }
   CHECK(parse_genesis(file + " ").value().network != back.network);   // other bytes, another network
 }
 

@@ -15,7 +15,7 @@ TEST_CASE("a registration is version 1 of each device, readable and in the graph
   World world;
   const auto transaction = world.sign(world.provider, "device.register",
                                       Json::object({{"devices", Json::array({world.device(R"({"perMinute":"0.10"})", "First"), world.device(R"({"perHour":"1"})", "Second")})}}));
-  const auto preview = preview_registration(world.executor->genesis().member_set(), transaction);
+  const auto preview = preview_registration(world.executor->genesis().member_set(), *world.snapshot(), transaction);
   REQUIRE(preview.has_value());
   const auto answer = world.block({transaction}).front();
   REQUIRE(answer.status() == 201);

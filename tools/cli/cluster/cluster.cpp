@@ -300,6 +300,22 @@ void remove_made(const ClusterPlan& plan, const std::string& first_made) {
   }
 }
 
+// "bank=did:key:z6Mk…=EUR,USD". The genesis file checks its parts.
+std::optional<GenesisAuthority> authority_from_text(const std::string& text) {
+  const std::size_t first = text.find('='), last = text.rfind('=');
+  if (first == text.npos || first == last) return std::nullopt;
+  GenesisAuthority authority{text.substr(0, first), text.substr(first + 1, last - first - 1), {}};
+  for (std::size_t from = last + 1;;) {
+    const std::size_t comma = std::min(text.find(',', from), text.size());
+    authority.currencies.push_back(text.substr(from, comma - from));
+    if (!is_currency(authority.currencies.back())) return std::nullopt;
+    if (comma == text.size()) break;
+    from = comma + 1;
+  }
+  if (!is_authority_id(authority.id) || !key_from_did(authority.did)) return std::nullopt;
+  return authority;
+}
+
 // The outermost folder of a path that does not exist yet; "" when all of it does.
 std::string first_missing(const std::string& folder) {
   std::string missing;
@@ -322,6 +338,11 @@ Outcome<Json> make_and_start(ClusterPlan& plan, const ClusterUp& options) {
   NetworkOptions network;
   if (options.rules != 0) network.rules_version = static_cast<std::uint32_t>(options.rules);
   network.lease = options.lease_seconds * 1000;
+  for (const std::string& text : options.authorities) {
+    const auto authority = authority_from_text(text);
+    if (!authority) return wrong_usage("--authority takes ID=DID=CURRENCY[,CURRENCY…], not '" + text + "'");
+    network.authorities.push_back(*authority);
+  }
   if (auto made = make_files(plan, *plugin, network); !made) return tl::unexpected(made.error());
   return start_cluster(plan);
 }

@@ -135,6 +135,7 @@ Outcome<void> make_files(ClusterPlan& plan, const std::string& broker_plugin, co
   genesis.created = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   genesis.rules_version = network.rules_version;
   genesis.lease = network.lease;
+  genesis.authorities = network.authorities;
   genesis.units_digest = ontology::units_digest();
 
   std::string admins;

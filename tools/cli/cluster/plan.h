@@ -55,6 +55,7 @@ Outcome<ClusterPlan> read_plan(const std::string& folder);
 // Of a new network's genesis.
 struct NetworkOptions {
   std::uint32_t rules_version = kRulesVersionMax;
+  std::vector<GenesisAuthority> authorities;
   TimeMs lease = 0;              // 0: the default
 };
 // Makes keys, genesis, configurations; cluster.json last, so that it stands only when all the rest does. Fills in network and accounts.

@@ -10,7 +10,7 @@ std::string account_text(const Json& account) {
   const Json* balances = account.find("balances");
   if (!balances || !balances->is_array()) return out;
   for (const Json& balance : balances->items()) {
-    out += shown(balance, "available") + " " + shown(balance, "currency") + " available, " + shown(balance, "escrow") + " in escrow\n";
+    out += shown(balance, "available") + " " + shown(balance, "currency") + (balance.find("authority") ? " by " + shown(balance, "authority") : "") + " available, " + shown(balance, "escrow") + " in escrow\n";
   }
   return out.empty() ? "nothing on this account\n" : out;
 }
