@@ -15,6 +15,7 @@ from client import device, wait_until
 def listening_device(cluster, cost, **options) -> str:
     """A device process and its registration; returns the URN."""
     token, methods = options.pop("token", None), options.pop("methods", ["credit"])
+    sampling = options.pop("sampling_seconds", None)
     topic = cluster.start_device(token=token, **options)
     access = {"endpoint": cluster.broker, "topic": topic}
     if token:
@@ -22,6 +23,8 @@ def listening_device(cluster, cost, **options) -> str:
     sealed = cluster.nodes[0].seal(access, cluster.provider.did)
     document = device(cluster.nodes[0], cluster.provider.did, cost={"currency": "EUR", **cost}, access={"protocol": "mqtt", "sealed": sealed},
                       payment={"methods": methods})
+    if sampling:
+        document["sensors"][0]["samplingSeconds"] = sampling
     return cluster.register(document)[0]["id"]
 
 

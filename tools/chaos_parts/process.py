@@ -19,8 +19,9 @@ def spawn(command: list[str], **options) -> subprocess.Popen:
 
 
 def faketime_library() -> str | None:
+    """For LD_PRELOAD. The C and C++ libraries stand behind it, so that their allocators are found before the daemon's own, which asks for the time while libfaketime begins."""
     found = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
-    return found[0] if found else None
+    return found[0] + " libc.so.6 libstdc++.so.6" if found else None
 
 
 class NodeProcess:
