@@ -11,6 +11,7 @@
 #include "subservices/access/lease_rules.h"
 #include "subservices/access/reversal_rules.h"
 #include "subservices/door.h"
+#include "subservices/governance/admission_rules.h"
 #include "subservices/governance/governance_rules.h"
 #include "subservices/payment/account_keys.h"
 #include "subservices/payment/credit_rules.h"
@@ -45,6 +46,7 @@ constexpr std::array kActions{
     Action{"receipt.reverse", receipt_reverse, false, kRulesWithAuthorities},
     Action{"access.rewrap", access_rewrap, true},
     Action{"account.rotate", account_rotate, false, 2},
+    Action{"account.admit", account_admit, false, kRulesWithAdmission},
     Action{"governance.propose", governance_propose},
     Action{"governance.vote", governance_vote},
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "subservices/dispatch.h"
+#include "subservices/governance/admission_rules.h"
 #include "subservices/governance/member_state.h"
 #include "subservices/records.h"
 #include "subservices/state_keys.h"
@@ -25,7 +26,10 @@ Result<void> check_at_door(const Executor& executor, const Transaction& transact
   const MemberSet members = members_at(state, height).members;
   const auto next = decided_after(state, height);
   RuleContext context{state, members, executor.genesis().network, height, std::max(now, snapshot.header().timestamp + 1), triples, events,
-                      rules_at(state, height), next ? &next->members : nullptr, true};
+                      rules_at(state, height), next ? &next->members : nullptr, nullptr, true};
+  if (const auto policy = admission_of(state)) {
+    if (auto admitted = admit(context, *policy, transaction, false); !admitted) return admitted;
+  }
   const auto outcome = run_rule(context, transaction);
   if (!outcome && (context.refuse_at_door || refuses_at_door(outcome.error().status))) return tl::unexpected(outcome.error());
   return {};

@@ -2,6 +2,7 @@
 
 #include "subservices/access/access_rules.h"
 #include "subservices/dispatch.h"
+#include "subservices/governance/admission_rules.h"
 #include "subservices/governance/governance_rules.h"
 #include "subservices/governance/member_state.h"
 #include "subservices/payment/accounts.h"
@@ -58,6 +59,9 @@ Receipt execute_one(RuleContext& context, const Transaction& transaction, const 
     if (!repeated || !faults.repeats_executed) return rejection(transaction.id, first.error());
   }
 
+  if (context.admission) {
+    if (const auto admitted = admit(context, *context.admission, transaction, true); !admitted) return rejection(transaction.id, admitted.error());
+  }
   const auto checkpoint = context.state.checkpoint();
   const std::size_t triples = context.triples.size(), events = context.events.size();
   const auto outcome = run_rule(context, transaction);
@@ -133,6 +137,8 @@ ExecutedBlock Executor::execute(const Batch& batch, std::vector<Transaction> tra
   const auto next = decided_after(state, batch.height);
   RuleContext context{state, members, genesis_.network, batch.height, batch.timestamp, executed.apply.triples, executed.events,
                       rules_at(state, batch.height), next ? &next->members : nullptr};
+  const auto admission = admission_of(state);
+  context.admission = admission ? &*admission : nullptr;
   AGIDDI_CHECK(context.rules_version <= kRulesVersionMax, "the rules in force are later than this program knows: update agiddi-node");
   sweep(context);
 

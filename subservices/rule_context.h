@@ -11,6 +11,8 @@
 #include "protocol/transaction.h"
 #include "subservices/executor.h"
 
+namespace agiddi::records { class Admission; }
+
 namespace agiddi::subservices {
 
 struct RuleContext {
@@ -23,6 +25,7 @@ struct RuleContext {
   std::vector<BlockEvent>& events;
   std::uint32_t rules_version = 1;        // in force at height
   const MemberSet* next_members = nullptr;  // decided, in force above height; nullptr = none
+  const records::Admission* admission = nullptr;   // in force at height; nullptr = open to all, without quotas
   bool only_checks = false;   // at the door: what a rule would write is thrown away, so it need not make the triples
   bool refuse_at_door = false;            // set by a rule that only checks: this failure refuses there, whatever its status
 };

@@ -8,8 +8,10 @@
 //   Q proposal                           Proposal           open and decided
 //   v proposal                           empty: open proposals
 //   I did                                Issuer
-//   Y authority-id                       Authority          from rules version 5 on, as are receipts
+//   Y authority-id                       Authority          from rules version 5 on, as are the next three
 //   y authority-id 0x00 receipt-id       UsedReceipt
+//   l did                                AdmittedAccount
+//   u did                                AccountDay
 //   A did 0x00 purse                     Account            purse: a currency, or currency "@" authority-id
 //   T purse                              CurrencyTotal
 //   O                                    Counters           one record
@@ -47,6 +49,8 @@ Bytes proposals();                                            // prefix
 Bytes open_proposal(const Hash& proposal);
 Bytes open_proposals();                                       // prefix
 Bytes issuer(std::string_view did);
+Bytes admitted(std::string_view did);
+Bytes account_day(std::string_view did);
 Bytes authorities();                                          // prefix
 Bytes authority(std::string_view id);
 Bytes receipt(std::string_view authority, std::string_view receipt);

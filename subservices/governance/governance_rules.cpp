@@ -5,6 +5,7 @@
 #include "protocol/encoding.h"
 #include "protocol/field_reader.h"
 #include "protocol/limits.h"
+#include "subservices/governance/admission_rules.h"
 #include "subservices/governance/member_state.h"
 #include "subservices/payment/authority_rules.h"
 
@@ -16,13 +17,16 @@ namespace {
 constexpr std::uint32_t kRulesWithTidyProposals = 2;
 
 constexpr std::string_view kChanges[] = {"add", "remove", "rotate", "address", "rules"};
-constexpr std::string_view kAuthorityChanges[] = {"authority.add", "authority.remove"};   // from kRulesWithAuthorities on
+constexpr std::string_view kAuthorityChanges[] = {"authority.add", "authority.remove"};   // from kRulesWithAuthorities on, as is the next one
+constexpr std::string_view kAdmissionChange = "admission";
 
 template <std::size_t kCount>
 bool is_among(const std::string_view (&names)[kCount], std::string_view name) {
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 bool is_about_authority(const records::Proposal& proposal) { return is_among(kAuthorityChanges, proposal.change()); }
+// No node has to be ready for it: in force with, or right above, the block of the deciding vote.
+bool is_immediate(const records::Proposal& proposal) { return is_about_authority(proposal) || proposal.change() == kAdmissionChange; }
 
 Bytes raw(const std::array<std::uint8_t, 32>& key) { return Bytes(reinterpret_cast<const char*>(key.data()), key.size()); }
 
@@ -125,9 +129,16 @@ Result<void> authority_fits(const StateView& state, const records::Proposal& pro
   return {};
 }
 
+Result<void> admission_fits(const StateView& state, const records::Proposal& proposal) {
+  const auto now = admission_of(state).value_or(records::Admission{});
+  if (now.SerializeAsString() == proposal.admission().SerializeAsString()) return fail(Status::conflict, "this is the admission in force already");
+  return {};
+}
+
 // Whether a proposal fits what is decided already.
 Result<void> fits(const RuleContext& context, const records::Proposal& proposal) {
   if (is_about_authority(proposal)) return authority_fits(context.state, proposal);
+  if (proposal.change() == kAdmissionChange) return admission_fits(context.state, proposal);
   if (proposal.change() == "rules") {
     if (proposal.rules_version() == latest_rules(context.state, context.height) + 1) return {};
     return fail(Status::conflict, "rules are activated one version after the other: the next one is " +
@@ -163,9 +174,9 @@ Result<records::Proposal> read_proposal(const RuleContext& context, const Json& 
   records::Proposal proposal;
   const auto change = fields.required_string("change", 16);
   const bool has_authorities = context.rules_version >= kRulesWithAuthorities;
-  const bool known = change && (is_among(kChanges, *change) || (has_authorities && is_among(kAuthorityChanges, *change)));
+  const bool known = change && (is_among(kChanges, *change) || (has_authorities && (is_among(kAuthorityChanges, *change) || *change == kAdmissionChange)));
   if (change && !known) {
-    fields.error("change", has_authorities ? "must be add, remove, rotate, address, rules, authority.add or authority.remove" : "must be add, remove, rotate, address or rules");
+    fields.error("change", has_authorities ? "must be add, remove, rotate, address, rules, authority.add, authority.remove or admission" : "must be add, remove, rotate, address or rules");
   }
   if (!known) return tl::unexpected(invalid_fields(std::move(errors)));
   proposal.set_change(*change);
@@ -177,6 +188,9 @@ Result<records::Proposal> read_proposal(const RuleContext& context, const Json& 
     if (context.only_checks && proposal.rules_version() > kRulesVersionMax) {
       fields.error("version", "is not known to this node's program: it knows rules up to version " + std::to_string(kRulesVersionMax));
     }
+    proposal.clear_member();
+  } else if (*change == kAdmissionChange) {
+    *proposal.mutable_admission() = read_admission(fields);
     proposal.clear_member();
   } else {
     const auto id = fields.required_string("id", 32);
@@ -223,7 +237,7 @@ Result<records::Proposal> read_proposal(const RuleContext& context, const Json& 
       }
     }
   }
-  if (is_about_authority(proposal) && fields.optional("fromHeight")) fields.error("fromHeight", "is for members and rules: authorities change with the deciding vote");
+  if (is_immediate(proposal) && fields.optional("fromHeight")) fields.error("fromHeight", "is for members and rules: this changes with the deciding vote");
   else if (const auto from = fields.optional_integer("fromHeight", 1, 999'999'999'999'999)) {
     proposal.set_from_height(static_cast<std::uint64_t>(*from));
     if (proposal.from_height() > context.height + kFromHeightMax_ahead) {
@@ -269,7 +283,8 @@ bool same_member(const records::MemberEntry& a, const records::MemberEntry& b) {
 // How long they stay open is no difference.
 bool says_the_same(const records::Proposal& a, const records::Proposal& b) {
   return a.change() == b.change() && a.rules_version() == b.rules_version() && a.from_height() == b.from_height() && same_member(a.member(), b.member()) &&
-         same_member(a.base(), b.base()) && same_authority(a.authority(), b.authority());
+         same_member(a.base(), b.base()) && same_authority(a.authority(), b.authority()) &&
+         a.admission().SerializeAsString() == b.admission().SerializeAsString();
 }
 
 Json votes_json(const google::protobuf::RepeatedPtrField<std::string>& voters) {
@@ -278,11 +293,19 @@ Json votes_json(const google::protobuf::RepeatedPtrField<std::string>& voters) {
   return out;
 }
 
-// In force with the block of the deciding vote: no node has to be ready for it.
-Json decide_authority(RuleContext& context, const Hash& id, records::Proposal& proposal) {
-  if (const auto ok = authority_fits(context.state, proposal); !ok) {
+Json decide_at_once(RuleContext& context, const Hash& id, records::Proposal& proposal) {
+  if (const auto ok = fits(context, proposal); !ok) {
     reject(context, id, proposal, ok.error().detail);
     return Json();
+  }
+  proposal.set_decided_height(context.height);
+  proposal.set_in_force(context.height);
+  close(context, id, proposal, records::PROPOSAL_DECIDED);
+  if (proposal.change() == kAdmissionChange) {
+    auto network = load_known<records::Network>(context.state, keys::network());
+    *network.mutable_admission() = proposal.admission();
+    store(context.state, keys::network(), network);
+    return admission_json(proposal.admission());
   }
   const std::string& name = proposal.member().id();
   records::Authority record = proposal.authority();
@@ -291,15 +314,12 @@ Json decide_authority(RuleContext& context, const Hash& id, records::Proposal& p
     record.set_removed(true);
   }
   store(context.state, keys::authority(name), record);
-  proposal.set_decided_height(context.height);
-  proposal.set_in_force(context.height);
-  close(context, id, proposal, records::PROPOSAL_DECIDED);
   return authority_json(name, record).set("removed", record.removed());
 }
 
 // Puts a change that a quorum wants on record. Gives what was decided, for the receipt.
 Result<Json> decide(RuleContext& context, const Transaction& transaction, const Hash& id, records::Proposal& proposal) {
-  if (is_about_authority(proposal)) return decide_authority(context, id, proposal);
+  if (is_immediate(proposal)) return decide_at_once(context, id, proposal);
   const auto coming = decided_after(context.state, context.height);
   const auto rules = rules_after(context.state, context.height);
   if (coming || rules) {
@@ -367,6 +387,9 @@ Json proposal_json(const Hash& id, const records::Proposal& proposal, std::optio
   Json out = Json::object({{"proposal", id.hex()}, {"change", proposal.change()}});
   if (proposal.change() == "rules") {
     out.set("version", proposal.rules_version());
+  } else if (proposal.has_admission()) {
+    const Json policy = admission_json(proposal.admission());
+    for (const auto& [name, value] : policy.members()) out.set(name, value);
   } else {
     out.set("id", proposal.member().id());
     if (!proposal.member().key().empty()) out.set("did", did_from_key(key_of(proposal.member().key())));

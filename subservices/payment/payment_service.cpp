@@ -4,6 +4,7 @@
 #include "protocol/limits.h"
 #include "protocol/time.h"
 #include "protocol/transaction.h"
+#include "subservices/governance/admission_rules.h"
 #include "subservices/payment/accounts.h"
 #include "subservices/payment/authority_rules.h"
 #include "subservices/payment/quote_items.h"
@@ -130,7 +131,9 @@ Result<Json> PaymentService::account(std::string_view did) const {
     balances.push(std::move(balance));
     return true;
   });
-  return Json::object({{"did", did}, {"balances", std::move(balances)}});
+  Json out = Json::object({{"did", did}, {"balances", std::move(balances)}});
+  if (const auto policy = admission_of(state); policy && policy->listed()) out.set("admitted", state.contains(keys::admitted(did)));
+  return out;
 }
 
 Result<Json> PaymentService::device_usage(std::string_view urn) const {

@@ -16,6 +16,7 @@ void declare_pay(Command& program);
 void declare_integrate(Command& program);
 void declare_integration(Command& program);
 void declare_account(Command& program);
+void declare_admission(Command& program);
 void declare_credit(Command& program);
 void declare_authority(Command& program);
 void declare_status(Command& program);

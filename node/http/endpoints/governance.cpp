@@ -4,6 +4,7 @@
 #include "node/http/negotiate.h"
 #include "node/http/writes.h"
 #include "protocol/encoding.h"
+#include "subservices/governance/admission_rules.h"
 #include "subservices/governance/governance_rules.h"
 #include "subservices/governance/member_state.h"
 
@@ -80,12 +81,21 @@ void proposal(const Core& core, HttpRequest request, Responder responder) {
   });
 }
 
+void admission(const Core& core, HttpRequest, Responder responder) {
+  core->read(std::move(responder), [](const ledger::LedgerSnapshot& snapshot) -> Result<HttpResponse> {
+    const auto policy = subservices::admission_of(subservices::StateView(snapshot.state()));
+    return json_response(200, subservices::admission_json(policy.value_or(records::Admission{})));
+  });
+}
+
 }  // namespace
 
 void bind_governance(Router& router, const Core& core) {
   router.add("GET", "/v1/validators", [core](HttpRequest request, Responder responder) { validators(core, std::move(request), std::move(responder)); }, kJsonOnly);
   router.add("GET", "/v1/proposals", [core](HttpRequest request, Responder responder) { proposals(core, std::move(request), std::move(responder)); }, kJsonOnly);
   router.add("GET", "/v1/proposals/{id}", [core](HttpRequest request, Responder responder) { proposal(core, std::move(request), std::move(responder)); }, kJsonOnly);
+  router.add("GET", "/v1/admission", [core](HttpRequest request, Responder responder) { admission(core, std::move(request), std::move(responder)); }, kJsonOnly);
+  router.add("POST", "/v1/accounts/{id}/admission", write_handler(core, {"account.admit", "account"}), kJsonBody);
   router.add("POST", "/v1/proposals", write_handler(core, {"governance.propose", ""}), kJsonBody);
   router.add("POST", "/v1/proposals/{id}/votes", write_handler(core, {"governance.vote", "proposal"}), kJsonBody);
 }
