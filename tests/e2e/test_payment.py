@@ -2,7 +2,7 @@
 
 import pytest
 
-from client import Identity, device
+from client import Identity, device, wait_until
 
 
 def quote(cluster, *items) -> "Answer":
@@ -109,3 +109,28 @@ def test_several_devices_in_one_payment(cluster):
     assert answer["total"] == "0.3"
     payment = document(cluster, "", cluster.application, total="0.3", items=[{**i, "version": 1, "amount": "0.1"} for i in items])
     assert pay(cluster, payment, cluster.application).status == 201
+
+
+def free_device(cluster) -> str:
+    return cluster.register(device(cluster.nodes[0], cluster.provider.did, cost={"currency": "EUR", "perMinute": "0"}))[0]["id"]
+
+
+def test_an_account_lists_what_it_paid_and_was_paid(cluster):
+    buyer, urns = Identity.fresh(), [free_device(cluster) for _ in range(3)]
+    paid = [cluster.pay(urn, minutes=1, identity=buyer)["payment"] for urn in urns]
+    path, node = f"/v1/accounts/{buyer.did}/payments", cluster.nodes[2]
+    wait_until("all are listed", lambda: [p["payment"] for p in node.get(path).json["payments"]] == paid[::-1])
+    entry = node.get(path).json["payments"][0]
+    assert entry["role"] == "payer" and entry["items"][0]["device"] == urns[2] and entry == {"role": "payer", **node.get("/v1/payments/" + paid[2]).json}
+    pages, cursor = [], ""
+    while cursor is not None:
+        page = node.get(f"{path}?limit=1{cursor}").json
+        pages += [p["payment"] for p in page["payments"]]
+        cursor = "&cursor=" + page["next"] if "next" in page else None
+    assert pages == paid[::-1]
+    earned = node.get(f"/v1/accounts/{cluster.provider.did}/payments?limit=500").json["payments"]
+    assert set(paid) <= {p["payment"] for p in earned if p["role"] == "payee"}
+    other = "&cursor=" + node.get(f"{path}?limit=1").json["next"]
+    assert node.get(f"/v1/accounts/{cluster.provider.did}/payments?limit=1{other}").status == 422
+    assert node.get(path + "?limit=0").status == 422 and node.get(path + "?limt=1").status == 400 and node.get("/v1/accounts/nobody/payments").status == 404
+    assert node.get(f"/v1/accounts/{Identity.fresh().did}/payments").json["payments"] == []

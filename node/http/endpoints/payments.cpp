@@ -1,5 +1,6 @@
 // Step 3: quotes, payments and accounts.
 #include "node/http/writes.h"
+#include "subservices/payment/payment_history.h"
 #include "subservices/payment/payment_service.h"
 
 namespace agiddi::node {
@@ -16,6 +17,27 @@ void quote(const Core& core, HttpRequest request, Responder responder) {
     const auto body = parse_json(*text);
     if (!body) return tl::unexpected(body.error());
     return as_response(subservices::PaymentService(snapshot).quote(*body));
+  });
+}
+
+ontology::sparql::Limits history_limits() {
+  ontology::sparql::Limits limits;
+  limits.time_ms = 3'000;
+  return limits;
+}
+
+void history(const Core& core, const HttpRequest& request, const Responder& responder) {
+  std::int64_t limit = subservices::kHistoryDefault;
+  if (const auto text = request.query_value("limit")) {
+    const auto number = parse_count(*text);
+    if (!number || *number == 0 || *number > static_cast<std::size_t>(subservices::kHistoryMax)) {
+      return responder.send(problem(Status::invalid, "limit must be from 1 to " + std::to_string(subservices::kHistoryMax) + "."));
+    }
+    limit = static_cast<std::int64_t>(*number);
+  }
+  core->run(core->searches(), responder, [core, did = std::string(request.parameter("did")), cursor = std::string(request.query_value("cursor").value_or("")), limit, responder] {
+    const auto answer = subservices::payment_history(*core->chain().snapshot(), did, limit, cursor, history_limits());
+    responder.send(answer ? json_response(200, *answer) : problem(answer.error()));
   });
 }
 
@@ -49,6 +71,8 @@ void bind_payments(Router& router, const Core& core) {
       return as_response(subservices::PaymentService(snapshot).payment(id));
     });
   }, kJsonOnly);
+  router.add("GET", "/v1/accounts/{did}/payments", [core](HttpRequest request, Responder responder) { history(core, request, responder); },
+             with_query({"application/json"}, {"limit", "cursor"}));
   router.add("GET", "/v1/accounts/{did}", [core](HttpRequest request, Responder responder) {
     core->read(std::move(responder), [did = std::string(request.parameter("did"))](const ledger::LedgerSnapshot& snapshot) {
       return as_response(subservices::PaymentService(snapshot).account(did));
