@@ -15,6 +15,14 @@ struct PayOptions {
 };
 Outcome<Answer> bench_pay(const PayOptions& options);
 
+struct RegisterOptions {
+  std::int64_t nodes = 4, seconds = 10, rate = 0;   // rate: documents a second; 0: closed loop
+  std::int64_t clients = 64;
+  std::int64_t devices_under_way = 2'000;           // at most, all clients together; 4 clients at least
+  std::vector<std::int64_t> batches{1, 10, 100, 1'000};
+};
+Outcome<Answer> bench_register(const RegisterOptions& options);
+
 struct LoadOptions {
   std::string folder, without;                      // of a cluster that runs; a node that is left alone
   std::int64_t clients = 8, rate = 0, seconds = 10;

@@ -1,4 +1,5 @@
 // agiddi-bench: benchmarks on this machine. See docs/TESTING.md and docs/PERFORMANCE.md.
+#include "protocol/decimal.h"
 #include "tools/benchmark/benchmarks.h"
 #include "tools/cli/command.h"
 
@@ -12,6 +13,24 @@ int main(int argc, char** argv) {
     payments.integer("--seconds", pay->seconds, 1, 3'600, "How long, after 2 s of warm-up (10)");
     payments.integer("--rate", pay->rate, 0, 1'000'000, "Open loop at so many payments a second; 0 (default): each client waits for its answer");
     payments.action([pay] { return bench_pay(*pay); });
+
+    struct Register { RegisterOptions options; std::vector<std::string> batches; };
+    const auto registering = std::make_shared<Register>();
+    Command registrations = program.sub("register", "Signed registrations, by how many devices stand in a document");
+    registrations.integer("--nodes", registering->options.nodes, 1, 16, "Nodes of the cluster (4)");
+    registrations.options("--batch", registering->batches, "Devices a document, 1 to 1000; may be repeated (1, 10, 100, 1000)");
+    registrations.integer("--clients", registering->options.clients, 1, 10'000, "Clients at a time, spread over the nodes; fewer with large documents (64)");
+    registrations.integer("--seconds", registering->options.seconds, 1, 3'600, "Length of each measurement, after 2 s of warm-up (10)");
+    registrations.integer("--rate", registering->options.rate, 0, 1'000'000, "Open loop at so many documents a second; 0 (default): each client waits for its answer");
+    registrations.action([registering]() -> Outcome<Answer> {
+      if (!registering->batches.empty()) registering->options.batches.clear();
+      for (const std::string& text : registering->batches) {
+        const auto batch = agiddi::Decimal::parse(text);
+        if (!batch || batch->scale() != 0 || *batch < agiddi::Decimal(1, 0) || *batch > agiddi::Decimal(1'000, 0)) return wrong_usage("--batch takes a number from 1 to 1000, not '" + text + "'");
+        registering->options.batches.push_back(static_cast<std::int64_t>(batch->mantissa()));
+      }
+      return bench_register(registering->options);
+    });
 
     const auto load = std::make_shared<LoadOptions>();
     Command beside = program.sub("load", "Payments on a cluster that runs already, until the time is over or SIGTERM comes");

@@ -22,7 +22,7 @@
 namespace agiddi::tools {
 namespace {
 
-constexpr std::size_t kBatchDevices = 100, kBlockDevices = 1000;
+constexpr std::size_t kBatchDevices = 100, kOwnBlockDevices = 1000;
 constexpr TimeMs kStart = 1'672'531'200'000, kBetweenBlocks = 60'000;
 constexpr std::uint64_t kWantedProvider = 40;   // its rank
 
@@ -110,7 +110,7 @@ Outcome<OwnFigures> bench_own_bulk(const DeviceGenerator& generator, const std::
   const subservices::Executor executor(genesis);
 
   OwnFigures figures;
-  figures.how = "bulk: documents of " + std::to_string(kBatchDevices) + " devices by the executor, " + std::to_string(kBlockDevices) +
+  figures.how = "bulk: documents of " + std::to_string(kBatchDevices) + " devices by the executor, " + std::to_string(kOwnBlockDevices) +
                 " devices a block; no consensus, no signature checks";
   const auto begin = BenchClock::now();
   std::vector<Transaction> waiting;
@@ -132,7 +132,7 @@ Outcome<OwnFigures> bench_own_bulk(const DeviceGenerator& generator, const std::
     const TimeMs time = kStart + static_cast<TimeMs>((*ledger)->height() + 1) * kBetweenBlocks;
     waiting.push_back(make_transaction(provider_key(generator, provider), genesis.network, "device.register", time / 1000, body.dump()));
     ++figures.documents;
-    if ((devices += count) >= kBlockDevices) apply();
+    if ((devices += count) >= kOwnBlockDevices) apply();
     return refused.empty() && !interrupted();
   });
   if (!waiting.empty()) apply();

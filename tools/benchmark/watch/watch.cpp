@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <deque>
 #include <set>
 #include <thread>
 #include <unordered_map>
@@ -16,6 +15,7 @@
 #include "tools/benchmark/benchmarks.h"
 #include "tools/benchmark/devices/own_form.h"
 #include "tools/benchmark/figures.h"
+#include "tools/benchmark/registrations.h"
 #include "tools/benchmark/watch/standing_mix.h"
 #include "tools/benchmark/watch/watch_clients.h"
 #include "tools/cli/node_client.h"
@@ -37,43 +37,6 @@ double own_cpu_s() {
   const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; };
   return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
-
-std::int64_t now_s() { return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
-
-// Signed documents of one new device each.
-class Registrations {
- public:
-  Registrations(const DeviceGenerator& generator, std::vector<std::string> members, std::string network)
-      : generator_(generator), members_(std::move(members)), network_(std::move(network)) {}
-
-  void prepare(std::size_t count) {
-    while (ready_.size() < count) ready_.push_back(make());
-  }
-  std::string next() {
-    if (ready_.empty()) return make();
-    std::string request = std::move(ready_.front());
-    ready_.pop_front();
-    return request;
-  }
-
- private:
-  std::string make() {
-    const GeneratedDevice device = generator_.device(made_ % (kWorld / 2));
-    auto key = keys_.find(device.provider);
-    if (key == keys_.end()) key = keys_.emplace(device.provider, provider_key(generator_, device.provider)).first;
-    const std::string body = Json::object({{"devices", Json::array({own_description(generator_, device, members_)})}}).dump();
-    const ProtectedHeader header{did_from_key(key->second.public_key()), network_, "device.register", now_s(), "watch-" + std::to_string(made_++)};
-    return "POST /v1/devices HTTP/1.1\r\nHost: node\r\nContent-Type: application/json\r\nAgiddi-Signature: " + sign_document(key->second, header, body) +
-           "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-  }
-
-  const DeviceGenerator& generator_;
-  const std::vector<std::string> members_;
-  const std::string network_;
-  std::unordered_map<std::uint64_t, KeyPair> keys_;
-  std::deque<std::string> ready_;
-  std::uint64_t made_ = 0;
-};
 
 using Devices = std::unordered_set<std::uint64_t>;   // by device_hash
 
@@ -102,7 +65,7 @@ class Bench {
     if (!validators) return tl::unexpected(validators.error());
     std::vector<std::string> members;
     for (const Json& member : validators->find("validators")->items()) members.push_back(member.find("id")->as_string());
-    registrations_.emplace(generator_, std::move(members), cluster_->network());
+    registrations_.emplace(generator_, kWorld / 2, std::move(members), cluster_->network());
     watched_ = options_.spread ? cluster_->targets().size() : 1;
     mix_ = standing_mix(generator_, kWorld / 2, static_cast<std::size_t>(options_.queries));
 
