@@ -72,19 +72,22 @@ class AuthorityProcess:
         self.did = Identity.from_file(self.key).did
         port = free_port()
         top = {"id": "acme-pay", "key_file": "authority.jwk", "network": NETWORK, "listen": f"127.0.0.1:{port}", "nodes": nodes, "data_folder": "data", **changes}
+        self.http = Node(f"http://127.0.0.1:{port}", NETWORK)
         lines = [f"{name} = {json.dumps(value)}" for name, value in top.items()] + ["[rail]"]
         lines += [f"{name} = {json.dumps(value)}" for name, value in {"poll_ms": 100, **rail}.items()]
         self.config = os.path.join(self.dir, "authority.toml")
         with open(self.config, "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
         self.log = os.path.join(self.dir, "log")
-        self.http = Node(f"http://127.0.0.1:{port}", NETWORK)
         self.currency = rail["currency"]
         self.start()
 
-    def start(self):
+    def launch(self):
         with open(self.log, "a", encoding="utf-8") as log:
             self.process = subprocess.Popen([binary("agiddi-authority"), "--config", self.config], stdout=log, stderr=log)
+
+    def start(self):
+        self.launch()
         wait_until("the authority listens", self.listens)
 
     def listens(self) -> bool:
@@ -181,21 +184,31 @@ class Litecoin(JsonRpc):
 
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="agiddi-litecoin-")
-        port = free_port()
-        super().__init__(f"http://127.0.0.1:{port}")
-        self.url = f"http://127.0.0.1:{port}/wallet/authority"
+        super().__init__(f"http://127.0.0.1:{free_port()}")
+        self.url = f"http://127.0.0.1:{self.port}/wallet/authority"
         self.cookie = os.path.join(self.dir, "regtest/.cookie")
-        with open(os.path.join(self.dir, "output"), "w", encoding="utf-8") as output:
-            self.process = subprocess.Popen(["litecoind", "-regtest", f"-datadir={self.dir}", "-server", f"-rpcport={port}", "-listen=0", "-fallbackfee=0.0001"],
-                                            stdout=output, stderr=subprocess.STDOUT)
+        self.start()
         try:
             wait_until("litecoind answers", self.answers, 60)
             for wallet in ("payer", "authority"):
-                self.call("createwallet", wallet)
+                self.call("createwallet", wallet, False, False, "", False, False, True)   # loaded at each start
             self.mine(120)
         except BaseException:
             self.close()
             raise
+
+    def start(self):
+        with open(os.path.join(self.dir, "output"), "a", encoding="utf-8") as output:
+            self.process = subprocess.Popen(["litecoind", "-regtest", f"-datadir={self.dir}", "-server", f"-rpcport={self.port}", "-listen=0", "-fallbackfee=0.0001"],
+                                            stdout=output, stderr=subprocess.STDOUT)
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
     def call(self, method: str, *params, wallet: str | None = None):
         with open(self.cookie, encoding="utf-8") as file:
@@ -225,12 +238,7 @@ class Litecoin(JsonRpc):
         return self.call("sendtoaddress", address, amount, wallet="payer")
 
     def close(self):
-        self.process.terminate()
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.stop()
         shutil.rmtree(self.dir, ignore_errors=True)
 
 

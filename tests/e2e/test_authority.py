@@ -1,11 +1,18 @@
 """Payment authorities as real processes: the simulated rail, litecoind on a chain of its own, and anvil."""
 
+import datetime
 import hashlib
+import ipaddress
 import json
 import os
+import ssl
 import subprocess
+import urllib.request
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from client import Identity, binary, wait_until
 from rails import ANVIL, NETWORK, Anvil, AuthorityProcess, Litecoin, ReversalNode, read_document, read_receipt
@@ -163,6 +170,48 @@ def test_usage():
     assert wrong.returncode == 2 and "--verbose" in wrong.stderr
 
 
+def test_it_speaks_https_with_a_certificate(started):
+    authority = simulated(started)
+    authority.stop()
+    certificate, key = (os.path.join(authority.dir, name) for name in ("server.crt", "server.key"))
+    write_certificate(certificate, key)
+    with open(authority.config, encoding="utf-8") as file:
+        text = file.read()
+    with open(authority.config, "w", encoding="utf-8") as file:
+        file.write('certificate = "server.crt"\nprivate_key = "server.key"\n' + text)
+    trusted = ssl.create_default_context(cafile=certificate)
+
+    def ask(method: str, path: str, document=None):
+        request = urllib.request.Request(f"https://127.0.0.1:{authority.http.port}{path}", json.dumps(document).encode() if document else None,
+                                         {"Content-Type": "application/json"}, method=method)
+        with urllib.request.urlopen(request, timeout=30, context=trusted) as answer:
+            return json.load(answer)
+
+    def listens() -> bool:
+        try:
+            return ask("GET", "/v1/authority")["id"] == "acme-pay"
+        except OSError:
+            return False
+
+    authority.launch()
+    wait_until("it listens", listens)
+    opened = ask("POST", "/v1/orders", authority.document("0.10", Identity.fresh()))
+    assert opened["pay"]["url"].startswith("https://127.0.0.1:")
+
+
+def write_certificate(certificate: str, key: str):
+    secret = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "authority")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(secret.public_key()).serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False).sign(secret, hashes.SHA256()))
+    with open(certificate, "wb") as file:
+        file.write(made.public_bytes(serialization.Encoding.PEM))
+    with open(key, "wb") as file:
+        file.write(secret.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+
+
 def test_two_authorities_do_not_share_a_folder(started):
     authority = simulated(started)
     done = subprocess.run([binary("agiddi-authority"), "--config", authority.config], capture_output=True, text=True, timeout=30, check=False)
@@ -226,6 +275,47 @@ def test_litecoin_authority_killed_between_payment_and_receipt(started, litecoin
     authority.kill()
     authority.start()
     assert authority.wait_state(seen["order"], "paid")["authorization"] == first
+
+
+def test_litecoin_authority_killed_again_and_again_signs_each_order_once(started, litecoin):
+    authority = watching(started, litecoin, further_confirmations=100)
+    orders = [authority.open("0.01") for _ in range(10)]
+    signed: dict[str, str] = {}
+    for number, opened in enumerate(orders):
+        litecoin.pay(opened["pay"]["address"], "0.01")
+        litecoin.mine()
+        # Killed as soon as it has noticed, which is while others are being signed.
+        wait_until("it is noticed", lambda order=opened["order"]: authority.order(order)["state"] != "waiting")
+        if number % 2:
+            authority.kill()
+            authority.start()
+        for order in (o["order"] for o in orders):
+            now = authority.order(order)
+            if now["state"] == "paid":
+                assert signed.setdefault(order, now["authorization"]) == now["authorization"]
+    litecoin.mine(2)
+    for order in (o["order"] for o in orders):
+        last = authority.wait_state(order, "paid")
+        assert signed.setdefault(order, last["authorization"]) == last["authorization"]
+
+
+def test_litecoin_daemon_that_is_restarted_is_watched_again(started, litecoin):
+    authority = watching(started, litecoin)
+    opened = authority.open("0.1")
+    litecoin.pay(opened["pay"]["address"], "0.1")
+    litecoin.mine()
+    authority.wait_state(opened["order"], "seen", confirmations=1)
+    litecoin.stop()
+    try:
+        wait_until("it is noticed", lambda: "the rail cannot be watched" in authority.told())
+        assert authority.order(opened["order"])["state"] == "seen"
+        assert authority.http.post("/v1/orders", authority.document("0.1", Identity.fresh())).status == 503
+    finally:
+        litecoin.start()                                                # with another cookie
+        wait_until("litecoind answers", litecoin.answers, 60)
+    litecoin.mine()
+    authority.wait_state(opened["order"], "paid")
+    assert "the rail answers again" in authority.told()
 
 
 def test_litecoin_reorganisation_reverses_a_signed_order(started, litecoin):
@@ -370,6 +460,22 @@ def test_evm_reorganisation_before_and_after_signing(started, anvil):
     authority.wait_state(opened["order"], "reversed")
     wait_until("the ledger is told", lambda: node.posts)
     assert node.posts[0][1]["receipt"] == opened["order"]
+
+
+def test_evm_reorganisation_of_anvil_itself(started, anvil):
+    node = started(ReversalNode(201))
+    authority = counting(started, anvil, node.url)
+    anvil.mine(10)
+    opened = authority.open("0.5")
+    anvil.send(opened["pay"]["to"], 5 * 10**17, opened["pay"]["data"])
+    anvil.mine(2)
+    authority.wait_state(opened["order"], "paid")
+    anvil.rpc("anvil_reorg", 1, [])                      # the newest block: the payment stays
+    anvil.mine()
+    authority.wait_state(opened["order"], "paid", confirmations=3)
+    anvil.rpc("anvil_reorg", 3, [])                      # as long as before, without it
+    authority.wait_state(opened["order"], "reversed")
+    wait_until("the ledger is told", lambda: node.posts)
 
 
 def test_evm_on_another_chain_opens_no_order(started, anvil):

@@ -7,6 +7,8 @@
 namespace agiddi::tools {
 namespace {
 
+constexpr int kAddressTries = 20;
+
 tl::unexpected<Error> unreadable_bitcoin(const std::string& method) { return fail(Status::unavailable, method + ": the rail's node answers something else than Bitcoin Core does"); }
 
 const std::string* text_of(const Json& object, std::string_view name) {
@@ -34,10 +36,18 @@ Result<BitcoinRail::Tip> BitcoinRail::tip() {
 Result<WayToPay> BitcoinRail::open(const std::string& order, MicroUnits total) {
   const auto now = tip();
   if (!now) return tl::unexpected(now.error());
-  const auto address = rpc_.call("getnewaddress", {Json(order)});
-  if (!address) return tl::unexpected(address.error());
-  if (!address->is_string() || address->as_string().empty() || address->as_string().size() > 128) return unreadable_bitcoin("getnewaddress");
-  return WayToPay{address->as_string() + " " + now->block, Json::object({{"address", *address}, {"amount", money_text(total)}})};
+  for (int i = 0; i < kAddressTries; ++i) {
+    const auto address = rpc_.call("getnewaddress", {Json(order)});
+    if (!address) return tl::unexpected(address.error());
+    if (!address->is_string() || address->as_string().empty() || address->as_string().size() > 128) return unreadable_bitcoin("getnewaddress");
+    const auto received = rpc_.call("getreceivedbyaddress", {*address, Json(0)});
+    if (!received) return tl::unexpected(received.error());
+    const auto amount = received->is_number() ? Decimal::parse(received->number_text()) : Result<Decimal>(unreadable_bitcoin("getreceivedbyaddress"));
+    if (!amount) return unreadable_bitcoin("getreceivedbyaddress");
+    if (!amount->is_zero()) continue;   // a wallet restored from a backup gives out once more what it gave out since
+    return WayToPay{address->as_string() + " " + now->block, Json::object({{"address", *address}, {"amount", money_text(total)}})};
+  }
+  return fail(Status::unavailable, "the rail's wallet gives out addresses that were paid before: let it make new ones until they are fresh");
 }
 
 Result<RailView> BitcoinRail::poll(std::span<const WatchedOrder> watched) {

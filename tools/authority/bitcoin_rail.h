@@ -1,7 +1,7 @@
 // BitcoinRail: payments on a chain of the Bitcoin family (Bitcoin, Litecoin), seen through the wallet of a full node of its operator. Each order has an address of
 // its own; what the wallet received there in blocks of the best chain counts, so a reorganisation shows by itself.
 //
-// The wallet needs no private keys that spend, and the node's version is 0.21 or later. Source: Bitcoin Core's JSON-RPC (getnewaddress, listsinceblock).
+// The node's version is 0.21 or later. Source: Bitcoin Core's JSON-RPC (getblockchaininfo, getnewaddress, getreceivedbyaddress, listsinceblock).
 #pragma once
 
 #include "tools/authority/rail.h"

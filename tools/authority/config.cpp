@@ -19,7 +19,9 @@ void check_dialled(TableReader& table, std::string_view key, std::string& text) 
   if (text.empty()) return;
   while (text.ends_with('/')) text.pop_back();
   const auto url = parse_url(text);
-  if (!url || (url->scheme != "http" && url->scheme != "https")) return table.error(table.name(key) + ": '" + text + "' is no address such as http://127.0.0.1:8101");
+  if (!url || (url->scheme != "http" && url->scheme != "https")) {
+    return table.error(table.name(key) + " must be an address such as http://127.0.0.1:8101");   // what stands there may hold a key
+  }
   if (!url->tls() && !node::is_loopback(url->host)) table.error(table.name(key) + " is plain http:// on " + url->host + ", which is not loopback: use https://");
 }
 

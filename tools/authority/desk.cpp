@@ -147,7 +147,16 @@ void Desk::saw(const Result<RailView>& view) {
     else node::log_warn("the rail cannot be watched", {{"problem", problem}});
   }
   rail_problem_ = problem;
-  if (view) book_.apply(*view, now_s());
+  if (!view) return;
+  for (const std::string& id : book_.apply(*view, now_s())) {
+    const Order& order = *book_.find(id);
+    const bool money_in_doubt = order.state == OrderState::refused || order.state == OrderState::reversed;
+    (money_in_doubt ? node::log_warn : node::log_info)("an order changed", {{"order", id},
+                                                                            {"state", state_text(order.state)},
+                                                                            {"received", coin_text(order.received, rail_->decimals())},
+                                                                            {"currency", order.currency},
+                                                                            {"reason", order.reason}});
+  }
 }
 
 void Desk::send_reversals() {

@@ -149,26 +149,28 @@ void OrderBook::judge(Order& order, const Sighting& sighting, bool complete, std
   }
 }
 
-void OrderBook::apply(const RailView& view, std::int64_t now_s) {
+std::vector<std::string> OrderBook::apply(const RailView& view, std::int64_t now_s) {
   std::vector<Order> changed;
+  std::vector<std::string> moved;
   std::set<std::string, std::less<>> judged;
   for (const Sighting& sighting : view.sightings) {
     const auto found = orders_.find(sighting.order);
     if (found == orders_.end() || !judged.insert(sighting.order).second) continue;
     Order order = found->second;
     judge(order, sighting, view.complete, now_s);
+    if (order.state != found->second.state) moved.push_back(order.id);
     if (journal_json(order).dump() == journal_json(found->second).dump()) {
       found->second = std::move(order);   // what is read from the chain anew needs no journal
     } else {
       changed.push_back(std::move(order));
     }
   }
-  if (changed.empty()) return;
   journal_->write(changed);
   for (Order& order : changed) {
     std::string id = order.id;
     orders_.insert_or_assign(std::move(id), std::move(order));
   }
+  return moved;
 }
 
 Result<void> OrderBook::reverse(std::string_view id, std::string reason, std::int64_t now_s) {

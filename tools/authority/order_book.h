@@ -43,7 +43,8 @@ class OrderBook {
   const Order& add(std::string id, const OrderRequest& request, std::string place, std::int64_t now_s);
 
   std::vector<WatchedOrder> watched(std::int64_t now_s) const;   // in the order of their opening
-  void apply(const RailView& view, std::int64_t now_s);          // signs, expires, reverses
+  // Signs, expires, reverses. Gives back the orders whose state is another one now.
+  std::vector<std::string> apply(const RailView& view, std::int64_t now_s);
   // Of an order that is paid: its money was taken back. Status::conflict otherwise, not_found.
   Result<void> reverse(std::string_view id, std::string reason, std::int64_t now_s);
 

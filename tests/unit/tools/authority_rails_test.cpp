@@ -42,9 +42,11 @@ TEST_CASE("an answer of JSON-RPC, and what is none") {
 TEST_CASE("bitcoin: a fresh address, and what came to it") {
   std::string transactions = "[]", chain = "main", loading = "false";
   std::string asked_since;
+  int used = 0;
   ScriptedRpc rpc([&](const std::string& method, const Json::Array& params) -> Result<Json> {
     if (method == "getblockchaininfo") return answer_of((R"({"chain":")" + chain + R"(","bestblockhash":"b7","initialblockdownload":)" + loading + "}").c_str());
-    if (method == "getnewaddress") return Json("addr-" + params[0].as_string());
+    if (method == "getnewaddress") return Json("addr-" + params[0].as_string() + std::string(used > 0 ? "-used" : ""));
+    if (method == "getreceivedbyaddress") return Json::number(used-- > 0 ? "0.00000001" : "0.00000000");
     if (method != "listsinceblock") return fail(Status::unavailable, "unexpected " + method);
     asked_since = params[0].as_string();
     return answer_of((R"({"transactions":)" + transactions + R"(,"lastblock":"b9"})").c_str());
@@ -53,6 +55,12 @@ TEST_CASE("bitcoin: a fresh address, and what came to it") {
   const auto way = rail.open("a", 100'000).value();
   CHECK(way.place == "addr-a b7");
   CHECK(way.pay.dump() == R"({"address":"addr-a","amount":"0.1"})");
+
+  used = 3;
+  CHECK(rail.open("a", 100'000)->place == "addr-a b7");   // not one of the three that were paid before
+  used = 1000;
+  CHECK_FALSE(rail.open("a", 100'000));
+  used = 0;
 
   const std::vector<WatchedOrder> watched{{"a", way.place}, {"b", "addr-b b8"}};
   CHECK(shown(rail.poll(watched)) == "a:;b:;");
