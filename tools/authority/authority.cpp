@@ -74,16 +74,17 @@ node::Router Authority::Parts::routes(const AuthorityConfig& config, const Json&
   const node::RouteOptions get{{"application/json"}, {}, false, std::vector<std::string>{}};
   const node::RouteOptions post{{"application/json"}, {"application/json"}, true, {}};
   const std::string order_path = "/v1/orders/{order}";
+  const auto order_of = [](const HttpRequest& request) { return std::string(request.parameter("order")); };
   node::Router router;
   router.add("GET", "/v1/authority", [self](HttpRequest, Responder responder) { responder.send(node::json_response(200, self)); }, get);
   router.add("POST", "/v1/orders", [this](HttpRequest request, Responder responder) { desk->open(std::move(request.body), std::move(responder)); }, post);
-  router.add("GET", order_path, [this](HttpRequest request, Responder responder) { desk->show(std::string(request.parameter("order")), std::move(responder)); }, get);
+  router.add("GET", order_path, [this, order_of](HttpRequest request, Responder responder) { desk->show(order_of(request), std::move(responder)); }, get);
   if (config.rail.kind == RailKind::simulated) {
-    router.add("POST", order_path + "/pay", [this](HttpRequest request, Responder responder) {
-      desk->pay(std::string(request.parameter("order")), std::move(request.body), std::move(responder));
+    router.add("POST", order_path + "/pay", [this, order_of](HttpRequest request, Responder responder) {
+      desk->pay(order_of(request), std::move(request.body), std::move(responder));
     }, post);
-    router.add("POST", order_path + "/chargeback", [this](HttpRequest request, Responder responder) {
-      desk->charge_back(std::string(request.parameter("order")), std::move(request.body), std::move(responder));
+    router.add("POST", order_path + "/chargeback", [this, order_of](HttpRequest request, Responder responder) {
+      desk->charge_back(order_of(request), std::move(request.body), std::move(responder));
     }, post);
   }
   return router;
@@ -127,7 +128,12 @@ Result<std::unique_ptr<Authority>> Authority::start(const AuthorityConfig& confi
   node::HttpLimits limits;
   limits.body_max_bytes = kBodyMax_bytes;
   auto server = node::HttpServer::create(parts->io, config.http, parts->routes(config, self), parts->metrics, limits);
-  if (!server) return tl::unexpected(server.error());
+  if (!server) {
+    // The server's errors name the keys of a node's configuration: here they stand at the top.
+    std::string why = server.error().detail;
+    if (why.starts_with("http.")) why.erase(0, 5);
+    return fail(server.error().status, std::move(why));
+  }
   parts->server = std::move(*server);
 
   parts->server->start();

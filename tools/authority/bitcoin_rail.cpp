@@ -9,7 +9,9 @@ namespace {
 
 constexpr int kAddressTries = 20;
 
-tl::unexpected<Error> unreadable_bitcoin(const std::string& method) { return fail(Status::unavailable, method + ": the rail's node answers something else than Bitcoin Core does"); }
+tl::unexpected<Error> unreadable_bitcoin(const std::string& method) {
+  return fail(Status::unavailable, method + ": the rail's node answers something else than Bitcoin Core does");
+}
 
 const std::string* text_of(const Json& object, std::string_view name) {
   const Json* value = object.find(name);

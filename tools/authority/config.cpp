@@ -94,8 +94,8 @@ Result<AuthorityConfig> load_authority_config(const std::string& path) {
   http.public_url = top.string("public_url", false, "https://pay.example.org");
   check_dialled(top, "public_url", http.public_url);
   if (http.public_url.empty()) {
-    const bool v6 = http.listen.host.find(':') != std::string::npos;
-    http.public_url = (http.certificate_file.empty() ? "http://" : "https://") + (v6 ? "[" + http.listen.host + "]" : http.listen.host) + ":" + std::to_string(http.listen.port);
+    const Url own{http.certificate_file.empty() ? "http" : "https", http.listen.host, http.listen.port, "/"};
+    http.public_url = own.scheme + "://" + own.authority();
   }
 
   const toml::table* section = top.section("rail");

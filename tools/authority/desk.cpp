@@ -15,6 +15,7 @@ using node::Responder;
 
 constexpr std::size_t kOrdersQueue = 1000;
 constexpr std::size_t kRailQueue = 64;             // each a call of the rail's node
+constexpr auto kOpenWait = std::chrono::seconds(20);   // for the rail's lane: whoever asked is gone after that
 constexpr std::size_t kReversalsAtOnce = 16;
 constexpr std::int64_t kBackoffMax_s = 300;
 
@@ -27,8 +28,8 @@ HttpResponse no_order() { return node::problem(Status::not_found, "there is no s
 
 Desk::Desk(OrderBook book, std::unique_ptr<Rail> rail, ReversalSender sender, KeyPair key, std::int64_t confirmations, std::string currency,
            const std::atomic<bool>& stopping)
-    : book_(std::move(book)), rail_(std::move(rail)), sender_(std::move(sender)), key_(std::move(key)), confirmations_(confirmations), currency_(std::move(currency)),
-      stopping_(stopping), orders_("orders", kOrdersQueue), rails_("rail", kRailQueue), reversals_("reversals", kReversalsAtOnce) {}
+    : book_(std::move(book)), rail_(std::move(rail)), sender_(std::move(sender)), key_(std::move(key)), confirmations_(confirmations),
+      currency_(std::move(currency)), stopping_(stopping), orders_("orders", kOrdersQueue), rails_("rail", kRailQueue), reversals_("reversals", kReversalsAtOnce) {}
 
 Desk::~Desk() { stop(); }
 
@@ -52,9 +53,11 @@ void Desk::open(std::string body, Responder responder) {
     if (!request) return responder.send(node::problem(request.error()));
     if (const auto room = book_.make_room(opening_); !room) return responder.send(node::problem(room.error()));
     ++opening_;
-    const bool asked = rails_.post([this, request = *request, responder] {
+    const auto deadline = std::chrono::steady_clock::now() + kOpenWait;
+    const bool asked = rails_.post([this, request = *request, deadline, responder] {
       const std::string id = random_token();
-      auto way = rail_->open(id, request.total);
+      auto way = std::chrono::steady_clock::now() < deadline ? rail_->open(id, request.total)
+                                                             : Result<WayToPay>(fail(Status::unavailable, "the rail's node answers too slowly"));
       orders_.post_always([this, request, id, way = std::move(way), responder] { opened(request, id, way, responder); });
     });
     if (asked) return;
@@ -98,11 +101,12 @@ void Desk::pay(std::string id, std::string body, Responder responder) {
     if (payment->currency != order->currency) {
       return node::problem(fail_field("/currency", "the order is in " + order->currency).value());
     }
-    if (order->state != OrderState::waiting || now_s() > order->expires_s) {
-      return node::problem(Status::conflict, order->state == OrderState::waiting ? "the order has expired" : std::string("the order does not wait for a payment, it is ") + state_text(order->state));
+    if (order->state != OrderState::waiting) {
+      return node::problem(Status::conflict, std::string("the order does not wait for a payment, it is ") + state_text(order->state));
     }
+    if (now_s() > order->expires_s) return node::problem(Status::conflict, "the order has expired");
     if (payment->amount < order->total) {
-      return node::problem(Status::conflict, money_text(payment->amount) + " " + order->currency + " is too little, the order is " + money_text(order->total) + ": nothing was taken");
+      return node::problem(Status::conflict, money_text(payment->amount) + " is too little, the order is " + money_text(order->total) + ": nothing was taken");
     }
     book_.apply({false, {{id, {{coin_units(payment->amount, rail_->decimals()), confirmations_}}}}}, now_s());
     node::log_info("paid on the simulated rail", {{"order", id}});

@@ -16,7 +16,8 @@ namespace agiddi::tools {
 class Desk {
  public:
   // stopping is set before stop(), so that what blocks on a lane ends soon. key signs reversals.
-  Desk(OrderBook book, std::unique_ptr<Rail> rail, ReversalSender sender, KeyPair key, std::int64_t confirmations, std::string currency, const std::atomic<bool>& stopping);
+  Desk(OrderBook book, std::unique_ptr<Rail> rail, ReversalSender sender, KeyPair key, std::int64_t confirmations, std::string currency,
+       const std::atomic<bool>& stopping);
   ~Desk();
 
   void open(std::string body, node::Responder responder);

@@ -12,7 +12,9 @@ namespace {
 constexpr std::size_t kInput_bytes = 32;
 constexpr CoinUnits kNumberMax = CoinUnits(1) << 53;   // of a block or a chain
 
-tl::unexpected<Error> unreadable_evm(const std::string& method) { return fail(Status::unavailable, method + ": the rail's node answers something else than Ethereum's do"); }
+tl::unexpected<Error> unreadable_evm(const std::string& method) {
+  return fail(Status::unavailable, method + ": the rail's node answers something else than Ethereum's do");
+}
 
 std::string lower_case(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
@@ -60,7 +62,9 @@ Result<std::int64_t> EvmRail::latest() {
   if (!chain) return tl::unexpected(chain.error());
   const auto id = read_number(*chain);
   if (!id) return unreadable_evm("eth_chainId");
-  if (*id != chain_id_) return fail(Status::unavailable, "the rail's node is on the chain " + std::to_string(*id) + ", and rail.chain_id is " + std::to_string(chain_id_));
+  if (*id != chain_id_) {
+    return fail(Status::unavailable, "the rail's node is on the chain " + std::to_string(*id) + ", and rail.chain_id is " + std::to_string(chain_id_));
+  }
   const auto newest = rpc_.call("eth_blockNumber", {});
   if (!newest) return tl::unexpected(newest.error());
   const auto number = read_number(*newest);

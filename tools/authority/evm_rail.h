@@ -15,7 +15,7 @@
 
 namespace agiddi::tools {
 
-inline constexpr std::size_t kEvmCallsOfPoll = 500;        // the rest is read by the next
+inline constexpr std::size_t kEvmCallsOfPoll = 100;        // the rest is read by the next: new orders wait for it
 inline constexpr std::size_t kEvmBlocksKept = 4096;        // hashes of blocks, to find where a reorganisation began
 inline constexpr std::int64_t kEvmFork_blocks = 128;       // read again before the oldest order when it began before those
 inline constexpr std::size_t kEvmPartsMax = 1000;          // of one order; further ones do not count

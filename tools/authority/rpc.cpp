@@ -27,10 +27,13 @@ std::string basic_authorization(std::string_view user_and_password) {
 Result<Json> read_rpc_answer(const std::string& method, int status, std::string_view body) {
   if (status == 401 || status == 403) return rpc_failure(method, "the rail's node refuses the credentials: look at rail.credentials_file");
   const auto answer = parse_json_answer(body);
-  if (!answer || !answer->is_object()) return rpc_failure(method, "the rail's node answers no JSON-RPC, with status " + std::to_string(status) + ": look at rail.url");
+  if (!answer || !answer->is_object()) {
+    return rpc_failure(method, "the rail's node answers no JSON-RPC, with status " + std::to_string(status) + ": look at rail.url");
+  }
   if (const Json* error = answer->find("error"); error && !error->is_null()) {
     const Json* message = error->find("message");
-    return rpc_failure(method, "the rail's node says: " + (message && message->is_string() ? message->as_string() : error->dump()).substr(0, kSaidMax_bytes));
+    const std::string said = message && message->is_string() ? message->as_string() : error->dump();
+    return rpc_failure(method, "the rail's node says: " + said.substr(0, kSaidMax_bytes));
   }
   const Json* result = answer->find("result");
   if (!result) return rpc_failure(method, "the answer has no result");

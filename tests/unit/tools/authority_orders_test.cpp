@@ -36,7 +36,9 @@ struct World {
   }
   void open(const std::string& id, MicroUnits total = 250'000, std::int64_t now_s = kNow_s) { book->add(id, request_for(total), "place", now_s); }
   // Amounts in litoshi.
-  void see(const std::string& id, std::vector<PaymentPart> parts, bool complete = true, std::int64_t now_s = kNow_s) { book->apply({complete, {{id, std::move(parts)}}}, now_s); }
+  void see(const std::string& id, std::vector<PaymentPart> parts, bool complete = true, std::int64_t now_s = kNow_s) {
+    book->apply({complete, {{id, std::move(parts)}}}, now_s);
+  }
   const Order& order(const std::string& id) const { return *book->find(id); }
   OrderState state(const std::string& id = "a") const { return order(id).state; }
   Json answer(const std::string& id = "a") const { return answer_json(order(id), kDecimals); }
