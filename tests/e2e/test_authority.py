@@ -5,8 +5,11 @@ import hashlib
 import ipaddress
 import json
 import os
+import socket
 import ssl
 import subprocess
+import threading
+import time
 import urllib.request
 
 import pytest
@@ -356,6 +359,28 @@ def test_litecoin_shallow_reorganisation_and_the_end_of_watching(started, liteco
     litecoin.mine(2)
     authority.wait_state(other["order"], "paid")                        # so several looks went by
     assert authority.order(opened["order"])["state"] == "paid"
+
+
+def test_a_rail_that_never_answers_delays_neither_reads_nor_the_end(started, tmp_path):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(16)
+        silent.settimeout(20)
+        credentials = tmp_path / "auth"
+        credentials.write_text("user:password\n", encoding="utf-8")
+        authority = started(AuthorityProcess({"kind": "bitcoin", "currency": "LTC", "chain": "main", "url": f"http://127.0.0.1:{silent.getsockname()[1]}/",
+                                              "credentials_file": str(credentials)}, [NOBODY]))
+        waiting = threading.Thread(target=lambda: statuses.append(authority.http.post("/v1/orders", authority.document("0.1", Identity.fresh())).status))
+        statuses: list[int] = []
+        waiting.start()
+        connection, _ = silent.accept()
+        began = time.monotonic()
+        assert authority.http.get("/v1/orders/unknown").status == 404
+        assert authority.stop() == 0
+        assert time.monotonic() - began < 5
+        waiting.join()
+        connection.close()
+        assert statuses == [503]
 
 
 def test_litecoin_that_is_away_or_another_chain(started, litecoin):

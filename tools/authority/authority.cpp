@@ -148,10 +148,10 @@ Result<std::unique_ptr<Authority>> Authority::start(const AuthorityConfig& confi
 Authority::Authority(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Authority::~Authority() {
+  parts_->stopping = true;   // so that who waits for the rail's node is answered within the server's grace
   parts_->server->stop();
   const auto deadline = std::chrono::steady_clock::now() + kStopWait;
   while (!parts_->server->stopped() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  parts_->stopping = true;
   parts_->desk->stop();
   parts_->io.stop();
   parts_->thread.join();

@@ -25,6 +25,7 @@ ReversalAnswer submit_reversal(const ReversalSender& sender, const KeyPair& key,
   request.method = "POST";
   request.body = Json::object({{"authority", sender.authority}, {"receipt", reversal.receipt}, {"reason", reversal.reason}}).dump();
   request.timeout_ms = kReversalTimeout_ms;
+  request.wanted = [&stopping] { return !stopping; };
   ProtectedHeader header;
   header.network = sender.network;
   header.action = "receipt.reverse";

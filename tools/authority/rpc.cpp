@@ -46,6 +46,7 @@ Result<Json> HttpRpc::call(const std::string& method, Json::Array params) {
   request.method = "POST";
   request.url = url_;
   request.timeout_ms = kRpcTimeout_ms;
+  request.wanted = [this] { return !stopping_; };
   request.headers = {{"Content-Type", "application/json"}};
   request.body = Json::object({{"jsonrpc", "2.0"}, {"id", 1}, {"method", method}, {"params", Json(std::move(params))}}).dump();
   if (!credentials_file_.empty()) {

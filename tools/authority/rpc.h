@@ -22,7 +22,7 @@ class Rpc {
 class HttpRpc : public Rpc {
  public:
   // credentials_file: one line, user:password, read at each call because a node may write a new one at each of its starts; "" = none.
-  // stopping: calls fail at once when it is set.
+  // stopping: calls fail soon when it is set.
   HttpRpc(std::string url, std::string credentials_file, const std::atomic<bool>& stopping)
       : url_(std::move(url)), credentials_file_(std::move(credentials_file)), stopping_(stopping) {}
   Result<Json> call(const std::string& method, Json::Array params) override;
