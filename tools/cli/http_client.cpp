@@ -120,7 +120,7 @@ Result<HttpResponse> http_call(const HttpRequest& request) {
   const ErrorCode written = connection.write(text_of(request, *url), deadline);
   ResponseReader answer(connection);
   while (!answer.done()) {
-    if (const ErrorCode ec = answer.read_more(deadline)) return broken(*url, written ? written : ec);
+    if (const ErrorCode ec = answer.read_more(deadline, request.wanted)) return broken(*url, written ? written : ec);
   }
   HttpResponse response = head_of(answer.message());
   response.body = std::move(answer.body());

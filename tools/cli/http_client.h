@@ -21,6 +21,7 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> headers;
   Bytes body;
   int timeout_ms = 60'000;       // for the whole exchange
+  std::function<bool()> wanted;  // http_call: asked about three times a second while no answer comes; false gives it up
 };
 
 struct HttpResponse {
