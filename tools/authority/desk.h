@@ -1,6 +1,6 @@
 // Desk: where the calls of an authority meet its lanes. It owns the order book, on the orders' lane, and the rail, on the rail's.
 //
-// Threads: public functions from any; answers go through the responder. watch() and its kin are called by timers and return at once.
+// Threads: public functions may be called from any, and return at once; answers go through the responder.
 #pragma once
 
 #include <atomic>

@@ -164,8 +164,7 @@ Result<RailView> EvmRail::poll(std::span<const WatchedOrder> watched) {
   if (fresh) chain_.clear();   // nothing before the new orders matters
   if (from && (fresh || *from < next_)) rewind(*from);
 
-  // A chain that has become shorter, or whose newest block was replaced.
-  if (!chain_.empty() && chain_.back().number > *newest) rewind(*newest + 1);
+  // The last block read is gone when it was replaced, or when the chain has become shorter.
   std::size_t calls = 0;
   bool same = chain_.empty();
   while (!same && calls < kEvmCallsOfPoll) {
@@ -182,13 +181,13 @@ Result<RailView> EvmRail::poll(std::span<const WatchedOrder> watched) {
     if (!*more) break;
   }
 
-  view.complete = next_ > *newest;
+  // An endpoint of several nodes may tell a number that is behind the blocks that it gives.
+  const std::int64_t tip = std::max(*newest, next_ - 1);
+  view.complete = next_ > tip;
   for (const WatchedOrder& order : watched) {
     Sighting sighting{order.id, {}};
     if (const auto found = payments_.find(order.id); found != payments_.end()) {
-      for (const Payment& payment : found->second) {
-        if (payment.block <= *newest) sighting.parts.push_back({payment.amount, *newest - payment.block + 1});
-      }
+      for (const Payment& payment : found->second) sighting.parts.push_back({payment.amount, tip - payment.block + 1});
     }
     view.sightings.push_back(std::move(sighting));
   }

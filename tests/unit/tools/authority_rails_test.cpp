@@ -104,7 +104,13 @@ struct FakeChain {
   std::vector<Block> blocks;
   std::int64_t chain_id = 5;
   bool lagging = false;        // the newest block's number is known, the block is not
-  ScriptedRpc rpc{[this](const std::string& method, const Json::Array& params) { return answer(method, params); }};
+  std::size_t behind = 0;      // of the number that is told, while the blocks are given
+  std::size_t change_at = 0;   // before this call, counted from 1, change() happens
+  std::function<void()> change;
+  ScriptedRpc rpc{[this](const std::string& method, const Json::Array& params) {
+    if (change_at > 0 && --change_at == 0) change();
+    return answer(method, params);
+  }};
   EvmRail rail{rpc, kOwn, 5};
 
   void mine(int count = 1, const std::string& branch = "a") {
@@ -117,7 +123,7 @@ struct FakeChain {
 
   Result<Json> answer(const std::string& method, const Json::Array& params) {
     if (method == "eth_chainId") return hex(static_cast<std::size_t>(chain_id));
-    if (method == "eth_blockNumber") return hex(blocks.size() - 1);
+    if (method == "eth_blockNumber") return hex(blocks.size() - 1 - behind);
     if (method == "eth_getTransactionReceipt") {
       const std::string& id = params[0].as_string();
       const auto colon = id.find(':');
@@ -210,6 +216,43 @@ TEST_CASE("evm: reorganisations take payments away and bring them back") {
     chain.mine(20, "b");
     CHECK(chain.looks(watched) == "a: 16@21;");
   }
+}
+
+TEST_CASE("evm: a reorganisation between any two calls of a look") {
+  const std::vector<WatchedOrder> watched{{"a", "4"}};
+  for (std::size_t call = 1; call < 14; ++call) {
+    FakeChain chain;
+    chain.mine(5);
+    chain.look(watched);
+    chain.mine();
+    chain.pay("a");
+    chain.mine(3);
+    chain.change_at = call;
+    chain.change = [&] {
+      chain.cut(5);
+      chain.mine(3, "b");
+      chain.pay("a", "0x7");
+      chain.mine(2, "b");
+    };
+    chain.look(watched);
+    INFO(call);
+    while (chain.change_at > 0) chain.look(watched);
+    for (int i = 0; i < 6; ++i) chain.look(watched);
+    CHECK(chain.look(watched) == "a: 7@3;");
+  }
+}
+
+TEST_CASE("evm: an endpoint whose number is behind its blocks takes nothing back") {
+  FakeChain chain;
+  chain.mine(5);
+  const std::vector<WatchedOrder> watched{{"a", "4"}};
+  chain.look(watched);
+  chain.mine();
+  chain.pay("a");
+  chain.mine(2);
+  CHECK(chain.look(watched) == "a: 16@3;");
+  chain.behind = 3;
+  CHECK(chain.look(watched) == "a: 16@3;");
 }
 
 TEST_CASE("evm: a chain that is read again from the start, piece by piece, and from its middle") {
