@@ -117,17 +117,18 @@ void read_issuers(FieldReader& top, std::vector<FieldError>& errors, Genesis& ge
 void read_authorities(FieldReader& top, std::vector<FieldError>& errors, Genesis& genesis) {
   const auto* items = top.optional_array("authorities", 1, kAuthoritiesMax);
   if (!items) return;
-  std::set<std::string> ids;
+  std::set<std::string> ids, dids;
   for (std::size_t i = 0; i < items->size(); ++i) {
     FieldReader reader((*items)[i], pointer_index(top.pointer("authorities"), i), errors);
+    std::set<std::string> listed;
     GenesisAuthority authority;
     authority.id = reader.required_string("id", 32).value_or("");
     if (!authority.id.empty() && !is_authority_id(authority.id)) reader.error("id", "must be made of a to z, 0 to 9 and -, and not \"credit\"");
     refuse_twin(ids, authority.id, reader, "id");
-    read_as(reader, "did", 128, authority.did, canonical_did);
+    if (read_as(reader, "did", 128, authority.did, canonical_did)) refuse_twin(dids, authority.did, reader, "did");
     if (const auto* currencies = reader.required_array("currencies", 1, kAuthorityCurrenciesMax)) {
       for (const Json& currency : *currencies) {
-        if (!currency.is_string() || !is_currency(currency.as_string())) reader.error("currencies", "must each be 3 to 12 capital letters");
+        if (!currency.is_string() || !is_currency(currency.as_string()) || !listed.insert(currency.as_string()).second) reader.error("currencies", "must each be 3 to 12 capital letters, and stand there once");
         else authority.currencies.push_back(currency.as_string());
       }
     }

@@ -43,6 +43,7 @@ bool is_receipt_id(std::string_view id) {
 std::string sign_receipt(const KeyPair& authority, const PaymentReceipt& receipt) {
   const Json header = Json::object({{"alg", "EdDSA"}, {"kid", did_from_key(authority.public_key())}, {"typ", kType}});
   const Json payload = Json::object({{"network", receipt.network},
+                                     {"authority", receipt.authority},
                                      {"receipt", receipt.id},
                                      {"payer", receipt.payer},
                                      {"items", receipt.items.hex()},
@@ -78,6 +79,7 @@ Result<SignedPaymentReceipt> parse_receipt(std::string_view text) {
   PaymentReceipt& receipt = out.receipt;
   FieldReader fields(*payload, "", errors);
   receipt.network = fields.required_string("network", 64).value_or("");
+  receipt.authority = fields.required_string("authority", 32).value_or("");
   receipt.id = fields.required_string("receipt", 64).value_or("");
   if (!receipt.id.empty() && !is_receipt_id(receipt.id)) fields.error("receipt", "must be made of letters, digits, - and _");
   receipt.payer = fields.required_string("payer", 128).value_or("");

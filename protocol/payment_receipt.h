@@ -1,7 +1,7 @@
 // PaymentReceipt: what a payment authority (a card company, the watcher of a chain) says was paid to it outside the ledger, for one payment and no other.
 //
 // A compact JWS (RFC 7515), alg EdDSA (RFC 8037): protected header {"alg":"EdDSA","kid":"did:key:…","typ":"agiddi-receipt"}, payload
-// {"network","receipt","payer","items","currency","total","expires"}: `items` is items_digest in lower-case hex, `total` money text, `expires` Unix seconds. It goes
+// {"network","authority","receipt","payer","items","currency","total","expires"}: `items` is items_digest in lower-case hex, `total` money text, `expires` Unix seconds. It goes
 // into payment.create as `authorization`; every validator checks it and nobody asks the network. Base64url is strict; unknown or repeated members are refused.
 // Threads: pure functions.
 #pragma once
@@ -31,6 +31,7 @@ Hash items_digest(std::span<const ReceiptItem> items);
 
 struct PaymentReceipt {
   std::string network;
+  std::string authority;        // its id on the ledger: a key may come to sign under another one
   std::string id;               // 1 to 64 of [A-Za-z0-9_-]; an authority gives each one once
   std::string payer;            // did:key
   Hash items;                   // items_digest

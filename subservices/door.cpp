@@ -28,7 +28,7 @@ Result<void> check_at_door(const Executor& executor, const Transaction& transact
   RuleContext context{state, members, executor.genesis().network, height, std::max(now, snapshot.header().timestamp + 1), triples, events,
                       rules_at(state, height), next ? &next->members : nullptr, nullptr, true};
   if (const auto policy = admission_of(state)) {
-    if (auto admitted = admit(context, *policy, transaction, false); !admitted) return admitted;
+    if (auto admitted = admit(context, *policy, transaction, false); !admitted) return admitted;   // whatever its status: it costs nothing here
   }
   const auto outcome = run_rule(context, transaction);
   if (!outcome && (context.refuse_at_door || refuses_at_door(outcome.error().status))) return tl::unexpected(outcome.error());

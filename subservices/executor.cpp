@@ -103,6 +103,10 @@ void sweep(RuleContext& context) {
         break;
       case keys::ExpiryKind::payment_item: sweep_payment_item(context, entry); break;
       case keys::ExpiryKind::integration: done += sweep_integration(context, entry); break;
+      case keys::ExpiryKind::account_day:
+        context.state.erase(keys::account_day(entry.id));
+        context.state.erase(key);
+        break;
       case keys::ExpiryKind::proposal: sweep_proposal(context, entry); break;
     }
     AGIDDI_CHECK(!context.state.contains(key), "what fell due is dealt with");

@@ -47,7 +47,7 @@ Bytes open_proposals() { return letter('v'); }
 Bytes open_proposal(const Hash& proposal) { return with_hash('v', proposal); }
 Bytes issuer(std::string_view did) { return with_text('I', did); }
 Bytes admitted(std::string_view did) { return with_text('l', did); }
-Bytes account_day(std::string_view did) { return with_text('u', did); }
+Bytes account_day(const Hash& account) { return with_hash('u', account); }
 Bytes authorities() { return letter('Y'); }
 Bytes authority(std::string_view id) { return with_text('Y', id); }
 Bytes receipt(std::string_view authority, std::string_view receipt) { return with_closed_text('y', authority).append(receipt); }

@@ -11,7 +11,7 @@
 //   Y authority-id                       Authority          from rules version 5 on, as are the next three
 //   y authority-id 0x00 receipt-id       UsedReceipt
 //   l did                                AdmittedAccount
-//   u did                                AccountDay
+//   u H("agiddi/account-day/1", did)     AccountDay         of today; gone tomorrow
 //   A did 0x00 purse                     Account            purse: a currency, or currency "@" authority-id
 //   T purse                              CurrencyTotal
 //   O                                    Counters           one record
@@ -50,7 +50,7 @@ Bytes open_proposal(const Hash& proposal);
 Bytes open_proposals();                                       // prefix
 Bytes issuer(std::string_view did);
 Bytes admitted(std::string_view did);
-Bytes account_day(std::string_view did);
+Bytes account_day(const Hash& account);                       // H("agiddi/account-day/1", did)
 Bytes authorities();                                          // prefix
 Bytes authority(std::string_view id);
 Bytes receipt(std::string_view authority, std::string_view receipt);
@@ -78,7 +78,7 @@ Bytes lease(std::string_view member);
 Bytes served(std::string_view member, const Hash& integration);
 Bytes served_by(std::string_view member);                     // prefix
 
-enum class ExpiryKind : std::uint8_t { seen = 1, payment_item = 2, integration = 3, proposal = 4 };
+enum class ExpiryKind : std::uint8_t { seen = 1, payment_item = 2, integration = 3, proposal = 4, account_day = 5 };
 
 struct Expiry {
   TimeMs due = 0;

@@ -14,16 +14,17 @@ namespace {
 // Ends what runs or waits for the payment's money. What each item leaves over is gone with its settlement (settle_item).
 void end_items(RuleContext& context, const Hash& id, const records::Payment& payment, const Hash& transaction) {
   const std::string purse = purse_of(payment.currency(), payment.method());
-  MicroUnits refunded = 0;
-  std::optional<Hash> running;   // an item may be one of several of an integration
+  MicroUnits refunded = 0;   // before now: what ends below leaves nothing
   for (std::uint32_t i = 0; i < payment.item_count(); ++i) {
-    auto item = load_known<records::PaymentItem>(context.state, keys::payment_item(id, i));
-    if (item.state() == records::ITEM_SETTLED) {
-      refunded += item.refunded();
-    } else if (item.state() == records::ITEM_OPEN) {
+    const auto item = load_known<records::PaymentItem>(context.state, keys::payment_item(id, i));
+    if (item.state() == records::ITEM_SETTLED) refunded += item.refunded();
+  }
+  for (std::uint32_t i = 0; i < payment.item_count(); ++i) {
+    auto item = load_known<records::PaymentItem>(context.state, keys::payment_item(id, i));   // an integration may have ended it with another one
+    if (item.state() == records::ITEM_OPEN) {
       settle_item(context, id, i, item, 0, 0, ended::kReversed, transaction);
-    } else if (const Hash integration = hash_of(item.integration()); running != integration) {
-      running = integration;
+    } else if (item.state() == records::ITEM_INTEGRATED) {
+      const Hash integration = hash_of(item.integration());
       auto record = load_known<records::Integration>(context.state, keys::integration(integration));
       close_integration(context, integration, record, ended::kReversed, transaction);
     }

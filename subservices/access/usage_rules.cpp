@@ -220,7 +220,7 @@ std::size_t sweep_integration(RuleContext& context, const keys::Expiry& entry) {
   auto integration = load_known<records::Integration>(context.state, keys::integration(entry.id));
   AGIDDI_CHECK(integration.state() == records::INTEGRATION_CLOSING && integration.due_ms() == entry.due, "only a closing integration falls due");
   const std::size_t devices = integration.open_devices();
-  end_all(context, entry.id, integration, ended::kClosed, Hash{});
+  end_all(context, entry.id, integration, std::string(integration.ended_because()), Hash{});
   return devices;
 }
 

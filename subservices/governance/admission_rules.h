@@ -18,7 +18,7 @@ std::optional<records::Admission> admission_of(const StateView& state);
 Json admission_json(const records::Admission& admission);     // {"mode","documentsPerDay"?,"kilobytesPerDay"?}
 records::Admission read_admission(FieldReader& fields);       // "mode", "documentsPerDay"?, "kilobytesPerDay"?; errors are collected
 
-// Whether the signer may put this document into a block: 403 when it is not admitted, 429 when it would pass a quota. Members may always; issuers and payment
+// Whether the signer may put this document into a block: 403 when it is not admitted, or its key was rotated away; when it would pass a quota 429 at the door and 403 in a block. Members may always; issuers and payment
 // authorities need no admission. charge: counts it, whatever its rule says to it afterwards.
 Result<void> admit(RuleContext& context, const records::Admission& policy, const Transaction& transaction, bool charge);
 

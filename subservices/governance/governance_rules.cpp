@@ -7,6 +7,7 @@
 #include "protocol/limits.h"
 #include "subservices/governance/admission_rules.h"
 #include "subservices/governance/member_state.h"
+#include "subservices/payment/account_keys.h"
 #include "subservices/payment/authority_rules.h"
 
 namespace agiddi::subservices {
@@ -119,13 +120,15 @@ Result<void> authority_fits(const StateView& state, const records::Proposal& pro
     return {};
   }
   if (known && same_authority(*known, proposal.authority())) return fail(Status::conflict, id + " is a payment authority with this key and these currencies already");
-  const auto others = authorities_in_force(state);
+  const std::string& did = proposal.authority().did();
+  // Its purse and its receipts would be another's.
+  if (known && known->removed() && known->did() != did) return fail(Status::conflict, id + " was removed with another key: take another id");
+  if (const auto account = account_of_key(state, did); !account || *account != did) return fail(Status::conflict, "the key signs or signed for another account: take a fresh one");
+  const auto others = authorities_on_record(state);
   for (const auto& [other, authority] : others) {
-    if (other != id && authority.did() == proposal.authority().did()) return fail(Status::conflict, "the key is that of payment authority " + other);
+    if (other != id && authority.did() == did) return fail(Status::conflict, "the key is or was that of payment authority " + other);
   }
-  if ((!known || known->removed()) && others.size() >= kAuthoritiesMax) {
-    return fail(Status::conflict, "there are " + std::to_string(kAuthoritiesMax) + " payment authorities: remove one first");
-  }
+  if (!known && others.size() >= kAuthoritiesMax) return fail(Status::conflict, "there were " + std::to_string(kAuthoritiesMax) + " payment authorities, and no more can be");
   return {};
 }
 

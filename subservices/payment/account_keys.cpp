@@ -3,6 +3,7 @@
 #include "protocol/encoding.h"
 #include "protocol/field_reader.h"
 #include "subservices/records.h"
+#include "subservices/payment/authority_rules.h"
 #include "subservices/state_keys.h"
 
 namespace agiddi::subservices {
@@ -41,6 +42,9 @@ Result<RuleOutcome> account_rotate(RuleContext& context, const Transaction& tran
     in_use = true;
     return false;
   });
+  if (context.rules_version >= kRulesWithAuthorities) {
+    for (const auto& [id, authority] : authorities_on_record(context.state)) in_use |= authority.did() == *new_key;
+  }
   if (in_use) return fail(Status::conflict, "the new key is or was in use for an account: take a fresh one");
 
   records::AccountKey retired, present;

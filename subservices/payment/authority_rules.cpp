@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "subservices/payment/account_keys.h"
 #include "subservices/payment/accounts.h"
 #include "subservices/state_keys.h"
 
@@ -22,14 +23,19 @@ std::optional<records::Authority> find_authority(const StateView& state, std::st
   return load<records::Authority>(state, keys::authority(id));
 }
 
-std::vector<std::pair<std::string, records::Authority>> authorities_in_force(const StateView& state) {
+std::vector<std::pair<std::string, records::Authority>> authorities_on_record(const StateView& state) {
   std::vector<std::pair<std::string, records::Authority>> out;
   const Bytes prefix = keys::authorities();
   state.scan(prefix, [&](BytesView key, BytesView value) {
-    auto record = parse_record<records::Authority>(value);
-    if (!record.removed()) out.emplace_back(key.substr(prefix.size()), std::move(record));
+    out.emplace_back(key.substr(prefix.size()), parse_record<records::Authority>(value));
     return true;
   });
+  return out;
+}
+
+std::vector<std::pair<std::string, records::Authority>> authorities_in_force(const StateView& state) {
+  auto out = authorities_on_record(state);
+  std::erase_if(out, [](const auto& one) { return one.second.removed(); });
   return out;
 }
 
@@ -44,9 +50,11 @@ Result<std::string> accept_receipt(RuleContext& context, const std::string& id, 
   const auto parsed = parse_receipt(authorization);
   if (!parsed) return not_valid(parsed.error().detail);
   const PaymentReceipt& receipt = parsed->receipt;
-  const auto key = key_from_did(authority.did());
-  AGIDDI_CHECK(key.has_value(), "an authority on record has a key");
-  if (parsed->kid != authority.did() || !verify_receipt(*parsed, *key)) return not_valid("the receipt is not signed by the key of " + id + ", " + authority.did());
+  // Its present key: one that it rotated away signs nothing any more (account.rotate).
+  const auto key = key_from_did(parsed->kid);
+  const auto signer = key ? account_of_key(context.state, parsed->kid) : Result<std::string>(fail(Status::invalid, ""));
+  if (!signer || *signer != authority.did() || !verify_receipt(*parsed, *key)) return not_valid("the receipt is not signed by the key of " + id + ", " + authority.did());
+  if (receipt.authority != id) return not_valid("the receipt is one of " + receipt.authority + ", not of " + id);
   if (receipt.network != context.network) return not_valid("the receipt was given for another network");
   if (receipt.payer != paid.payer) return not_valid("the receipt was given to another payer");
   if (receipt.currency != paid.quote.currency || receipt.total != paid.quote.total) {

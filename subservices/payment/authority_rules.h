@@ -10,7 +10,8 @@ namespace agiddi::subservices {
 
 // Removed ones too: what they vouched for is still there.
 std::optional<records::Authority> find_authority(const StateView& state, std::string_view id);
-// Those that give receipts, by id.
+// By id: all that there were, at most kAuthoritiesMax; and those that give receipts.
+std::vector<std::pair<std::string, records::Authority>> authorities_on_record(const StateView& state);
 std::vector<std::pair<std::string, records::Authority>> authorities_in_force(const StateView& state);
 Json authority_json(std::string_view id, const records::Authority& authority);   // {"id","did","currencies"}
 

@@ -266,7 +266,8 @@ void settle_item(RuleContext& context, const Hash& payment, std::uint32_t index,
 
   item.set_state(records::ITEM_SETTLED);
   item.set_earned(earned);
-  item.set_refunded(amount - earned);
+  const MicroUnits refunded = record.reversed() ? 0 : amount - earned;
+  item.set_refunded(refunded);
   item.set_ended_because(std::string(because));
   item.set_settled_ms(context.timestamp);
   if (context.rules_version >= kRulesWithEarnings) add_earnings(context, item, record.currency(), active_ms, bytes);
@@ -278,7 +279,7 @@ void settle_item(RuleContext& context, const Hash& payment, std::uint32_t index,
                                           {"device", device_urn(hash_of(item.device()))},
                                           {"currency", record.currency()},
                                           {"earned", money_text(earned)},
-                                          {"refunded", money_text(amount - earned)},
+                                          {"refunded", money_text(refunded)},
                                           {"because", because}})});
 }
 

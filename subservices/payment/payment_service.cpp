@@ -122,16 +122,17 @@ Result<Json> PaymentService::account(std::string_view did) const {
   if (!key_from_did(did)) return fail(Status::not_found, "an account is the did:key of an Ed25519 key");
   const StateView state(snapshot_.state());
   const Bytes prefix = keys::accounts_of(did);
-  Json balances = Json::array();
+  Json balances = Json::array(), purses = Json::array();
   state.scan(prefix, [&](BytesView key, BytesView value) {
     const auto record = parse_record<records::Account>(value);
     const auto [currency, authority] = read_purse(key.substr(prefix.size()));
     Json balance = Json::object({{"currency", currency}, {"available", money_text(record.available())}, {"escrow", money_text(record.escrow())}});
-    if (!authority.empty()) balance.set("authority", authority);
-    balances.push(std::move(balance));
+    if (authority.empty()) balances.push(std::move(balance));
+    else purses.push(std::move(balance.set("authority", authority)));
     return true;
   });
   Json out = Json::object({{"did", did}, {"balances", std::move(balances)}});
+  if (!purses.items().empty()) out.set("purses", std::move(purses));
   if (const auto policy = admission_of(state); policy && policy->listed()) out.set("admitted", state.contains(keys::admitted(did)));
   return out;
 }

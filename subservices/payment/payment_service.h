@@ -18,7 +18,7 @@ class PaymentService {
   Result<Json> quote(const Json& body) const;
   // id: hex. {"payment","transaction","height","timestamp","payer","currency","total","method","starts","items":[{"device","version","provider","payee","amount",…,"state","earned"?,"refunded"?}]}
   Result<Json> payment(std::string_view id) const;
-  // {"did","balances":[{"currency","authority"?,"available","escrow"}],"admitted"? where accounts need to be}; an unknown DID has no balances, a malformed one is 404.
+  // {"did","balances":[{"currency","available","escrow"}],"purses":[{…,"authority"}]? of money that authorities vouch for,"admitted"? where accounts need to be}; an unknown DID has no balances, a malformed one is 404.
   Result<Json> account(std::string_view did) const;
   // urn: a device's. {"device","usage":[{"currency","items","earned","refunded","bytes","seconds"}]}: what was settled, from rules version 4 on. 404 when unknown.
   Result<Json> device_usage(std::string_view urn) const;

@@ -68,7 +68,7 @@ def test_simulated_order_is_paid_and_gives_a_receipt(started):
     assert paid.status == 200 and paid.json["state"] == "paid", paid
     receipt = read_receipt(paid.json["authorization"], authority.did)
     expires = receipt.pop("expires")
-    assert receipt == {"network": NETWORK, "receipt": opened["order"], "payer": payer.did, "currency": "EUR", "total": "0.1",
+    assert receipt == {"network": NETWORK, "authority": "acme-pay", "receipt": opened["order"], "payer": payer.did, "currency": "EUR", "total": "0.1",
                        "items": items_digest("ab" * 32, 1, 60_000, 0, 100_000)}
     assert authority.http.post(pay, {"amount": "0.10", "currency": "EUR"}).status == 409   # once
 

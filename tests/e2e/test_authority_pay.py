@@ -27,8 +27,8 @@ def card(own_cluster):
 
 
 def purse(cluster, did: str, node: int = 1):
-    balances = cluster.nodes[node].get("/v1/accounts/" + did).json["balances"]
-    return next(((b["available"], b["escrow"]) for b in balances if b.get("authority") == "card"), None)
+    balances = cluster.nodes[node].get("/v1/accounts/" + did).json.get("purses", [])
+    return next(((b["available"], b["escrow"]) for b in balances if b["authority"] == "card"), None)
 
 
 def test_paid_by_card_read_and_charged_back(own_cluster, card):

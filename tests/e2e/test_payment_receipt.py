@@ -36,9 +36,9 @@ def items_digest(items: list[dict]) -> str:
     return blake2b(b"agiddi/items/1\0", text)
 
 
-def receipt(network: str, document: dict, key: Identity = BANK, name: str | None = None, **changes) -> str:
+def receipt(network: str, document: dict, key: Identity = BANK, name: str | None = None, authority: str = "bank", **changes) -> str:
     header = {"alg": "EdDSA", "kid": key.did, "typ": "agiddi-receipt"}
-    payload = {"network": network, "receipt": name or secrets.token_hex(8), "payer": document["payer"], "items": items_digest(document["items"]),
+    payload = {"network": network, "authority": authority, "receipt": name or secrets.token_hex(8), "payer": document["payer"], "items": items_digest(document["items"]),
                "currency": document["currency"], "total": document["total"], "expires": int(time.time()) + 600}
     payload.update(changes)
     text = ".".join(b64u(json.dumps(part).encode()) for part in (header, payload))
@@ -53,8 +53,8 @@ def purchase(cluster, urn: str, identity: Identity, **bought) -> dict:
 
 
 def purse(cluster, did: str, node: int = 3):
-    balances = cluster.nodes[node].get("/v1/accounts/" + did).json["balances"]
-    return next(((b["available"], b["escrow"]) for b in balances if b.get("authority") == "bank"), None)
+    balances = cluster.nodes[node].get("/v1/accounts/" + did).json.get("purses", [])
+    return next(((b["available"], b["escrow"]) for b in balances if b["authority"] == "bank"), None)
 
 
 def bank_device(cluster, cost: dict) -> str:
@@ -96,7 +96,7 @@ def test_a_receipt_is_for_one_payment_and_one_time(market):
     other = {**document, "items": [{**document["items"][0], "minutes": 3}]}
     for wrong in (receipt("demo-0000000000000000", document), receipt(market.network, document, total="0.1"), receipt(market.network, document, currency="USD"),
                   receipt(market.network, document, payer=market.provider.did), receipt(market.network, other), receipt(market.network, document, expires=1),
-                  receipt(market.network, document, Identity.fresh()), receipt(market.network, document, extra=1), good[:-8] + "AAAAAAAA", "a.b.c"):
+                  receipt(market.network, document, Identity.fresh()), receipt(market.network, document, authority="card"), receipt(market.network, document, extra=1), good[:-8] + "AAAAAAAA", "a.b.c"):
         answer = pay(wrong)
         assert answer.status == 402 and answer.json["detail"], answer
     assert pay(good, method="nobody").status == 422 and pay(good, method="credit").status == 422
@@ -141,7 +141,7 @@ def test_members_accept_and_remove_an_authority_by_the_tool(cluster):
     wait_until("it is listed", lambda: key.did in tool("authority", "list", "--node", url).stdout)
     urn = listening_device(cluster, {"perMinute": "0.10"}, methods=["credit", "card"])
     document = {**purchase(cluster, urn, cluster.application, minutes=1), "method": "card"}
-    authorization = receipt(cluster.network, document, key)
+    authorization = receipt(cluster.network, document, key, authority="card")
     paid = tool("pay", "--device", urn, "--minutes", "1", "--method", "card", "--authorization", authorization, "--key", key_of(cluster), "--node", url)
     assert paid.returncode == 0, paid.stderr
     assert "EUR by card available, 0.1 in escrow" in tool("account", cluster.application.did, "--node", url).stdout

@@ -19,7 +19,7 @@ namespace {
 constexpr TimeMs kStart = 1'800'000'000'000;
 constexpr const char* kActions[] = {"device.register", "device.update",     "device.retire",  "payment.create", "integration.create", "integration.close",
                                     "usage.report",    "integration.claim", "credit.transfer", "credit.mint",    "credit.redeem",      "governance.vote",
-                                    "lease.renew"};
+                                    "lease.renew",     "receipt.reverse",   "account.admit",  "account.rotate",  "governance.propose"};
 
 struct World {
   std::unique_ptr<ledger::MemoryStore> store = ledger::make_memory_store();
@@ -129,6 +129,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const Receipt& receipt : executed.apply.block.receipts) {
     const bool done = receipt.status == Status::ok || receipt.status == Status::created;
     AGIDDI_CHECK(!(alone && refused && done), "what the door refuses the block refuses too");
+    AGIDDI_CHECK(decode_receipt(encode_receipt(receipt)).has_value(), "what a block says can be read again");
     AGIDDI_CHECK(done || !error_from_receipt(receipt).detail.empty(), "a rejection gives its reason");
   }
   return 0;

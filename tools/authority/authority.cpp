@@ -112,6 +112,7 @@ Result<std::unique_ptr<Authority>> Authority::start(const AuthorityConfig& confi
 
   BookRules rules;
   rules.network = config.network;
+  rules.authority = config.id;
   rules.currency = config.rail.currency;
   rules.decimals = rail->decimals();
   rules.confirmations = config.rail.confirmations;

@@ -91,7 +91,7 @@ std::vector<WatchedOrder> OrderBook::watched(std::int64_t now_s) const {
 
 void OrderBook::sign(Order& order, std::int64_t now_s) const {
   order.receipt_expires_s = now_s + rules_.receipt_s;
-  order.authorization = sign_receipt(key_, {rules_.network, order.id, order.payer, order.items, order.currency, order.total, order.receipt_expires_s});
+  order.authorization = sign_receipt(key_, {rules_.network, rules_.authority, order.id, order.payer, order.items, order.currency, order.total, order.receipt_expires_s});
   order.state = OrderState::paid;
   order.reason.clear();
 }

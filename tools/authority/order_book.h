@@ -23,6 +23,7 @@ inline constexpr std::int64_t kPollsGone = 3;                  // a signed order
 
 struct BookRules {
   std::string network, currency;
+  std::string authority;                     // its id on the ledger
   int decimals = 6;                          // of the rail's coin
   std::int64_t confirmations = 0;            // from which on a payment counts
   std::int64_t further_confirmations = 0;    // that a signed order is watched for

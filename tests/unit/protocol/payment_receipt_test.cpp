@@ -17,7 +17,7 @@ const KeyPair& authority() {
 
 PaymentReceipt receipt() {
   const ReceiptItem item{blake2b("device"), 1, 60'000, std::nullopt, 500'000};
-  return {"net-0123456789abcdef", "order-1", did_from_key(authority().public_key()), items_digest(std::span(&item, 1)), "EUR", 500'000, 1'800'000'000};
+  return {"net-0123456789abcdef", "bank", "order-1", did_from_key(authority().public_key()), items_digest(std::span(&item, 1)), "EUR", 500'000, 1'800'000'000};
 }
 
 std::string part(const std::string& json) { return to_base64url(json); }

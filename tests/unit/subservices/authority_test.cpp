@@ -2,6 +2,7 @@
 #include <functional>
 
 #include "protocol/payment_receipt.h"
+#include "subservices/payment/account_keys.h"
 #include "subservices/payment/accounts.h"
 #include "subservices/payment/payment_rules.h"
 #include "world.h"
@@ -48,7 +49,7 @@ struct Market : World {
   // Ten minutes of the station for 1 EUR.
   PaymentReceipt receipt(const std::string& id) const {
     const ReceiptItem bought{*device_from_urn(urn), 1, 10'000, std::nullopt, 1'000'000};
-    return {executor->genesis().network, id, application.did, items_digest(std::span(&bought, 1)), "EUR", 1'000'000, now / 1000 + 3'600};
+    return {executor->genesis().network, "bank", id, application.did, items_digest(std::span(&bought, 1)), "EUR", 1'000'000, now / 1000 + 3'600};
   }
   Json purchase(const std::string& authorization) const {
     Json body = payment(item(urn, R"("minutes":10)", "1"), "1");
@@ -62,13 +63,32 @@ struct Market : World {
     return run(who, "receipt.reverse", Json::object({{"authority", "bank"}, {"receipt", id}, {"reason", "the card was stolen"}}));
   }
 
+  // Ten minutes of each of some stations, with a receipt for all.
+  std::string paid_for(const std::string& id, const std::vector<std::string>& urns) {
+    Json items = Json::array();
+    std::vector<ReceiptItem> bought;
+    for (const std::string& one : urns) {
+      items.push(item(one, R"("minutes":10)", "1"));
+      bought.push_back({*device_from_urn(one), 1, 10'000, std::nullopt, 1'000'000});
+    }
+    PaymentReceipt all = receipt(id);
+    all.items = items_digest(bought);
+    all.total = static_cast<MicroUnits>(urns.size()) * 1'000'000;
+    const Answer answer = run(application, "payment.create", payment(items, money_text(all.total)).set("method", "bank").set("authorization", sign_receipt(bank.key, all)));
+    INFO(answer.detail());
+    REQUIRE(answer.status() == 201);
+    return answer.text("payment");
+  }
+  int rotate(const Person& account, const Person& to) {
+    const Signature proof = to.key.sign(account_possession_bytes(executor->genesis().network, account.did, to.did));
+    return run(account, "account.rotate", Json::object({{"account", account.did}, {"newKey", to.did}, {"possession", to_base64url(agiddi::view(proof))}})).status();
+  }
+
   std::string purse(const Person& person, const char* part = "available") const {
     const auto state = snapshot();
     const auto account = PaymentService(*state).account(person.did);
-    for (const Json& entry : account->find("balances")->items()) {
-      if (entry.find("authority") && entry.find("authority")->as_string() == "bank") return entry.find(part)->as_string();
-    }
-    return "none";
+    const Json* purses = account->find("purses");
+    return purses ? purses->items()[0].find(part)->as_string() : "none";
   }
   Json shown(const std::string& id) const {
     const auto state = snapshot();
@@ -243,6 +263,75 @@ TEST_CASE("a reversal takes back what was refunded before, as far as it is there
   CHECK(market.reverse(market.bank, "order-1").status() == 200);
   CHECK(market.purse(market.application) == "0");
   CHECK(market.purse(market.other) == "0.3");   // the authority vouched for it
+}
+
+TEST_CASE("a reversal burns no money of another receipt") {
+  Market market;
+  const std::string second = market.station(R"({"perMinute":"0.10"})");
+  market.paid_for("good", {market.urn, second});
+  market.sweep_after(11 * kMinute);
+  REQUIRE(market.purse(market.application) == "2");
+  const std::string payment = market.paid_for("bad", {market.urn, second});
+  REQUIRE(market.run(market.application, "integration.create", market.access(payment, {market.urn, second})).status() == 201);   // claimed by nobody
+  CHECK(market.reverse(market.bank, "bad").status() == 200);
+  CHECK(market.purse(market.application) == "2");
+  CHECK(market.shown(payment).find("items")->items()[1].find("refunded")->as_string() == "0");
+}
+
+TEST_CASE("a reversal finds an integration that has earned with one device and closes with another") {
+  Market market;
+  const std::string second = market.station(R"({"perMinute":"0.10"})");
+  const std::string payment = market.paid_for("bad", {market.urn, second});
+  const std::string id = market.run(market.application, "integration.create", market.access(payment, {market.urn, second}, "node-1")).text("integration");
+  market.pass(5 * kMinute);
+  Json ended = World::count(market.urn, 10, 5 * kMinute);
+  CHECK(market.run(market.members[0], "usage.report", market.report(id, 1, false, {ended.set("ended", true)})).status() == 200);
+  CHECK(market.purse(market.application) == "0.5");
+  CHECK(market.run(market.application, "integration.close", Json::object({{"integration", id}})).status() == 200);
+  CHECK(market.reverse(market.bank, "bad").status() == 200);
+  CHECK(market.purse(market.application) == "0");
+  CHECK(market.run(market.members[0], "usage.report", market.report(id, 2, true, {World::count(second, 10, 5 * kMinute)})).status() == 200);
+  CHECK(market.purse(market.provider) == "1");
+  CHECK(market.purse(market.application) == "0");
+}
+
+TEST_CASE("an integration whose payment was reversed says so, also when its node is silent") {
+  Market market;
+  const std::string payment = market.pay(market.receipt("order-1")).text("payment");
+  const std::string id = market.run(market.application, "integration.create", market.access(payment, {market.urn}, "node-1")).text("integration");
+  CHECK(market.reverse(market.bank, "order-1").status() == 200);
+  market.sweep_after(kSettleGrace_ms + kSecond);
+  CHECK(market.last_event() == "integration:ended");
+  CHECK(market.events.back().data.find("because")->as_string() == "its payment was reversed");
+}
+
+TEST_CASE("an authority's key that was rotated away signs no receipt, and its new one does") {
+  Market market;
+  REQUIRE(market.rotate(market.bank, market.stranger) == 200);
+  CHECK(says(because(market.pay(market.receipt("order-1"))), "not signed by the key of bank"));
+  CHECK(market.pay(sign_receipt(market.stranger.key, market.receipt("order-1"))).status() == 201);
+  CHECK(market.reverse(market.stranger, "order-1").status() == 200);
+}
+
+TEST_CASE("a receipt of one authority pays at no other, whatever key signed it") {
+  Market market;
+  PaymentReceipt receipt = market.receipt("order-1");
+  receipt.authority = "card";
+  CHECK(says(because(market.pay(receipt)), "not of bank"));
+  REQUIRE(market.decide(Json::object({{"change", "authority.remove"}, {"id", "bank"}})).text("state") == "decided");
+  CHECK(market.run(market.members[0], "governance.propose", Market::addition("card", market.bank)).status() == 409);      // its key was bank's
+  CHECK(market.run(market.members[0], "governance.propose", Market::addition("bank", market.stranger)).status() == 409);  // its purse is another's
+  CHECK(market.decide(Market::addition("bank", market.bank)).text("state") == "decided");
+  CHECK(market.pay(market.receipt("order-1")).status() == 201);
+}
+
+TEST_CASE("an authority's key acts for no other account") {
+  Market market;
+  const Person fresh(42);
+  REQUIRE(market.rotate(market.stranger, fresh) == 200);
+  CHECK(market.run(market.members[0], "governance.propose", Market::addition("card", fresh)).status() == 409);
+  CHECK(market.run(market.members[0], "governance.propose", Market::addition("card", market.stranger)).status() == 409);
+  CHECK(market.rotate(market.other, market.bank) == 409);
 }
 
 }  // namespace authority_test

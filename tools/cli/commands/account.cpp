@@ -7,10 +7,12 @@ namespace {
 
 std::string account_text(const Json& account) {
   std::string out;
-  const Json* balances = account.find("balances");
-  if (!balances || !balances->is_array()) return out;
-  for (const Json& balance : balances->items()) {
-    out += shown(balance, "available") + " " + shown(balance, "currency") + (balance.find("authority") ? " by " + shown(balance, "authority") : "") + " available, " + shown(balance, "escrow") + " in escrow\n";
+  for (const char* list : {"balances", "purses"}) {
+    const Json* balances = account.find(list);
+    if (!balances || !balances->is_array()) continue;
+    for (const Json& balance : balances->items()) {
+      out += shown(balance, "available") + " " + shown(balance, "currency") + (balance.find("authority") ? " by " + shown(balance, "authority") : "") + " available, " + shown(balance, "escrow") + " in escrow\n";
+    }
   }
   return out.empty() ? "nothing on this account\n" : out;
 }
