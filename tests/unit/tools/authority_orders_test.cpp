@@ -21,6 +21,7 @@ struct World {
   explicit World(std::size_t open_max = 10) {
     crypto_init();
     rules.network = "harbour-1";
+    rules.authority = "acme";
     rules.currency = "LTC";
     rules.decimals = kDecimals;
     rules.confirmations = 2;
@@ -61,7 +62,7 @@ TEST_CASE("an order is seen, then paid at its depth, and its receipt stands") {
   const auto receipt = parse_receipt(text).value();
   CHECK(verify_receipt(receipt, KeyPair::from_seed(world.seed).value().public_key()));
   const OrderRequest request = request_for(250'000);
-  CHECK(receipt.receipt == PaymentReceipt{"harbour-1", "", "a", request.payer, request.items, "LTC", 250'000, kNow_s + 86'400});
+  CHECK(receipt.receipt == PaymentReceipt{"harbour-1", "acme", "a", request.payer, request.items, "LTC", 250'000, kNow_s + 86'400});
 
   world.start();
   world.see("a", {{kWhole, 4}}, true, kNow_s + 500);
