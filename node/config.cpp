@@ -1,5 +1,6 @@
 #include "node/config.h"
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -26,7 +27,11 @@ Result<std::string> read_secret(const std::string& path) {
 
 }  // namespace
 
-bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host == "[::1]" || host.starts_with("127."); }
+bool is_loopback(const std::string& host) {
+  // An address and no name: "127.example.org" is somebody's.
+  const bool numeric = std::all_of(host.begin(), host.end(), [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
+  return host == "localhost" || host == "::1" || host == "[::1]" || (host.starts_with("127.") && numeric);
+}
 
 Result<Endpoint> parse_endpoint(std::string_view text) {
   const std::size_t colon = text.rfind(':');

@@ -436,6 +436,11 @@ TEST_CASE("requests are counted by route and status") {
   CHECK(text.find("secret") == std::string::npos);
 }
 
+TEST_CASE("loopback is an address, not a name that looks like one") {
+  for (const char* host : {"127.0.0.1", "127.1.2.3", "localhost", "::1", "[::1]"}) CHECK(is_loopback(host));
+  for (const char* host : {"127.example.org", "127.0.0.1.example.org", "128.0.0.1", "0.0.0.0", "example.org", ""}) CHECK_FALSE(is_loopback(host));
+}
+
 TEST_CASE("a server without TLS listens on loopback only, and says what to change") {
   Metrics metrics;
   boost::asio::io_context io;
