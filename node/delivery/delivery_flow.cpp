@@ -23,6 +23,12 @@ void DeliveryCore::on_message(const std::string& topic, const Bytes& payload, Ti
     return end_device(*served, index, subservices::MeterEnd::time, *device.granted.expires);
   }
   device.ask_again_ms = 0;
+  if (device.flow.passed) ++*device.flow.passed;
+  if (!device.flow.is_off()) {   // its count is not known yet
+    hold(*served, index, payload, arrival);
+    if (device.flow.state == BrokerFlow::State::running) end_flow(*served, index);
+    return;
+  }
   if (must_wait(*served, device, payload.size())) return hold(*served, index, payload, arrival);
   take(*served, index, payload, arrival);
 }
