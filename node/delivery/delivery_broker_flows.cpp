@@ -118,22 +118,21 @@ void DeliveryCore::begin_flow(Served& served, std::size_t index) {
                                {"sensors", std::move(sensors)}});
   if (allowed) command.set("bytes", *allowed - flow.bytes_base);
   if (device.granted.expires) command.set("expires", *device.granted.expires);
-  broker_->ask(std::move(command), [this, id = served.view.id, epoch = served.view.epoch, index, generation = flow.generation](const Json* answer) {
+  broker_->ask(std::move(command), [this, id = served.view.id, epoch = served.view.epoch, index, generation = flow.generation, seen = *flow.passed](const Json* answer) {
     Served* then = find(id);
-    if (then != nullptr && then->view.epoch == epoch && then->devices[index].flow.generation == generation) flow_began(*then, index, answer);
+    if (then != nullptr && then->view.epoch == epoch && then->devices[index].flow.generation == generation) flow_began(*then, index, seen, answer);
   });
 }
 
-void DeliveryCore::flow_began(Served& served, std::size_t index, const Json* answer) {
+void DeliveryCore::flow_began(Served& served, std::size_t index, std::uint64_t seen, const Json* answer) {
   ServedDevice& device = served.devices[index];
   BrokerFlow& flow = device.flow;
   if (answer == nullptr || flow.state != FlowState::starting) return;   // whether it began is asked when the connection is back
   const Json* ok = answer->find("ok");
   const Json* passed = answer->find("passed");
-  const std::uint64_t before = flow.passed.value_or(0);
   if (passed && passed->is_number()) flow.passed = std::stoull(passed->number_text());
   if (!ok || !ok->is_bool() || !ok->as_bool()) {
-    if (flow.passed == before) {
+    if (flow.passed == seen) {   // else something was on its way
       flow.unfit = true;
       log_warn("a device's readings stay on the node's own path", {{"device", device.granted.measurement.device}, {"reason", answer->dump()}});
     }

@@ -97,7 +97,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   bool device_waits(Served& served, std::size_t index);
   void start_waiting_device(Served& served, std::size_t index);
   void begin_flow(Served& served, std::size_t index);
-  void flow_began(Served& served, std::size_t index, const Json* answer);
+  void flow_began(Served& served, std::size_t index, std::uint64_t seen, const Json* answer);   // seen: messages that came here
   void end_flow(Served& served, std::size_t index);
   void ask_flow(Served& served, std::size_t index, const char* command);
   void flow_answered(Served& served, std::size_t index, const Json& answer, bool end);

@@ -123,6 +123,7 @@ void DeliveryCore::acknowledged(const Hash& id, std::uint64_t epoch, std::size_t
   if (ack == MqttAck::accepted) {
     device.outbox.erase(entry);
     ledger_.local_erase(notes::outbox(id, device.granted.device, sequence));
+    begin_flow(*served, index);   // the best moment: nothing is in hand, and the next reading is probably not yet on its way
     return;
   }
   // Nobody has it: it waits for the application to come back.

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -17,6 +18,7 @@ namespace {
 constexpr unsigned char kConnect = 0x10, kConnack = 0x20, kPublish = 0x30, kPuback = 0x40, kSubscribe = 0x82, kSuback = 0x90;
 constexpr int kAnswer_ms = 10'000;
 constexpr std::size_t kRead_bytes = 256 * 1024;
+constexpr int kReceiveRoom_bytes = 1024 * 1024;
 constexpr std::uint16_t kKeepAlive_s = 0;   // none: a flooded broker must not take the generator for dead
 
 void put_u16(std::string& out, std::size_t value) {
@@ -62,6 +64,8 @@ void MqttLink::close() {
 Outcome<MqttLink> MqttLink::open(std::uint16_t port, const std::string& client_id, const MqttAccount& account) {
   MqttLink link;
   link.fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int room = kReceiveRoom_bytes;   // a window of measurements, so that the broker writes each at once
+  ::setsockopt(link.fd_, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
@@ -147,12 +151,11 @@ bool MqttLink::flush() {
 }
 
 bool MqttLink::read_some() {
+  thread_local std::array<char, kRead_bytes> read;
   in_.erase(0, taken_);
   taken_ = 0;
-  const std::size_t had = in_.size();
-  in_.resize(had + kRead_bytes);
-  const ssize_t got = ::recv(fd_, in_.data() + had, kRead_bytes, 0);
-  in_.resize(had + (got > 0 ? static_cast<std::size_t>(got) : 0));
+  const ssize_t got = ::recv(fd_, read.data(), read.size(), 0);
+  if (got > 0) in_.append(read.data(), static_cast<std::size_t>(got));
   if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) close();
   return fd_ >= 0;
 }
