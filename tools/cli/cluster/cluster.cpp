@@ -322,6 +322,7 @@ Outcome<Json> make_and_start(ClusterPlan& plan, const ClusterUp& options) {
   NetworkOptions network;
   if (options.rules != 0) network.rules_version = static_cast<std::uint32_t>(options.rules);
   network.lease = options.lease_seconds * 1000;
+  plan.data_path = options.data_path;
   if (auto made = make_files(plan, *plugin, network); !made) return tl::unexpected(made.error());
   return start_cluster(plan);
 }
