@@ -70,11 +70,16 @@ bool GrantTable::subscribed(const FlowTerms& terms) const {
          std::find(found->second.subscribe.begin(), found->second.subscribe.end(), terms.application_topic) != found->second.subscribe.end();
 }
 
-void GrantTable::mark_changed(Grants::value_type& entry) {
+void GrantTable::mark_changed(Grants::value_type& entry, std::int64_t steady_ms, bool urgent) {
   Grant& grant = entry.second;
-  if (grant.flow_changed) return;
-  grant.flow_changed = true;
-  changed_[grant.owner].push_back(entry.first);
+  if (!grant.flow_changed) {
+    grant.flow_changed = true;
+    changed_[grant.owner].push_back({entry.first, steady_ms});
+  }
+  if (urgent && !grant.flow_urgent) {
+    grant.flow_urgent = true;
+    urgent_[grant.owner].push_back(entry.first);
+  }
 }
 
 FlowVerdict GrantTable::route(const FlowMessage& message, std::int64_t steady_ms, std::string& measurement, std::string_view& new_topic) {
@@ -89,25 +94,22 @@ FlowVerdict GrantTable::route(const FlowMessage& message, std::int64_t steady_ms
   Flow& flow = *grant.flow;
   const Lease& lease = leases_[grant.owner];
   const FlowVerdict verdict = flow.take(message.payload, steady_ms + lease.to_ledger_ms, steady_ms < lease.until_steady_ms, subscribed(flow.terms()), message.plain, measurement);
-  mark_changed(*found);
   if (verdict == FlowVerdict::pass) ++grant.passed;
-  if (verdict == FlowVerdict::pass || flow.low()) urgent_[grant.owner] = 1;
+  mark_changed(*found, steady_ms, verdict == FlowVerdict::pass || flow.low());
   new_topic = flow.terms().application_topic;
   return verdict;
 }
 
 std::vector<FlowReport> GrantTable::take_changed(Owner owner, std::size_t max) {
   std::vector<FlowReport> out;
-  std::vector<std::string>& names = changed_[owner];
-  while (!names.empty() && out.size() < max) {
-    const auto found = grants_.find(names.back());
-    if (found != grants_.end()) {
-      found->second.flow_changed = false;
-      if (found->second.flow && found->second.owner == owner) out.push_back(report(found->first, *found->second.flow));
-    }
-    names.pop_back();
-  }
-  if (names.empty()) urgent_[owner] = 0;
+  const auto take = [&](const std::string& username, bool Grant::* mark) {
+    const auto found = grants_.find(username);
+    if (found == grants_.end() || found->second.owner != owner) return;
+    found->second.*mark = false;
+    if (found->second.flow) out.push_back(report(found->first, *found->second.flow));
+  };
+  for (; !urgent_[owner].empty() && out.size() < max; urgent_[owner].pop_back()) take(urgent_[owner].back(), &Grant::flow_urgent);
+  for (; !changed_[owner].empty() && out.size() < max; changed_[owner].pop_front()) take(changed_[owner].front().username, &Grant::flow_changed);
   return out;
 }
 

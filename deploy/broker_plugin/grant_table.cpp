@@ -43,7 +43,7 @@ Result<void> GrantTable::add_admin(std::string_view username, std::string_view p
   flow_counts_.push_back(0);
   leases_.emplace_back();
   changed_.emplace_back();
-  urgent_.push_back(0);
+  urgent_.emplace_back();
   return {};
 }
 

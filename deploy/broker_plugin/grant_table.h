@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -97,10 +98,12 @@ class GrantTable {
   std::optional<FlowReport> end_flow(Owner owner, std::string_view username);   // and it is gone
   std::uint64_t passed(std::string_view username) const;   // messages of a device that were left to the node, since the grant was made
   FlowVerdict route(const FlowMessage& message, std::int64_t steady_ms, std::string& measurement, std::string_view& new_topic);
-  // Flows that changed since they were last reported; urgent: the node should know at once.
-  bool changed(Owner owner) const { return !changed_[owner].empty(); }
-  bool urgent(Owner owner) const { return urgent_[owner]; }
+  // Flows that changed since they were last reported, the oldest change first; urgent ones, of which the node should know at once, before all.
+  std::size_t changed(Owner owner) const { return changed_[owner].size(); }
+  bool urgent(Owner owner) const { return !urgent_[owner].empty(); }
   std::vector<FlowReport> take_changed(Owner owner, std::size_t max);
+  // Before this moment nothing has happened that was not reported.
+  std::int64_t reported_until(Owner owner, std::int64_t steady_ms) const { return changed_[owner].empty() ? steady_ms : changed_[owner].front().since_ms; }
   std::size_t flows(Owner owner) const { return flow_counts_[owner]; }
 
   bool attached(std::string_view username) const;
@@ -118,7 +121,7 @@ class GrantTable {
     std::set<ClientKey> connections;
     std::map<ClientKey, unsigned> subscribers;   // bit i: subscribed to subscribe[i]
     std::unique_ptr<Flow> flow;
-    bool flow_changed = false;
+    bool flow_changed = false, flow_urgent = false;
     std::uint64_t passed = 0;
   };
   struct NameHash {
@@ -133,7 +136,7 @@ class GrantTable {
   Grant* own_grant(Owner owner, std::string_view username);
   bool subscribed(const FlowTerms& terms) const;
   void drop_flow(Grant& grant);
-  void mark_changed(Grants::value_type& entry);
+  void mark_changed(Grants::value_type& entry, std::int64_t steady_ms, bool urgent);
   static FlowReport report(std::string_view username, Flow& flow);
 
   std::size_t grants_max_;
@@ -142,8 +145,12 @@ class GrantTable {
   std::vector<Hash> admin_verifiers_;
   std::vector<std::size_t> counts_, flow_counts_;
   std::vector<Lease> leases_;
-  std::vector<std::vector<std::string>> changed_;   // user names, each once
-  std::vector<char> urgent_;
+  struct Change {
+    std::string username;
+    std::int64_t since_ms = 0;
+  };
+  std::vector<std::deque<Change>> changed_;          // by owner; each user name once
+  std::vector<std::vector<std::string>> urgent_;     // each once
   Grants grants_;
   std::set<std::pair<std::int64_t, std::string>> by_expiry_;
 };

@@ -36,7 +36,7 @@ struct BrokerFlow {
   std::optional<std::uint64_t> passed;               // messages that came here; nothing: the plugin knows no flows
   bool unfit = false;                                // the device sends what only the node can read
   FlowCounts told;                                   // last
-  TimeMs told_at = 0;
+  TimeMs told_at = 0, asked_at = 0;
   std::uint64_t bytes_per_s = 0;                     // lately
   TimeMs again_at = 0;                               // not before
   bool device_waits = false;                         // its start command, for the flow to begin

@@ -13,7 +13,7 @@ constexpr std::uint64_t kSequenceAhead = 100'000;       // numbers that a flow m
 constexpr std::size_t kFlowTextsMax_bytes = 32 * 1024;
 constexpr TimeMs kFlowAgain_ms = 200;
 constexpr TimeMs kDeviceWaits_ms = 2'000;               // with its start command, for the flow
-constexpr TimeMs kCountsWithin_ms = 3'000;
+constexpr TimeMs kCountsWithin_ms = 3'000, kAnswerWithin_ms = 5'000;
 
 std::uint64_t more(std::uint64_t now, std::uint64_t before) { return now - std::min(now, before); }
 
@@ -98,7 +98,7 @@ void DeliveryCore::begin_flow(Served& served, std::size_t index) {
   flow.sequence_end = device.meter.sequence() + kSequenceAhead;
   flow.told = FlowCounts{};
   flow.told.sequence = device.meter.sequence();
-  flow.told_at = now();
+  flow.told_at = flow.asked_at = now();
   set_flow(device, FlowState::starting);
   keep_flow(served, device);   // before the plugin has it: whatever becomes of it, this much may have been forwarded
   Json sensors(Json::Array{});
@@ -156,7 +156,8 @@ void DeliveryCore::end_flow(Served& served, std::size_t index) {
 
 // "flow-state" after an absence, or "flow-end".
 void DeliveryCore::ask_flow(Served& served, std::size_t index, const char* command) {
-  const ServedDevice& device = served.devices[index];
+  ServedDevice& device = served.devices[index];
+  device.flow.asked_at = now();
   broker_->ask(Json::object({{"command", command}, {"username", device.account.username}}),
                [this, id = served.view.id, epoch = served.view.epoch, index, generation = device.flow.generation, end = std::string_view(command) == "flow-end"](const Json* answer) {
                  Served* then = find(id);
@@ -226,11 +227,10 @@ void DeliveryCore::on_usage(const Json& event) {
     take_counts(*served, index, *counts);
     if (!device.over && counts->stopped) end_flow(*served, index);
   }
-  const Json* complete = event.find("complete");
-  const Json* clock = event.find("clock");
+  const Json* until = event.find("reportedUntil");
   const auto difference = broker_->broker_clock();
-  if (!complete || !complete->is_bool() || !complete->as_bool() || !clock || !clock->is_number() || !difference) return;
-  const std::int64_t age = std::max<std::int64_t>(steady_now_ms() + *difference - std::stoll(clock->number_text()), 0);
+  if (!until || !until->is_number() || !difference) return;
+  const std::int64_t age = std::max<std::int64_t>(steady_now_ms() + *difference - std::stoll(until->number_text()), 0);
   flows_known_until_ = std::max(flows_known_until_, now() - age);
 }
 
@@ -326,6 +326,11 @@ void DeliveryCore::watch_flows(Served& served) {
   for (std::size_t i = 0; i < served.devices.size(); ++i) {
     const BrokerFlow& flow = served.devices[i].flow;
     if (flow.counts_due && now() >= flow.counts_until) last_counts(served, i, nullptr);
+    const bool between = flow.state == FlowState::starting || flow.state == FlowState::ending;
+    if (between && !served.devices[i].over && broker_->ready() && now() - flow.asked_at > kAnswerWithin_ms) {   // a full queue may have lost it
+      set_flow(served.devices[i], FlowState::ending);
+      ask_flow(served, i, "flow-end");
+    }
     begin_flow(served, i);
     start_waiting_device(served, i);
   }

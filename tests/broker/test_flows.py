@@ -200,7 +200,7 @@ def test_usage_is_told_in_time_and_a_revocation_tells_the_rest(broker):
         return event and event.get("event") == "usage" and event["flows"] and event["flows"][-1]["readings"] == 2 and event
 
     event = wait_until("the usage is told", told)
-    assert (event["flows"][0]["bytes"], event["flows"][0]["username"], event["complete"]) == (3, "device-1", True)
+    assert (event["flows"][0]["bytes"], event["flows"][0]["username"], event["reportedUntil"]) == (3, "device-1", event["clock"])
     assert flow.ledger + event["clock"] >= event["flows"][0]["last"] >= event["flows"][0]["heardFirst"]
     flow.send("333")
     last = flow.admin.control({"command": "revoke", "username": "device-1"})[0]
