@@ -53,8 +53,6 @@ FlowVerdict Flow::take(BytesView payload, TimeMs now, bool lease, bool receiver,
 void Flow::raise(std::optional<std::uint64_t> bytes, std::uint64_t sequence_limit) {
   if (terms_.bytes && bytes) terms_.bytes = std::max(*terms_.bytes, *bytes);
   terms_.sequence_limit = std::max(terms_.sequence_limit, sequence_limit);
-  low_from_bytes_ = usage_.bytes;
-  low_from_sequence_ = usage_.sequence;
 }
 
 bool Flow::low() const {
@@ -66,6 +64,8 @@ bool Flow::low() const {
 FlowUsage Flow::take_usage() {
   FlowUsage out = usage_;
   usage_.heard_first = usage_.heard_last = std::nullopt;
+  low_from_bytes_ = usage_.bytes;
+  low_from_sequence_ = usage_.sequence;
   return out;
 }
 

@@ -58,8 +58,8 @@ class Flow {
   const FlowTerms& terms() const { return terms_; }
   bool stopped() const { return stopped_; }
   bool unfit() const { return unfit_; }                  // stopped by what the node alone can do, so another flow would end as soon
-  bool low() const;                                      // half of what may be counted is gone
-  FlowUsage take_usage();                                // forgets the signs of life
+  bool low() const;                                      // half of what was left at the last report is gone
+  FlowUsage take_usage();                                // for a report: forgets the signs of life
 
  private:
   FlowVerdict stop(bool unfit);
@@ -67,7 +67,7 @@ class Flow {
   FlowUsage usage_;
   subservices::RecentReadings recent_;
   bool stopped_ = false, unfit_ = false;
-  std::uint64_t low_from_bytes_ = 0, low_from_sequence_ = 0;   // what was used when limits were last raised
+  std::uint64_t low_from_bytes_ = 0, low_from_sequence_ = 0;   // what was used when usage was last taken
 };
 
 }  // namespace agiddi::broker
