@@ -85,6 +85,7 @@ struct Daemon::Parts {
     options.broker_url = config.broker.url;
     options.broker_username = config.broker.username;
     options.broker_password = config.broker.password;
+    options.broker_flows = config.broker.flows;
     options.public_url = own_url(config, config.http.listen.port);
     options.allow_private_endpoints = config.allow_private_endpoints;
     delivery = std::make_unique<DeliveryService>(*chain, *delivery_ledger, options);
@@ -173,6 +174,7 @@ struct Daemon::Parts {
     delivered("agiddi_delivery_paid_bytes_total", "Bytes of payload that were counted.", &DeliveryCounters::bytes);
     delivered("agiddi_delivery_integrations", "Integrations that this node serves.", &DeliveryCounters::integrations);
     delivered("agiddi_delivery_streams", "Clients of event streams.", &DeliveryCounters::streams);
+    delivered("agiddi_delivery_flows", "Devices whose readings go through the broker's plugin alone.", &DeliveryCounters::flows);
     delivered("agiddi_delivery_broker_connected", "1 while every grant is in force at the broker.", &DeliveryCounters::broker_connected);
     using Dropped = std::pair<const char*, std::uint64_t DeliveryCounters::*>;
     for (const auto& [why, value] : {Dropped("unreadable", &DeliveryCounters::unreadable), Dropped("unknown_sensor", &DeliveryCounters::unknown_sensor), Dropped("duplicate", &DeliveryCounters::duplicates),

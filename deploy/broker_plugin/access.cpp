@@ -9,6 +9,7 @@
 #include <fstream>
 #include <memory>
 
+#include "deploy/broker_plugin/flow_commands.h"
 #include "deploy/broker_plugin/grant_table.h"
 #include "protocol/field_reader.h"
 #include "protocol/json.h"
@@ -20,6 +21,15 @@ std::int64_t wall_ms() {
   using namespace std::chrono;
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
 }
+
+std::int64_t steady_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+constexpr std::int64_t kReportEvery_ms = 100, kReportAtLeastEvery_ms = 500;
+constexpr std::int64_t kReportManyEvery_ms = 40;   // when one event does not hold all that changed: 5,000 flows a second
+constexpr std::size_t kReportedFlows = 200;        // in one event
 
 bool is_loopback_address(const char* address) {
   if (address == nullptr) return false;
@@ -100,6 +110,26 @@ class BrokerAccess {
     Effects effects;
     table_.expire(wall_ms(), effects);
     carry_out(effects);
+    const std::int64_t now = steady_ms();
+    reports_.resize(table_.admins());
+    for (Owner owner = 0; owner < table_.admins(); ++owner) {
+      const std::int64_t since = now - reports_[owner];
+      const std::size_t changed = table_.changed(owner);
+      const bool due = table_.urgent(owner) || since >= kReportAtLeastEvery_ms || (changed > 0 && since >= kReportEvery_ms) ||
+                       (changed > kReportedFlows && since >= kReportManyEvery_ms);
+      if (!due || (table_.flows(owner) == 0 && changed == 0)) continue;
+      reports_[owner] = now;
+      tell_usage(owner, now);
+    }
+  }
+
+  Routed route(const char* username, const char* topic, BytesView payload, bool plain) {
+    if (username == nullptr) return {};
+    std::string_view new_topic;
+    const FlowVerdict verdict = table_.route({username, topic, payload, plain}, steady_ms(), measurement_, new_topic);
+    if (verdict == FlowVerdict::pass) return {};
+    if (verdict == FlowVerdict::drop) return {RouteKind::nowhere, kNowhere.data(), kNowhere.size(), nullptr, 0};
+    return {RouteKind::measurement, new_topic.data(), new_topic.size(), measurement_.data(), measurement_.size()};
   }
 
   void control(const char* client_id, const char* username, std::string_view payload) {
@@ -138,7 +168,23 @@ class BrokerAccess {
     } else if (*name == "revoke") {
       const auto username = reader.required_string("username", kNameMax);
       reader.finish();
-      answer = errors.empty() ? result(table_.revoke(owner, *username, effects)) : refusal(errors.front().pointer + " " + errors.front().detail);
+      answer = errors.empty() ? revoke(owner, *username, effects) : refusal(errors.front().pointer + " " + errors.front().detail);
+    } else if (*name == "flow") {
+      FlowCommand asked = read_flow(reader);
+      answer = errors.empty() ? begin_flow(owner, std::move(asked)) : refusal(errors.front().pointer + " " + errors.front().detail);
+    } else if (*name == "raise") {
+      const FlowCommand asked = read_raise(reader);
+      const FlowTerms& to = asked.terms;
+      answer = errors.empty() ? result(table_.raise_flow(owner, asked.username, to.generation, to.bytes, to.sequence_limit))
+                              : refusal(errors.front().pointer + " " + errors.front().detail);
+    } else if (*name == "lease") {
+      const GrantTable::Lease lease = read_lease(reader);
+      answer = errors.empty() ? Json::object({{"ok", true}}) : refusal(errors.front().pointer + " " + errors.front().detail);
+      if (errors.empty()) table_.lease(owner, lease);
+    } else if (*name == "flow-state" || *name == "flow-end") {
+      const auto username = reader.required_string("username", kNameMax);
+      reader.finish();
+      answer = errors.empty() ? flow_state(owner, *username, *name == "flow-end") : refusal(errors.front().pointer + " " + errors.front().detail);
     } else {
       reader.finish();
       answer = errors.empty() ? simple(owner, *name, effects) : refusal(errors.front().pointer + " " + errors.front().detail);
@@ -158,7 +204,38 @@ class BrokerAccess {
     if (!errors.empty()) return refusal(errors.front().pointer + " " + errors.front().detail);
     Json answer = result(table_.grant(owner, request, wall_ms(), effects));
     answer.set("attached", table_.attached(request.username));
+    answer.set("passed", table_.passed(request.username));
     return answer;
+  }
+
+  // What its flow counted until then is told, so that nothing is forwarded that the node does not count.
+  Json revoke(Owner owner, const std::string& username, Effects& effects) {
+    const auto last = table_.flow(owner, username);
+    Json answer = result(table_.revoke(owner, username, effects));
+    if (last) answer.set("flow", flow_json(*last));
+    return answer;
+  }
+
+  Json begin_flow(Owner owner, FlowCommand command) {
+    Json answer = result(table_.begin_flow(owner, command.username, command.passed, std::move(command.terms)));
+    answer.set("passed", table_.passed(command.username));
+    return answer;
+  }
+
+  Json flow_state(Owner owner, const std::string& username, bool end) {
+    Json answer = Json::object({{"ok", true}, {"passed", table_.passed(username)}, {"clock", steady_ms()}});
+    const auto flow = end ? table_.end_flow(owner, username) : table_.flow(owner, username);
+    if (flow) answer.set("flow", flow_json(*flow));
+    return answer;
+  }
+
+  void tell_usage(Owner owner, std::int64_t now) {
+    if (owner >= client_ids_.size() || client_ids_[owner].empty()) return;
+    Json flows(Json::Array{});
+    for (const FlowReport& report : table_.take_changed(owner, kReportedFlows)) flows.push(flow_json(report));
+    const std::string text =
+        Json::object({{"event", "usage"}, {"clock", now}, {"reportedUntil", table_.reported_until(owner, now)}, {"flows", std::move(flows)}}).dump();
+    actions_.send(actions_.context, client_ids_[owner].c_str(), kEventsTopic.data(), text.data(), text.size());
   }
 
   Json simple(Owner owner, const std::string& name, Effects& effects) {
@@ -167,12 +244,15 @@ class BrokerAccess {
       table_.begin_sync(owner);
     } else if (name == "synced") {
       answer.set("ended", std::uint64_t{table_.end_sync(owner, effects)});
+      answer.set("clock", steady_ms());
     } else if (name == "reset") {
       answer.set("ended", std::uint64_t{table_.reset(owner, effects)});
     } else if (name == "status") {
       answer.set("grants", std::uint64_t{table_.size()});
       answer.set("own", std::uint64_t{table_.size(owner)});
       answer.set("connections", std::uint64_t{table_.connections()});
+      answer.set("flows", std::uint64_t{table_.flows(owner)});
+      answer.set("clock", steady_ms());
     } else {
       return refusal("unknown command");
     }
@@ -195,6 +275,8 @@ class BrokerAccess {
   bool anonymous_;
   BrokerActions actions_;
   std::vector<std::string> client_ids_;   // of each account's last control connection
+  std::vector<std::int64_t> reports_;     // when each account was last told what its flows used
+  std::string measurement_;
 };
 
 BrokerAccess* access_create(const AccessOptions& options, BrokerActions actions, char* message, std::size_t message_size) noexcept {
@@ -255,6 +337,14 @@ void access_control(BrokerAccess* access, const char* client_id, const char* use
   try {
     access->control(client_id, username, {static_cast<const char*>(payload), payload == nullptr ? 0 : size});
   } catch (...) {
+  }
+}
+
+Routed access_route(BrokerAccess* access, const char* username, const char* topic, const void* payload, std::size_t size, bool plain) noexcept {
+  try {
+    return access->route(username, topic, {static_cast<const char*>(payload), payload == nullptr ? 0 : size}, plain);
+  } catch (...) {
+    return {RouteKind::nowhere, kNowhere.data(), kNowhere.size(), nullptr, 0};
   }
 }
 

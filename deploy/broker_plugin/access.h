@@ -27,6 +27,18 @@ struct BrokerActions {
 
 class BrokerAccess;
 
+// What becomes of a message that the broker is about to route: it goes on as it is, it is carried off to a topic that nobody can have, or it goes on as the
+// measurement that was made of it (valid until the next call) to the application's topic, which is not longer than its own.
+enum class RouteKind { as_it_is, nowhere, measurement };
+inline constexpr std::string_view kNowhere = "void";
+struct Routed {
+  RouteKind kind = RouteKind::as_it_is;
+  const char* topic = nullptr;
+  std::size_t topic_size = 0;
+  const char* payload = nullptr;
+  std::size_t payload_size = 0;
+};
+
 struct AccessOptions {
   const char* admins_file = nullptr;
   const char* anonymous = nullptr;     // "loopback" or "none"
@@ -43,6 +55,8 @@ bool access_allowed(BrokerAccess* access, const void* client, const char* userna
                     std::size_t payload_size, bool retain) noexcept;
 void access_disconnected(BrokerAccess* access, const void* client, const char* username) noexcept;
 void access_control(BrokerAccess* access, const char* client_id, const char* username, const void* payload, std::size_t size) noexcept;
+// plain: QoS 0 or 1 and no properties.
+Routed access_route(BrokerAccess* access, const char* username, const char* topic, const void* payload, std::size_t size, bool plain) noexcept;
 void access_tick(BrokerAccess* access) noexcept;
 
 }  // namespace agiddi::broker

@@ -40,6 +40,10 @@ Result<void> GrantTable::add_admin(std::string_view username, std::string_view p
   admin_names_.emplace_back(username);
   admin_verifiers_.push_back(verifier(username, password));
   counts_.push_back(0);
+  flow_counts_.push_back(0);
+  leases_.emplace_back();
+  changed_.emplace_back();
+  urgent_.emplace_back();
   return {};
 }
 
@@ -81,6 +85,8 @@ Result<void> GrantTable::grant(Owner owner, const GrantRequest& request, std::in
       if (!old.connections.empty()) effects.kick.push_back(found->first);
       old.connections.clear();
       old.subscribers.clear();
+      drop_flow(old);
+      old.passed = 0;
     }
   }
   Grant& grant = found->second;
@@ -97,11 +103,12 @@ GrantTable::Grants::iterator GrantTable::erase(Grants::iterator grant, Effects& 
   if (!grant->second.connections.empty()) effects.kick.push_back(grant->first);
   by_expiry_.erase({grant->second.expires_ms, grant->first});
   --counts_[grant->second.owner];
+  drop_flow(grant->second);
   return grants_.erase(grant);
 }
 
 Result<void> GrantTable::revoke(Owner owner, std::string_view username, Effects& effects) {
-  const auto found = grants_.find(std::string(username));
+  const auto found = grants_.find(username);
   if (found == grants_.end()) return fail(Status::not_found, "no such grant");
   if (found->second.owner != owner) return fail(Status::forbidden, "the grant belongs to another account");
   erase(found, effects);
@@ -138,7 +145,7 @@ bool GrantTable::authenticate(ClientKey client, std::string_view username, std::
   if (username.size() > kNameMax || password.size() > kPasswordMax) return false;
   const Hash proof = verifier(username, password);
   if (const auto owner = admin(username)) return equal_constant_time(proof.view(), admin_verifiers_[*owner].view());
-  const auto found = grants_.find(std::string(username));
+  const auto found = grants_.find(username);
   if (found == grants_.end()) return false;
   Grant& grant = found->second;
   if (!equal_constant_time(proof.view(), grant.verifier.view()) || grant.expires_ms <= now_ms) return false;
@@ -154,7 +161,7 @@ bool GrantTable::allowed(ClientKey client, std::string_view username, Access acc
     if (topic == "$CONTROL/agiddi/v1") return access == Access::write;
     return is_single_topic(topic) && begins_with_any(topic, {"in/", "out/", "devices/"});
   }
-  const auto found = grants_.find(std::string(username));
+  const auto found = grants_.find(username);
   if (found == grants_.end()) return false;
   Grant& grant = found->second;
   if (grant.expires_ms <= now_ms || !grant.connections.contains(client)) return false;
@@ -179,7 +186,7 @@ bool GrantTable::allowed(ClientKey client, std::string_view username, Access acc
 }
 
 void GrantTable::disconnected(ClientKey client, std::string_view username, Effects& effects) {
-  const auto found = grants_.find(std::string(username));
+  const auto found = grants_.find(username);
   if (found == grants_.end()) return;
   Grant& grant = found->second;
   grant.connections.erase(client);
@@ -187,7 +194,7 @@ void GrantTable::disconnected(ClientKey client, std::string_view username, Effec
 }
 
 bool GrantTable::attached(std::string_view username) const {
-  const auto found = grants_.find(std::string(username));
+  const auto found = grants_.find(username);
   return found != grants_.end() && !found->second.subscribers.empty();
 }
 

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "deploy/broker_plugin/flow.h"
 #include "protocol/crypto/crypto.h"
 
 namespace agiddi::broker {
@@ -38,6 +41,20 @@ struct GrantRequest {
 };
 
 enum class Access { read, write, subscribe, unsubscribe };
+
+// A flow as its node sees it.
+struct FlowReport {
+  std::string username, generation;
+  FlowUsage usage;
+  bool stopped = false, unfit = false;
+};
+
+// A message of a client as the broker is about to route it.
+struct FlowMessage {
+  std::string_view username, topic;
+  BytesView payload;
+  bool plain = true;                       // QoS 0 or 1, no properties
+};
 
 // What the caller has to do at the broker after a change.
 struct Effects {
@@ -68,6 +85,27 @@ class GrantTable {
                std::int64_t now_ms, Effects& effects);
   void disconnected(ClientKey client, std::string_view username, Effects& effects);
 
+  // Flows. Times are milliseconds of the broker's own steady clock (steady_ms); the node's lease says how they become the ledger's.
+  struct Lease {
+    std::int64_t until_steady_ms = 0;      // it holds before
+    std::int64_t to_ledger_ms = 0;         // to be added to the steady clock
+  };
+  void lease(Owner owner, const Lease& lease);
+  // Begins a flow of a granted device, if the node has seen all that passed to it so far: conflict otherwise, and the grant goes on without one.
+  Result<void> begin_flow(Owner owner, std::string_view username, std::uint64_t passed, FlowTerms terms);
+  Result<void> raise_flow(Owner owner, std::string_view username, std::string_view generation, std::optional<std::uint64_t> bytes, std::uint64_t sequence_limit);
+  std::optional<FlowReport> flow(Owner owner, std::string_view username);       // as it stands; nothing: there is none
+  std::optional<FlowReport> end_flow(Owner owner, std::string_view username);   // and it is gone
+  std::uint64_t passed(std::string_view username) const;   // messages of a device that were left to the node, since the grant was made
+  FlowVerdict route(const FlowMessage& message, std::int64_t steady_ms, std::string& measurement, std::string_view& new_topic);
+  // Flows that changed since they were last reported, the oldest change first; urgent ones, of which the node should know at once, before all.
+  std::size_t changed(Owner owner) const { return changed_[owner].size(); }
+  bool urgent(Owner owner) const { return !urgent_[owner].empty(); }
+  std::vector<FlowReport> take_changed(Owner owner, std::size_t max);
+  // Before this moment nothing has happened that was not reported.
+  std::int64_t reported_until(Owner owner, std::int64_t steady_ms) const { return changed_[owner].empty() ? steady_ms : changed_[owner].front().since_ms; }
+  std::size_t flows(Owner owner) const { return flow_counts_[owner]; }
+
   bool attached(std::string_view username) const;
   std::size_t size() const { return grants_.size(); }
   std::size_t size(Owner owner) const { return counts_[owner]; }
@@ -82,18 +120,37 @@ class GrantTable {
     bool confirmed = true;
     std::set<ClientKey> connections;
     std::map<ClientKey, unsigned> subscribers;   // bit i: subscribed to subscribe[i]
+    std::unique_ptr<Flow> flow;
+    bool flow_changed = false, flow_urgent = false;
+    std::uint64_t passed = 0;
   };
-  using Grants = std::unordered_map<std::string, Grant>;
+  struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>{}(name); }
+  };
+  using Grants = std::unordered_map<std::string, Grant, NameHash, std::equal_to<>>;
 
   Hash verifier(std::string_view username, std::string_view password) const;
   Grants::iterator erase(Grants::iterator grant, Effects& effects);
   std::size_t end_grants(Owner owner, bool unconfirmed_only, Effects& effects);
+  Grant* own_grant(Owner owner, std::string_view username);
+  bool subscribed(const FlowTerms& terms) const;
+  void drop_flow(Grant& grant);
+  void mark_changed(Grants::value_type& entry, std::int64_t steady_ms, bool urgent);
+  static FlowReport report(std::string_view username, Flow& flow);
 
   std::size_t grants_max_;
   Bytes salt_;
   std::vector<std::string> admin_names_;
   std::vector<Hash> admin_verifiers_;
-  std::vector<std::size_t> counts_;
+  std::vector<std::size_t> counts_, flow_counts_;
+  std::vector<Lease> leases_;
+  struct Change {
+    std::string username;
+    std::int64_t since_ms = 0;
+  };
+  std::vector<std::deque<Change>> changed_;          // by owner; each user name once
+  std::vector<std::vector<std::string>> urgent_;     // each once
   Grants grants_;
   std::set<std::pair<std::int64_t, std::string>> by_expiry_;
 };

@@ -52,6 +52,31 @@ int on_acl_check(int, void* event_data, void*) {
   return yes ? MOSQ_ERR_SUCCESS : MOSQ_ERR_ACL_DENIED;
 }
 
+// A shorter topic is written over the old one: Mosquitto 2.0.11 leaks one that is replaced, later versions free it. The broker frees the old payload.
+void move_to(mosquitto_evt_message* event, const char* topic, std::size_t size) {
+  std::memcpy(event->topic, topic, size);
+  event->topic[size] = 0;
+}
+
+int on_message(int, void* event_data, void*) {
+  auto* event = static_cast<mosquitto_evt_message*>(event_data);
+  const char* username = mosquitto_client_username(event->client);
+  const bool plain = event->qos < 2 && event->properties == nullptr;
+  const broker::Routed routed = broker::access_route(plugin.access, username, event->topic, event->payload, event->payloadlen, plain);
+  if (routed.kind == broker::RouteKind::as_it_is) return MOSQ_ERR_SUCCESS;
+  if (routed.topic_size > std::strlen(event->topic)) return MOSQ_ERR_ACL_DENIED;
+  if (routed.kind == broker::RouteKind::measurement) {
+    void* payload = mosquitto_malloc(routed.payload_size + 1);
+    if (payload == nullptr) return MOSQ_ERR_ACL_DENIED;
+    std::memcpy(payload, routed.payload, routed.payload_size);
+    static_cast<char*>(payload)[routed.payload_size] = 0;
+    event->payload = payload;
+    event->payloadlen = static_cast<std::uint32_t>(routed.payload_size);
+  }
+  move_to(event, routed.topic, routed.topic_size);
+  return MOSQ_ERR_SUCCESS;
+}
+
 // Any other return value than success would close the sender's connection.
 int on_control(int, void* event_data, void*) {
   const auto* event = static_cast<const mosquitto_evt_control*>(event_data);
@@ -80,7 +105,7 @@ struct Callback {
 const Callback kCallbacks[] = {
     {MOSQ_EVT_BASIC_AUTH, on_basic_auth, nullptr},   {MOSQ_EVT_ACL_CHECK, on_acl_check, nullptr},
     {MOSQ_EVT_CONTROL, on_control, broker::kControlTopic.data()}, {MOSQ_EVT_DISCONNECT, on_disconnect, nullptr},
-    {MOSQ_EVT_TICK, on_tick, nullptr},
+    {MOSQ_EVT_TICK, on_tick, nullptr},               {MOSQ_EVT_MESSAGE, on_message, nullptr},
 };
 
 const char* option(const mosquitto_opt* options, int count, const char* key) {

@@ -1,5 +1,8 @@
 #include "node/delivery/broker_link.h"
 
+#include <algorithm>
+#include <charconv>
+
 #include "node/log.h"
 
 namespace agiddi::node {
@@ -11,6 +14,9 @@ constexpr const char* kEvents = "$CONTROL/agiddi/v1/events";
 constexpr std::size_t kCommandsPerMessage = 200;
 constexpr std::uint64_t kIncomingMax_bytes = 64 * 1024 * 1024;   // device messages waiting for the lane
 constexpr std::size_t kOutgoingMax = 20'000;
+constexpr std::size_t kClocksMax = 64;
+
+std::int64_t lane_steady_ms() { return std::chrono::duration_cast<std::chrono::milliseconds>(DeliveryLane::Clock::now().time_since_epoch()).count(); }
 
 }  // namespace
 
@@ -85,6 +91,8 @@ void BrokerLink::came_up() {
   connected_ = true;
   ready_ = false;
   asked_.clear();
+  drop_calls();
+  clocks_.clear();
   syncing_.clear();
   for (const std::string& topic : topics_) client_->subscribe(topic);
   Json commands = Json::array({Json::object({{"command", "sync"}})});
@@ -98,9 +106,14 @@ void BrokerLink::came_up() {
       usernames.clear();
     }
   }
-  commands.push(Json::object({{"command", "synced"}}));
+  commands.push(Json::object({{"command", all_named_ ? "synced" : "status"}}));
   usernames.emplace_back();
   syncing_.insert(command(std::move(commands), std::move(usernames)));
+}
+
+void BrokerLink::all_named() {
+  all_named_ = true;
+  if (connected_) ask(Json::object({{"command", "synced"}}), {});
 }
 
 void BrokerLink::went_down() {
@@ -108,6 +121,7 @@ void BrokerLink::went_down() {
   connected_ = ready_ = false;
   asked_.clear();
   if (was_ready && events_.on_state) events_.on_state(false);
+  drop_calls();
 }
 
 void BrokerLink::received(const MqttMessage& message, TimeMs arrival) {
@@ -119,6 +133,11 @@ void BrokerLink::received(const MqttMessage& message, TimeMs arrival) {
       return;
     }
     const Json* event = json->find("event");
+    if (event && event->is_string() && event->as_string() == "usage") {
+      saw_clock(*json);
+      if (ready_ && events_.on_usage) events_.on_usage(*json);
+      return;
+    }
     const Json* username = json->find("username");
     if (event && event->is_string() && username && username->is_string() && grants_.contains(username->as_string())) {
       events_.on_attached(username->as_string(), event->as_string() == "attached");
@@ -136,6 +155,11 @@ void BrokerLink::answered(const Json& answers) {
   const std::string number = asked->first;
   const std::vector<std::string> usernames = std::move(asked->second);
   asked_.erase(asked);
+  for (const Json& answer : answers.items()) saw_clock(answer);
+  if (auto call = calls_.extract(number)) {
+    if (call.mapped()) call.mapped()(&answers.items().front());
+    return;
+  }
   for (std::size_t i = 0; i < usernames.size(); ++i) {
     if (usernames[i].empty()) continue;
     const auto found = grants_.find(usernames[i]);
@@ -145,6 +169,8 @@ void BrokerLink::answered(const Json& answers) {
     const bool good = ok && ok->is_bool() && ok->as_bool();
     if (!good) log_error("the broker refused a grant", {{"detail", answer ? answer->dump() : answers.dump()}});
     const Json* attached = answer ? answer->find("attached") : nullptr;
+    const Json* passed = answer ? answer->find("passed") : nullptr;
+    if (good && passed && passed->is_number() && events_.on_passed) events_.on_passed(usernames[i], std::stoull(passed->number_text()));
     const auto waiting = std::exchange(found->second.waiting, nullptr);
     if (good && !found->second.grant.subscribe.empty() && attached && attached->is_bool()) {
       events_.on_attached(usernames[i], attached->as_bool());
@@ -165,13 +191,48 @@ void BrokerLink::grant(BrokerGrant grant, std::function<void(bool)> done) {
   if (connected_) command(std::move(commands), {username});
 }
 
-bool BrokerLink::revoke(const std::string& username) {
+bool BrokerLink::revoke(const std::string& username, std::function<void(const Json*)> done) {
   const auto found = grants_.find(username);
-  if (found == grants_.end()) return false;
+  if (found == grants_.end()) {
+    if (done) done(nullptr);
+    return false;
+  }
   const bool unanswered = static_cast<bool>(found->second.waiting);
   grants_.erase(found);
-  if (connected_) command(Json::array({Json::object({{"command", "revoke"}, {"username", username}})}), {""});
+  ask(Json::object({{"command", "revoke"}, {"username", username}}), std::move(done));
   return unanswered;
+}
+
+void BrokerLink::ask(Json one, std::function<void(const Json*)> done) {
+  if (!connected_) {
+    if (done) done(nullptr);
+    return;
+  }
+  const std::string id = command(Json::array({std::move(one)}), {""});
+  calls_[id] = std::move(done);
+}
+
+void BrokerLink::drop_calls() {
+  const auto calls = std::exchange(calls_, {});
+  for (const auto& [id, done] : calls) {
+    if (done) done(nullptr);
+  }
+}
+
+// The plugin read its clock before the message came here, so the difference is never more than what it is.
+void BrokerLink::saw_clock(const Json& message) {
+  const Json* clock = message.find("clock");
+  std::int64_t value = 0;
+  if (!clock || !clock->is_number()) return;
+  const std::string& digits = clock->number_text();
+  if (std::from_chars(digits.data(), digits.data() + digits.size(), value).ec != std::errc{}) return;
+  clocks_.push_back(value - lane_steady_ms());
+  if (clocks_.size() > kClocksMax) clocks_.pop_front();
+}
+
+std::optional<std::int64_t> BrokerLink::broker_clock() const {
+  if (clocks_.empty()) return std::nullopt;
+  return *std::max_element(clocks_.begin(), clocks_.end());
 }
 
 void BrokerLink::listen(const std::string& topic) {

@@ -6,9 +6,11 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -30,6 +32,8 @@ struct BrokerEvents {
   std::function<void(const std::string& topic, const Bytes& payload, TimeMs arrival)> on_message;
   std::function<void(const std::string& username, bool attached)> on_attached;   // changes, and what a (re)connection finds
   std::function<void(bool up)> on_state;                                          // up: every grant is in force
+  std::function<void(const std::string& username, std::uint64_t passed)> on_passed;   // a grant is in force at a plugin that knows flows
+  std::function<void(const Json& usage)> on_usage;                                // what flows counted
 };
 
 class BrokerLink {
@@ -40,11 +44,18 @@ class BrokerLink {
   void start();
   void stop();                       // joins the client; call from outside the lane
   bool ready() const { return ready_; }
+  // All grants of a former run that go on have been named: the plugin may end the others.
+  void all_named();
 
   // done(true) once it is in force, done(false) when the plugin refuses it. Waits through a lost connection.
   void grant(BrokerGrant grant, std::function<void(bool)> done = {});
   // True when the grant had not been answered yet; then its `done` is never called.
-  bool revoke(const std::string& username);
+  // done, if given, gets the plugin's answer as ask() does.
+  bool revoke(const std::string& username, std::function<void(const Json*)> done = {});
+  // One command to the plugin. done gets the answer, or nullptr when there will be none. Only while the connection is ready.
+  void ask(Json command, std::function<void(const Json*)> done);
+  // What must be added to this node's steady clock, in milliseconds, for the broker's: at most what it is, less by the time of a message. Nothing: unknown.
+  std::optional<std::int64_t> broker_clock() const;
   void listen(const std::string& topic);
   void unlisten(const std::string& topic);
   // False: no connection, or the queue is full. done comes on the lane.
@@ -61,6 +72,8 @@ class BrokerLink {
   void received(const MqttMessage& message, TimeMs arrival);
   void answered(const Json& answers);
   std::string command(Json commands, std::vector<std::string> usernames);   // its id
+  void saw_clock(const Json& message);
+  void drop_calls();
   static Json grant_command(const BrokerGrant& grant);
 
   DeliveryLane& lane_;
@@ -70,9 +83,11 @@ class BrokerLink {
   std::set<std::string> topics_;
   // For each control message on its way, by its id, the user whose grant each of its commands makes ("" for other commands), in order.
   std::map<std::string, std::vector<std::string>> asked_;
+  std::map<std::string, std::function<void(const Json*)>> calls_;   // those of ask()
+  std::deque<std::int64_t> clocks_;                    // differences that were seen on this connection
   std::uint64_t asked_count_ = 0;
   std::uint64_t connection_ = 0;                      // counts connections: what comes late from a former one is dropped
-  bool connected_ = false, ready_ = false;
+  bool connected_ = false, ready_ = false, all_named_ = false;
   std::set<std::string> syncing_;                     // messages of the synchronisation not yet answered
   std::atomic<std::uint64_t> incoming_bytes_{0}, dropped_{0};
   std::unique_ptr<MqttClient> client_;                // last: its thread ends before the rest goes

@@ -44,9 +44,12 @@ DeliveryCore::DeliveryCore(Chain& chain, DeliveryLedger& ledger, DeliveryOptions
   events.on_state = [this](bool up) {
     broker_up_ = up;
     broker_seen_ = DeliveryLane::Clock::now();
-    if (up) return;
+    if (up) return ask_flows();
+    lease_told_ = false;
     for (auto& [id, served] : served_) served.attached = false;
   };
+  events.on_passed = [this](const std::string& username, std::uint64_t passed) { on_passed(username, passed); };
+  events.on_usage = [this](const Json& usage) { on_usage(usage); };
   broker_ = std::make_unique<BrokerLink>(lane_, broker_options(options_, member_), std::move(events), [this] { return now(); });
 }
 
@@ -111,6 +114,7 @@ DeliveryCounters DeliveryCore::counters() const {
   out.beyond_limit = value(beyond_limit);
   out.integrations = value(integrations);
   out.streams = value(streams);
+  out.flows = value(flows);
   out.broker_connected = broker_up_;
   return out;
 }
@@ -133,6 +137,7 @@ void DeliveryCore::catch_up() {
   if (!status.peers.empty() && !clock_.has_seen_block() && !ledger_.served_by(member_).empty()) return;
   caught_up_ = true;
   resume();
+  if (broker_) broker_->all_named();
 }
 
 void DeliveryCore::resume() {
@@ -221,13 +226,20 @@ void DeliveryCore::restore(Served& served) {
   const auto note = ledger_.local_get(notes::session(id));
   const bool same_epoch = note && session_epoch(*note) == served.view.epoch;
   if (!same_epoch) {
-    for (const GrantedDevice& granted : served.view.devices) ledger_.local_erase(notes::meter(id, granted.device));   // of a former epoch
+    for (const GrantedDevice& granted : served.view.devices) {   // of a former epoch
+      ledger_.local_erase(notes::meter(id, granted.device));
+      ledger_.local_erase(notes::flow(id, granted.device));
+    }
   }
   for (GrantedDevice& granted : served.view.devices) {
     ServedDevice device;
     device.granted = granted;
     device.frame = {granted.measurement, id.hex(), served.view.epoch, unit ? unit->iri : std::string()};
-    const subservices::MeterLimits limits{granted.bytes_limit, granted.expires};
+    if (const auto flow = ledger_.local_get(notes::flow(id, granted.device)); same_epoch && flow && read_flow_note(*flow, device.flow) && !device.flow.is_off()) {
+      count(flows);
+    }
+    subservices::MeterLimits limits{granted.bytes_limit, granted.expires};
+    if (limits.bytes) *limits.bytes -= std::min(*limits.bytes, device.flow.lost);
     device.meter = subservices::Meter(limits, granted.bytes_reported, granted.readings_reported);
     if (const auto record = ledger_.local_get(notes::meter(id, granted.device)); same_epoch && record) {
       if (auto meter = subservices::Meter::restore(limits, *record); meter && meter->bytes_used() >= granted.bytes_reported) device.meter = *meter;
@@ -241,7 +253,7 @@ void DeliveryCore::restore(Served& served) {
   if (!known) {
     served.account = random_account("out");
     served.token = random_token();
-    for (ServedDevice& device : served.devices) device.account = random_account("in");
+    for (ServedDevice& device : served.devices) device.account = random_account("in/d");   // not shorter than the application's topic, so that the plugin can change it in place
   }
   for (ServedDevice& device : served.devices) {
     // A former run of this node ended at an unknown moment after its last reading: from there until now nobody served.
@@ -284,6 +296,7 @@ void DeliveryCore::push_grants(const Hash& id, Served& served) {
     ServedDevice& device = served.devices[i];
     if (device.over) continue;
     routes_[device.account.topic] = Route{id, i};
+    device_users_[device.account.username] = Route{id, i};
     broker_->listen(device.account.topic);
     const TimeMs expires = device.granted.expires ? *device.granted.expires + kGrantAfter_ms : now() + kGrantMax_ms;
     ++served.grants_pending;
@@ -302,8 +315,11 @@ void DeliveryCore::grant_done(const Hash& id, std::optional<std::size_t> device,
   if (served == nullptr) return;
   if (served->grants_pending > 0) --served->grants_pending;
   if (!good) served->grant_refused = true;
+  if (good && device && !served->devices[*device].flow.is_off() && broker_->ready()) ask_flow(*served, *device, "flow-state");
   // A device that was heard before the node restarted goes on by itself; if not, silence brings the command.
-  if (good && device && !served->devices[*device].over && !served->devices[*device].meter.last_reading()) send_start(*served, *device);
+  if (good && device && !served->devices[*device].over && !served->devices[*device].meter.last_reading() && !device_waits(*served, *device)) {
+    send_start(*served, *device);
+  }
   if (served->grants_pending == 0) grants_settled(*served);
 }
 
@@ -330,6 +346,7 @@ void DeliveryCore::forget(const Hash& id, Served& served) {
   ledger_.local_erase(notes::session(id));
   for (const ServedDevice& device : served.devices) {
     ledger_.local_erase(notes::meter(id, device.granted.device));
+    ledger_.local_erase(notes::flow(id, device.granted.device));
     for (const auto& [sequence, entry] : device.outbox) ledger_.local_erase(notes::outbox(id, device.granted.device, sequence));
   }
 }
@@ -426,6 +443,7 @@ void DeliveryCore::delivery_for(const Hash& id, bool rotate, AccessDone done) {
     served->account = random_account("out");
     applications_[served->account.username] = id;
     served->grant_refused = false;
+    for (std::size_t i = 0; i < served->devices.size(); ++i) end_flow(*served, i);   // another begins, to the new topic
     ++served->grants_pending;
     broker_->grant(application_grant(*served), [this, id](bool good) { grant_done(id, std::nullopt, good); });
   } else if (rotate) {

@@ -1,5 +1,6 @@
-// DeliveryCore: what DeliveryService does, on its lane. In four files: delivery_core.cpp (integrations come and go, credentials, streams),
-// delivery_flow.cpp (the path of a reading), delivery_leases.cpp (what may be forwarded at all), delivery_upkeep.cpp (commands to devices, usage reports, time).
+// DeliveryCore: what DeliveryService does, on its lane. In five files: delivery_core.cpp (integrations come and go, credentials, streams),
+// delivery_flow.cpp (the path of a reading), delivery_leases.cpp (what may be forwarded at all),
+// delivery_broker_flows.cpp (readings that go through the broker's plugin alone), delivery_upkeep.cpp (commands to devices, usage reports, time).
 //
 // Threads: all members run on the delivery lane, except the constructor, start(), stop() and counters. Completions of the chain hold a weak
 // pointer and post to the lane.
@@ -37,7 +38,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   void detach_stream(const Hash& id, const StreamSink* sink);
 
  private:
-  enum Count { received, forwarded, bytes, unreadable, unknown_sensor, duplicates, no_receiver, overflow, beyond_limit, integrations, streams, kCounts };
+  enum Count { received, forwarded, bytes, unreadable, unknown_sensor, duplicates, no_receiver, overflow, beyond_limit, integrations, streams, flows, kCounts };
   struct Route {
     Hash integration;
     std::size_t device;
@@ -87,6 +88,31 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   std::uint64_t wanted_reservation(const ServedDevice& device) const;
   void reserve_ahead(Served& served, std::size_t index);
 
+  // delivery_broker_flows.cpp
+  bool flow_possible(const Served& served, const ServedDevice& device) const;
+  std::optional<std::uint64_t> allowed_bytes(const ServedDevice& device) const;
+  void keep_flow(const Served& served, const ServedDevice& device);
+  void set_flow(ServedDevice& device, BrokerFlow::State state);
+  void tell_lease();
+  bool device_waits(Served& served, std::size_t index);
+  void start_waiting_device(Served& served, std::size_t index);
+  void begin_flow(Served& served, std::size_t index);
+  void flow_began(Served& served, std::size_t index, std::uint64_t seen, const Json* answer);   // seen: messages that came here
+  void end_flow(Served& served, std::size_t index);
+  void ask_flow(Served& served, std::size_t index, const char* command);
+  void flow_answered(Served& served, std::size_t index, const Json& answer, bool end);
+  void lose_flow(Served& served, std::size_t index);
+  void on_passed(const std::string& username, std::uint64_t passed);
+  void on_usage(const Json& event);
+  void take_counts(Served& served, std::size_t index, const FlowCounts& counts);
+  void raise_flow(Served& served, std::size_t index);
+  void raise_flows(Served& served);
+  void ask_flows();
+  void last_counts(Served& served, std::size_t index, const Json* answer);
+  static bool counts_awaited(const Served& served);
+  void watch_flows(Served& served);
+  void await_counts(ServedDevice& device);
+
   // delivery_upkeep.cpp
   void upkeep();
   void watch_expiry(const Hash& id, std::size_t index);
@@ -114,11 +140,13 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   int current_checks_ = 0;
   bool started_ = false, stopping_ = false;
   DeliveryLane::Clock::time_point lease_until_{}, lease_at_{};   // for itself it holds until; renewed not before
-  bool lease_on_way_ = false;
+  bool lease_on_way_ = false, lease_told_ = false;               // told: to the plugin, on this connection
+  TimeMs flows_known_until_ = 0;                                 // all that flows did before was told
   DeliveryLane::Clock::time_point broker_seen_{};                // when it was last up
 
   std::unordered_map<Hash, Served, HashHasher> served_;
   std::unordered_map<std::string, Route> routes_;             // device topic -> whose
+  std::unordered_map<std::string, Route> device_users_;       // device's broker user -> whose
   std::unordered_map<std::string, Hash> applications_;        // application's broker user -> integration
   std::unordered_map<Hash, std::vector<AccessDone>, HashHasher> claims_;
   DeviceLinks devices_;

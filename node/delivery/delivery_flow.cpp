@@ -23,6 +23,12 @@ void DeliveryCore::on_message(const std::string& topic, const Bytes& payload, Ti
     return end_device(*served, index, subservices::MeterEnd::time, *device.granted.expires);
   }
   device.ask_again_ms = 0;
+  if (device.flow.passed) ++*device.flow.passed;
+  if (!device.flow.is_off()) {   // its count is not known yet
+    hold(*served, index, payload, arrival);
+    if (device.flow.state == BrokerFlow::State::running) end_flow(*served, index);
+    return;
+  }
   if (must_wait(*served, device, payload.size())) return hold(*served, index, payload, arrival);
   take(*served, index, payload, arrival);
 }
@@ -117,6 +123,7 @@ void DeliveryCore::acknowledged(const Hash& id, std::uint64_t epoch, std::size_t
   if (ack == MqttAck::accepted) {
     device.outbox.erase(entry);
     ledger_.local_erase(notes::outbox(id, device.granted.device, sequence));
+    begin_flow(*served, index);   // the best moment: nothing is in hand, and the next reading is probably not yet on its way
     return;
   }
   // Nobody has it: it waits for the application to come back.

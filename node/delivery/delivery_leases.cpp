@@ -16,6 +16,7 @@ constexpr auto kBrokerAway = std::chrono::seconds(10);
 constexpr TimeMs kAfterRefusal_ms = 2'000;
 constexpr auto kRenewAgain = std::chrono::milliseconds(500);
 constexpr std::uint64_t kAheadMin_bytes = 64, kAheadFirstMax_bytes = 64 * 1024;
+constexpr std::uint64_t kFlowAhead_s = 3;                // of what a flow counts: it hears of more only when it was reported and reserved
 constexpr std::uint64_t kAheadPart = 16;                // of what was bought, while it is used slowly
 constexpr std::uint64_t kAheadMax_bytes = limits::kReservedAheadMax_bytes / 2;   // leaves room for what waits
 
@@ -55,6 +56,7 @@ void DeliveryCore::renewed(DeliveryLane::Clock::time_point asked, TimeMs term, c
   for (auto& [id, served] : served_) {
     if (served.view.leased && !served.ended) release_held(served);
   }
+  tell_lease();
 }
 
 // On the ledger: a claim holds for a term, and a renewal, less the tolerance of clocks.
@@ -74,7 +76,7 @@ bool DeliveryCore::must_wait(const Served& served, const ServedDevice& device, s
 bool DeliveryCore::past_reservation(const Served& served, const ServedDevice& device, std::size_t payload_bytes) const {
   if (!served.view.leased || !device.granted.bytes_limit) return false;
   // What passes the limit need not wait: it ends the device.
-  const std::uint64_t used = device.meter.bytes_used() + payload_bytes;
+  const std::uint64_t used = device.meter.bytes_used() + device.flow.lost + payload_bytes;
   return used > device.granted.bytes_reserved && used <= *device.granted.bytes_limit;
 }
 
@@ -90,7 +92,7 @@ void DeliveryCore::hold(Served& served, std::size_t index, const Bytes& payload,
 void DeliveryCore::release_held(Served& served) {
   for (std::size_t index = 0; index < served.devices.size(); ++index) {
     ServedDevice& device = served.devices[index];
-    while (!device.held.empty()) {
+    while (!device.held.empty() && device.flow.is_off()) {
       const ServedDevice::Held next = std::move(device.held.front());
       device.held.pop_front();
       if (!lease_holds(served) || past_reservation(served, device, next.payload.size())) {
@@ -106,10 +108,11 @@ void DeliveryCore::release_held(Served& served) {
 
 // So much that what was used since the last report fits in twice more, with what waits; at first a small part of what was bought.
 std::uint64_t DeliveryCore::wanted_reservation(const ServedDevice& device) const {
-  const std::uint64_t limit = *device.granted.bytes_limit, used = device.meter.bytes_used();
+  const std::uint64_t limit = *device.granted.bytes_limit, used = device.meter.bytes_used() + device.flow.lost;
   const std::uint64_t least = std::clamp(limit / kAheadPart, kAheadMin_bytes, kAheadFirstMax_bytes);
   const std::uint64_t lately = used - std::min(used, std::max(device.reported_bytes, device.granted.bytes_reported));
-  const std::uint64_t ahead = std::min(std::max(least, 2 * lately), kAheadMax_bytes);
+  const std::uint64_t flowing = device.flow.is_off() ? 0 : kFlowAhead_s * device.flow.bytes_per_s;
+  const std::uint64_t ahead = std::min(std::max({least, 2 * lately, flowing}), kAheadMax_bytes);
   return std::max(device.granted.bytes_reserved, std::min(limit, used + ahead + device.held_bytes));
 }
 
@@ -119,8 +122,9 @@ void DeliveryCore::reserve_ahead(Served& served, std::size_t index) {
   if (!served.view.leased || !device.granted.bytes_limit || device.over || served.report_on_way || served.refused_at + kAfterRefusal_ms > now()) return;
   const std::uint64_t reserved = device.granted.bytes_reserved, wanted = wanted_reservation(device);
   if (wanted <= reserved) return;
-  const std::uint64_t left = reserved - std::min(reserved, device.meter.bytes_used() + device.held_bytes);
-  if (left < (wanted - std::min(wanted, device.meter.bytes_used())) / 2) report(served);
+  const std::uint64_t used = device.meter.bytes_used() + device.flow.lost;
+  const std::uint64_t left = reserved - std::min(reserved, used + device.held_bytes);
+  if (left < (wanted - std::min(wanted, used)) / 2) report(served);
 }
 
 }  // namespace agiddi::node

@@ -30,6 +30,7 @@ struct DeliveryOptions {
   std::string public_url;                    // what stream urls begin with
   bool allow_private_endpoints = false;      // loopback, link-local and private device brokers
   std::int64_t report_interval_ms = 5'000;   // usage reports while usage changes
+  bool broker_flows = true;                  // readings go through the broker's plugin alone where it can do that
   std::size_t integrations_max = 10'000;     // served at once; more are refused with 429
 };
 
@@ -77,6 +78,7 @@ struct DeliveryCounters {
   std::uint64_t no_receiver = 0, overflow = 0;            // dropped uncharged: nobody attached; a queue was full
   std::uint64_t beyond_limit = 0;                         // arrived after T or S
   std::uint64_t integrations = 0, streams = 0;            // active now
+  std::uint64_t flows = 0;                                // devices whose readings go through the broker's plugin alone
   bool broker_connected = false;
 };
 

@@ -29,6 +29,7 @@ void DeliveryCore::upkeep() {
   const TimeMs time = now();
   std::vector<Hash> gone;
   for (auto& [id, served] : served_) {
+    watch_flows(served);
     for (std::size_t i = 0; i < served.devices.size(); ++i) {
       ServedDevice& device = served.devices[i];
       if (!device.access || device.command_on_way) continue;
@@ -75,7 +76,11 @@ void DeliveryCore::watch_expiry(const Hash& id, std::size_t index) {
 void DeliveryCore::end_device(Served& served, std::size_t index, MeterEnd reason, TimeMs at) {
   ServedDevice& device = served.devices[index];
   if (device.over) return;
-  account(served, device, at);
+  if (device.flow.is_off()) {
+    account(served, device, at);
+  } else {
+    await_counts(device);
+  }
   device.over = true;
   device.ended_at = at;
   device.held.clear();
@@ -83,8 +88,13 @@ void DeliveryCore::end_device(Served& served, std::size_t index, MeterEnd reason
   device.meter.stop(reason);
   keep_meter(served, device);
   broker_->unlisten(device.account.topic);
-  if (broker_->revoke(device.account.username) && --served.grants_pending == 0) grants_settled(served);
+  const bool unanswered = broker_->revoke(device.account.username, [this, id = served.view.id, epoch = served.view.epoch, index](const Json* answer) {
+    Served* then = find(id);
+    if (then != nullptr && then->view.epoch == epoch) last_counts(*then, index, answer);
+  });
+  if (unanswered && --served.grants_pending == 0) grants_settled(served);
   routes_.erase(device.account.topic);
+  device_users_.erase(device.account.username);
   served.changed = served.report_due = true;
   if (device.access) send_stop(served, index);
   log_info("a device has ended", {{"integration", served.view.id.hex()},
@@ -194,6 +204,7 @@ void DeliveryCore::send_stop(Served& served, std::size_t index) {
 // Counts the time served up to now: as far as it was bought, and as far as the lease held.
 void DeliveryCore::account(const Served& served, ServedDevice& device, TimeMs at) const {
   if (device.over) return;
+  if (!device.flow.is_off() && lease_holds(served)) at = std::min(at, flows_known_until_);   // what came since is not told yet
   const TimeMs bought = device.granted.expires.value_or(ServiceClock::kEver);
   device.clock.account(at, std::min(bought, lease_end(served)));
 }
@@ -205,6 +216,10 @@ std::int64_t DeliveryCore::active_ms(const ServedDevice& device) {
 }
 
 void DeliveryCore::report(Served& served) {
+  if (counts_awaited(served)) {
+    served.report_due = true;
+    return;
+  }
   const Hash id = served.view.id;
   const bool final = served.ended;
   Json devices(Json::Array{});
@@ -252,6 +267,7 @@ void DeliveryCore::reported(const Hash& id, std::uint64_t epoch, bool final, Res
     for (ServedDevice& device : served->devices) device.granted.bytes_reserved = std::max(device.granted.bytes_reserved, device.reserve_asked);
     for (ServedDevice& device : served->devices) device.granted.active_reported_ms = std::max(device.granted.active_reported_ms, device.active_asked);
     release_held(*served);
+    raise_flows(*served);
   }
   if (!taken) {
     const auto view = ledger_.integration(id);

@@ -6,7 +6,7 @@
 namespace agiddi::node {
 namespace {
 
-constexpr std::string_view kSession = "delivery/s/", kMeter = "delivery/m/", kOutbox = "delivery/o/";
+constexpr std::string_view kSession = "delivery/s/", kMeter = "delivery/m/", kOutbox = "delivery/o/", kFlow = "delivery/f/";
 
 Json account_json(const BrokerAccount& account) {
   return Json::object({{"topic", account.topic}, {"username", account.username}, {"password", account.password}});
@@ -58,6 +58,7 @@ namespace notes {
 
 Bytes session(const Hash& integration) { return key(kSession, {integration.view()}); }
 Bytes meter(const Hash& integration, const Hash& device) { return key(kMeter, {integration.view(), device.view()}); }
+Bytes flow(const Hash& integration, const Hash& device) { return key(kFlow, {integration.view(), device.view()}); }
 Bytes outbox_prefix(const Hash& integration, const Hash& device) { return key(kOutbox, {integration.view(), device.view()}); }
 Bytes outbox(const Hash& integration, const Hash& device, std::uint64_t sequence) {
   Bytes out = outbox_prefix(integration, device);
@@ -66,7 +67,7 @@ Bytes outbox(const Hash& integration, const Hash& device, std::uint64_t sequence
 }
 
 std::optional<Hash> integration_of(BytesView note) {
-  static_assert(kSession.size() == kMeter.size() && kMeter.size() == kOutbox.size());
+  static_assert(kSession.size() == kMeter.size() && kMeter.size() == kOutbox.size() && kOutbox.size() == kFlow.size());
   if (note.size() < kSession.size() + 32) return std::nullopt;
   const auto id = Hash::from_bytes(note.substr(kSession.size(), 32));
   return id ? std::optional<Hash>(*id) : std::nullopt;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "node/delivery/broker_flow.h"
 #include "node/delivery/delivery_ledger.h"
 #include "node/delivery/delivery_service.h"
 #include "node/delivery/device_links.h"
@@ -44,6 +45,7 @@ struct ServedDevice {
   std::deque<Held> held;                     // waits for a lease or a reservation
   std::size_t held_bytes = 0;
   std::uint64_t reported_bytes = 0;          // as the report before said: how fast it is used
+  BrokerFlow flow;
   std::uint64_t reserve_asked = 0;           // in the report on its way, and
   std::int64_t active_asked = 0;
 
@@ -96,6 +98,7 @@ namespace notes {
 inline constexpr std::string_view kPrefix = "delivery/";
 Bytes session(const Hash& integration);
 Bytes meter(const Hash& integration, const Hash& device);
+Bytes flow(const Hash& integration, const Hash& device);
 Bytes outbox(const Hash& integration, const Hash& device, std::uint64_t sequence);
 Bytes outbox_prefix(const Hash& integration, const Hash& device);
 std::optional<Hash> integration_of(BytesView key);       // of any of these keys

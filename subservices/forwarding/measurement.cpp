@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "ontology/units.h"
+#include "subservices/forwarding/sensor_match.h"
 
 namespace agiddi::subservices {
 namespace {
@@ -22,19 +23,6 @@ std::string_view ucum_of_senml(std::string_view unit) {
 const ontology::Unit* find_senml_unit(std::string_view unit) {
   if (const ontology::Unit* found = ontology::units().find(unit)) return found;
   return ontology::units().find(ucum_of_senml(unit));
-}
-
-// A record belongs to the sensor of its whole name, or, its base name being the device's own, of the rest.
-std::optional<std::size_t> find_sensor(const std::vector<SensorTemplate>& sensors, const Reading& reading) {
-  const auto named = [&sensors](std::string_view name) -> std::optional<std::size_t> {
-    const auto found = std::find_if(sensors.begin(), sensors.end(), [&](const SensorTemplate& sensor) { return sensor.name == name; });
-    if (found == sensors.end()) return std::nullopt;
-    return static_cast<std::size_t>(found - sensors.begin());
-  };
-  if (const auto whole = named(reading.name)) return whole;
-  const std::string_view rest = std::string_view(reading.name).substr(reading.base_name.size());
-  if (!rest.empty()) return reading.base_name.empty() ? std::nullopt : named(rest);
-  return sensors.size() == 1 ? std::optional<std::size_t>(0) : std::nullopt;
 }
 
 std::string converted_text(const Rational& value) { return value.decimal_text(value.is_finite_decimal() ? 70 : kConvertedDigits); }
@@ -67,20 +55,42 @@ std::vector<ResolvedReading> resolve_readings(const MeasurementFrame& frame, con
   return resolved;
 }
 
+MeasurementText measurement_text(const MeasurementFrame& frame, std::size_t sensor_index, const std::string& unit) {
+  const SensorTemplate& sensor = frame.device.sensors[sensor_index];
+  const auto open = [](Json json) {   // a document without its last bracket
+    std::string text = json.dump();
+    text.pop_back();
+    return text;
+  };
+  MeasurementText text;
+  text.head = open(Json::object({{"@context", frame.device.context},
+                                 {"@type", "sosa:Observation"},
+                                 {"madeBySensor", sensor.iri},
+                                 {"observedProperty", sensor.observed_property}}));
+  text.head += ",\"hasResult\":{\"numericValue\":";
+  text.middle = ",\"unit\":";
+  append_json_string(text.middle, unit);
+  text.middle += "},\"resultTime\":\"";
+  text.tail = "\"," + open(Json::object({{"device", frame.device.device}, {"deviceVersion", frame.device.version}, {"integration", frame.integration}, {"epoch", frame.epoch}})).substr(1);
+  text.tail += ",\"sequence\":";
+  return text;
+}
+
+std::optional<std::vector<MeasurementText>> texts_without_conversion(const MeasurementFrame& frame) {
+  const ontology::Unit* wanted = frame.delivery_unit.empty() ? nullptr : ontology::units().find(frame.delivery_unit);
+  std::vector<MeasurementText> texts;
+  for (std::size_t i = 0; i < frame.device.sensors.size(); ++i) {
+    const ontology::Unit* declared = ontology::units().find(frame.device.sensors[i].unit);
+    if (wanted != nullptr && declared != nullptr && declared != wanted && ontology::commensurable(*declared, *wanted)) return std::nullopt;
+    texts.push_back(measurement_text(frame, i, declared != nullptr ? declared->iri : frame.device.sensors[i].unit));
+  }
+  return texts;
+}
+
 std::string measurement_json(const MeasurementFrame& frame, const ResolvedReading& reading, std::uint64_t sequence) {
-  const SensorTemplate& sensor = frame.device.sensors[reading.sensor];
-  return Json::object({{"@context", frame.device.context},
-                       {"@type", "sosa:Observation"},
-                       {"madeBySensor", sensor.iri},
-                       {"observedProperty", sensor.observed_property},
-                       {"hasResult", Json::object({{"numericValue", Json::number(reading.value)}, {"unit", reading.unit}})},
-                       {"resultTime", time_text(reading.time)},
-                       {"device", frame.device.device},
-                       {"deviceVersion", frame.device.version},
-                       {"integration", frame.integration},
-                       {"epoch", frame.epoch},
-                       {"sequence", sequence}})
-      .dump();
+  std::string out;
+  write_measurement(out, measurement_text(frame, reading.sensor, reading.unit), reading.value, reading.time, sequence);
+  return out;
 }
 
 Result<std::string> resolve_delivery_unit(std::string_view unit, const std::vector<DeviceTemplate>& devices) {

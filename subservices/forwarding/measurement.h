@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "protocol/json.h"
+#include "subservices/forwarding/measurement_text.h"
 #include "subservices/forwarding/reading.h"
 
 namespace agiddi::subservices {
@@ -47,6 +49,11 @@ std::vector<ResolvedReading> resolve_readings(const MeasurementFrame& frame, con
 // One line of JSON: {"@context","@type":"sosa:Observation","madeBySensor","observedProperty","hasResult":{"numericValue","unit"},"resultTime",
 // "device","deviceVersion","integration","epoch","sequence"}.
 std::string measurement_json(const MeasurementFrame& frame, const ResolvedReading& reading, std::uint64_t sequence);
+
+// The fixed parts of a sensor's measurements in that unit (QUDT IRI).
+MeasurementText measurement_text(const MeasurementFrame& frame, std::size_t sensor, const std::string& unit);
+// Those of all sensors, when a plain reading of none of them has to be converted; nothing otherwise.
+std::optional<std::vector<MeasurementText>> texts_without_conversion(const MeasurementFrame& frame);
 
 // delivery.unit of an integration request, an IRI or a UCUM code, against the devices asked for: its IRI, or Status::invalid when it is unknown, or
 // when a device has no sensor that it can express.

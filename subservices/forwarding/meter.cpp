@@ -1,5 +1,7 @@
 #include "subservices/forwarding/meter.h"
 
+#include <algorithm>
+
 #include "protocol/check.h"
 
 namespace agiddi::subservices {
@@ -43,6 +45,20 @@ bool Meter::expire(TimeMs now) {
 
 void Meter::stop(MeterEnd reason) {
   if (end_ == MeterEnd::none) end_ = reason;
+}
+
+void Meter::catch_up(std::uint64_t bytes_used, std::uint64_t readings, std::uint64_t sequence, std::optional<TimeMs> last) {
+  bytes_ = std::max(bytes_, bytes_used);
+  readings_ = std::max(readings_, readings);
+  sequence_ = std::max(sequence_, sequence);
+  if (!last) return;
+  if (!first_) first_ = last;
+  last_ = std::max(last_.value_or(*last), *last);
+}
+
+void Meter::lose(std::uint64_t bytes, std::uint64_t next_after) {
+  if (limits_.bytes) *limits_.bytes -= std::min(*limits_.bytes, bytes);
+  sequence_ = std::max(sequence_, next_after);
 }
 
 std::optional<std::uint64_t> Meter::bytes_remaining() const {

@@ -31,6 +31,10 @@ class Meter {
   // Time alone: ends the meter when now is past expires. True when it has ended, for whatever reason.
   bool expire(TimeMs now);
   void stop(MeterEnd reason = MeterEnd::stopped);
+  // Totals that were counted elsewhere under these limits; what is less than here is not taken back. Also after the end: it was forwarded before.
+  void catch_up(std::uint64_t bytes_used, std::uint64_t readings, std::uint64_t sequence, std::optional<TimeMs> last);
+  // What may have been forwarded beyond what is counted, nobody knows: so much less is left, and its numbers are not given again.
+  void lose(std::uint64_t bytes, std::uint64_t next_after);
 
   MeterEnd ended() const { return end_; }
   std::uint64_t bytes_used() const { return bytes_; }

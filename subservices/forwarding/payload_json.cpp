@@ -71,6 +71,7 @@ class Scanner {
     if (!take('{')) return false;
     space();
     if (take('}')) return true;
+    out.reserve(4);
     do {
       space();
       PayloadMember member;

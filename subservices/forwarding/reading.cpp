@@ -25,6 +25,26 @@ std::optional<TimeMs> to_time_ms(const Rational& seconds) {
   return static_cast<TimeMs>(ms);
 }
 
+// Seconds as most devices write them: whole, or with at most three decimals. Nothing: it takes exact arithmetic.
+std::optional<TimeMs> plain_seconds(std::string_view text) {
+  constexpr std::size_t kWholeMax = 12;
+  const std::size_t point = std::min(text.find('.'), text.size());
+  TimeMs whole = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + point, whole);
+  if (failure != std::errc{} || end != text.data() + point || point == 0 || point > kWholeMax || text[0] == '-') return std::nullopt;
+  whole *= 1000;
+  if (point == text.size()) return whole;
+  const std::string_view decimals = text.substr(point + 1);
+  if (decimals.empty() || decimals.size() > 3) return std::nullopt;
+  TimeMs part = 100;
+  for (const char c : decimals) {
+    if (c < '0' || c > '9') return std::nullopt;
+    whole += (c - '0') * part;
+    part /= 10;
+  }
+  return whole;
+}
+
 bool is_number(const PayloadValue* value) { return value != nullptr && value->kind == PayloadValue::Kind::number; }
 bool is_string(const PayloadValue* value) { return value != nullptr && value->kind == PayloadValue::Kind::string; }
 
@@ -43,7 +63,9 @@ Result<Reading> plain_reading(const PayloadObject& object) {
     if (!parsed) return garbage("\"time\" is not RFC 3339");
     reading.time = *parsed;
   } else if (is_number(time)) {
-    reading.time = to_time_ms(reading_rational(time->text));
+    reading.time = plain_seconds(time->text);
+    if (!reading.time) reading.time = to_time_ms(reading_rational(time->text));
+    if (reading.time && *reading.time > kTimeMax_ms) reading.time.reset();
     if (!reading.time) return garbage("\"time\" is not in the years 1970 to 9999");
   } else if (time != nullptr) {
     return garbage("\"time\" is neither RFC 3339 nor Unix seconds");

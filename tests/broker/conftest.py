@@ -104,6 +104,7 @@ log_dest stderr
 user root
 max_queued_messages 100000
 message_size_limit 262144
+set_tcp_nodelay true
 plugin {LIBRARY}
 plugin_opt_admins {self.admins}
 {self.options}

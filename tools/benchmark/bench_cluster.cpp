@@ -4,14 +4,13 @@
 
 #include <chrono>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "protocol/check.h"
 #include "protocol/identity.h"
 #include "protocol/transaction.h"
 #include "tools/benchmark/footprint.h"
 #include "tools/cli/cluster/cluster.h"
+#include "tools/cli/cluster/process.h"
 #include "tools/cli/files.h"
 #include "tools/cli/node_client.h"
 #include "tools/cli/purchase.h"
@@ -30,18 +29,6 @@ std::int64_t now_s() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-double processor_s(std::int64_t pid) {
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  std::string text;
-  std::getline(stat, text);
-  std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));
-  std::string skipped;
-  for (int i = 0; i < 11; ++i) fields >> skipped;   // state to cmajflt
-  double user = 0, system = 0;
-  fields >> user >> system;
-  return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
-}
-
 }  // namespace
 
 Outcome<std::unique_ptr<BenchCluster>> BenchCluster::start(std::size_t nodes) {
@@ -53,6 +40,7 @@ Outcome<std::unique_ptr<BenchCluster>> BenchCluster::start(std::size_t nodes) {
   auto made = cluster_up({cluster->folder_, static_cast<std::int64_t>(nodes), 0});
   if (!made) return tl::unexpected(made.error());
   cluster->network_ = made->find("network")->as_string();
+  cluster->broker_ = made->find("broker")->as_string();
   for (const Json& node : made->find("nodes")->items()) {
     cluster->urls_.push_back(node.find("url")->as_string());
     cluster->pids_.push_back(std::stoll(node.find("pid")->number_text()));
@@ -66,6 +54,7 @@ Outcome<std::unique_ptr<BenchCluster>> BenchCluster::attach(const std::string& f
   auto cluster = std::unique_ptr<BenchCluster>(new BenchCluster);
   cluster->folder_ = folder;
   cluster->network_ = status->find("network")->as_string();
+  cluster->broker_ = status->find("broker")->as_string();
   for (const Json& node : status->find("nodes")->items()) {
     if (node.find("id")->as_string() == without) continue;
     cluster->urls_.push_back(node.find("url")->as_string());
@@ -103,9 +92,11 @@ double BenchCluster::memory_mib(std::size_t node) const { return resident_mib(st
 
 double BenchCluster::cpu_s() const {
   double sum = 0;
-  for (const std::int64_t pid : pids_) sum += processor_s(pid);
+  for (const std::int64_t pid : pids_) sum += process_cpu_s(pid);
   return sum;
 }
+
+std::int64_t BenchCluster::broker_pid() const { return read_pid_file(folder_ + "/broker/pid").pid; }
 
 KeyPair BenchCluster::account(const std::string& name) const {
   auto key = load_key_file(folder_ + "/accounts/" + name + ".jwk");

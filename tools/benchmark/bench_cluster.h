@@ -30,11 +30,13 @@ class BenchCluster {
   double cpu_s() const;
   KeyPair account(const std::string& name) const;
   const std::string& network() const { return network_; }
+  const std::string& broker() const { return broker_; }   // its url
+  std::int64_t broker_pid() const;
 
  private:
   BenchCluster() = default;
   std::string own_folder_;   // to be removed
-  std::string folder_, network_;
+  std::string folder_, network_, broker_;
   std::vector<std::string> urls_;
   std::vector<std::int64_t> pids_;
 };

@@ -42,6 +42,16 @@ struct WatchOptions {
 // Registrations with and without standing queries, and whether each watcher was told what its query gives.
 Outcome<Answer> bench_watch(const WatchOptions& options);
 
+struct DataOptions {
+  std::int64_t clients = 30, payload = 50, nodes = 4, seconds = 5, pairs = 5;
+  std::int64_t rate = 2'000;                        // messages a second where latency is measured
+  std::int64_t grants = 10'000, revocations = 200;
+  std::string qos = "both";                         // "0", "1", "both"
+};
+// Paid streams through a broker with the plugin and a network behind it, in pairs with the same broker as it comes; and grants at the plugin. Fails when
+// what was delivered is not what was counted.
+Outcome<Answer> bench_data(const DataOptions& options);
+
 struct DiscoveryOptions {
   std::int64_t devices = 100'000, seed = 1, repetitions = 200;
   std::vector<std::string> peers;                   // none named: all

@@ -60,6 +60,19 @@ int main(int argc, char** argv) {
     standing.integer("--pairs", watch->pairs, 1, 100, "Measurements without and with the watchers; every other pair begins with them (3)");
     standing.action([watch] { return bench_watch(*watch); });
 
+    const auto data = std::make_shared<DataOptions>();
+    Command streams = program.sub("data", "Paid streams of readings through the broker, beside the broker alone; and grants");
+    streams.integer("--clients", data->clients, 1, 1'000, "Devices, each with an application of its own (30)");
+    streams.integer("--payload", data->payload, 48, 60'000, "Bytes of each reading (50)");
+    streams.choice("--qos", data->qos, {"0", "1", "both"}, "Of devices and applications (both)");
+    streams.integer("--nodes", data->nodes, 1, 16, "Nodes of the cluster (4)");
+    streams.integer("--seconds", data->seconds, 1, 600, "Length of each measurement (5)");
+    streams.integer("--pairs", data->pairs, 1, 100, "Measurements of the broker alone and of paid streams; every other pair begins with these (5)");
+    streams.integer("--rate", data->rate, 1, 100'000, "Readings a second, all streams together, where latency is measured (2000)");
+    streams.integer("--grants", data->grants, 1, 100'000, "Live grants (10000)");
+    streams.integer("--revocations", data->revocations, 1, 10'000, "Of connected clients, one after the other (200)");
+    streams.action([data] { return bench_data(*data); });
+
     const auto discovery = std::make_shared<DiscoveryOptions>();
     Command search = program.sub("discovery", "Queries over generated devices, and the same on Virtuoso, Jena and Oxigraph where they are installed");
     search.integer("--devices", discovery->devices, 1, 10'000'000, "How many (100000)");

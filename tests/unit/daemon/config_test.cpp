@@ -123,6 +123,8 @@ TEST_CASE("plain transports are for loopback only") {
   CHECK_THAT(refusal(folder, kGood + "[broker]\nurl = \"mqtt://192.0.2.7:1883\"\n" + account), Contains("mqtts://"));
   CHECK_THAT(refusal(folder, kGood + "[broker]\nurl = \"http://127.0.0.1:1883\"\n" + account), Contains("mqtt://"));
   CHECK_THAT(refusal(folder, kGood + "[broker]\nurl = \"mqtt://127.0.0.1:1883\"\n"), Contains("broker.username"));
+  CHECK_THAT(refusal(folder, kGood + "[broker]\nurl = \"mqtt://127.0.0.1:1883\"\ndata_path = \"both\"\n" + account), Contains("broker.data_path"));
+  CHECK_FALSE(load_config(folder.write("node.toml", kGood + "[broker]\nurl = \"mqtt://127.0.0.1:1883\"\ndata_path = \"node\"\n" + account))->broker.flows);
   const auto config = load_config(folder.write("node.toml", kGood + "[broker]\nurl = \"mqtt://127.0.0.1:1883\"\n" + account));
   REQUIRE(config);
   CHECK(config->broker.password == "hush");

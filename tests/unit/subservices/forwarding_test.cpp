@@ -232,6 +232,50 @@ TEST_CASE("a damaged meter record is refused") {
   CHECK_FALSE(Meter::restore({}, record.substr(0, 1) + "\x09" + record.substr(2)));
 }
 
+TEST_CASE("what was counted elsewhere is taken up, and what nobody knows is left out") {
+  Meter meter({std::uint64_t{1'000}, std::nullopt});
+  REQUIRE(meter.admit(100, 1, 5));
+  meter.catch_up(300, 4, 4, 9);
+  meter.catch_up(200, 3, 3, 8);   // late
+  CHECK(meter.bytes_used() == 300);
+  CHECK(meter.readings() == 4);
+  CHECK(meter.sequence() == 4);
+  CHECK(meter.last_reading() == 9);
+  meter.lose(500, 40);
+  CHECK(meter.bytes_remaining() == std::uint64_t{200});
+  CHECK(meter.sequence() == 40);
+  CHECK_FALSE(meter.admit(201, 1, 10));
+}
+
+TEST_CASE("measurements of ready-made texts are those of a document") {
+  MeasurementFrame frame;
+  frame.device.context = Json::object({{"sosa", "http://www.w3.org/ns/sosa/"}});
+  frame.device.device = "urn:d";
+  frame.device.version = 3;
+  frame.device.sensors = {{"air \"1\"", "urn:d/sensor/air", "urn:p", "http://qudt.org/vocab/unit/DEG_C"}};
+  frame.integration = "abc";
+  frame.epoch = 2;
+  const ResolvedReading reading{0, "-1.50e+2", "http://qudt.org/vocab/unit/DEG_C", 1'767'225'600'123};
+  const Json document = Json::object({{"@context", frame.device.context},
+                                      {"@type", "sosa:Observation"},
+                                      {"madeBySensor", "urn:d/sensor/air"},
+                                      {"observedProperty", "urn:p"},
+                                      {"hasResult", Json::object({{"numericValue", Json::number(reading.value)}, {"unit", reading.unit}})},
+                                      {"resultTime", time_text(reading.time)},
+                                      {"device", "urn:d"},
+                                      {"deviceVersion", std::uint64_t{3}},
+                                      {"integration", "abc"},
+                                      {"epoch", std::uint64_t{2}},
+                                      {"sequence", std::uint64_t{77}}});
+  CHECK(measurement_json(frame, reading, 77) == document.dump());
+  REQUIRE(texts_without_conversion(frame));
+  std::string line;
+  write_measurement(line, texts_without_conversion(frame)->front(), reading.value, reading.time, 77);
+  CHECK(line == document.dump());
+  frame.delivery_unit = "http://qudt.org/vocab/unit/DEG_F";
+  CHECK_FALSE(texts_without_conversion(frame));
+}
+
 TEST_CASE("a message that is sent again is known by its bytes, when its readings carry their time") {
   const auto mark = [](const std::string& payload) { return RecentReadings::mark(payload, parse_readings(payload, 1'800'000'000'000).value()); };
   const std::string with_time = R"({"sensor":"air","value":20.5,"time":"2026-01-31T08:00:00Z"})";
@@ -242,12 +286,23 @@ TEST_CASE("a message that is sent again is known by its bytes, when its readings
   CHECK_FALSE(mark("20.5"));
 
   RecentReadings recent;
-  for (std::uint64_t i = 0; i <= RecentReadings::kKept; ++i) {
+  for (std::uint64_t i = 1; i <= RecentReadings::kKept + 1; ++i) {
     CHECK_FALSE(recent.contains(i));
     recent.add(i);
     recent.add(i);
     CHECK(recent.contains(i));
   }
-  CHECK_FALSE(recent.contains(0));   // long ago
-  CHECK(recent.contains(1));
+  CHECK_FALSE(recent.contains(1));   // long ago
+  CHECK(recent.contains(2));
+
+  // Marks that meet in one place, gone in any order.
+  RecentReadings crowded;
+  const auto mark_of = [](std::uint64_t i) { return 1 + (i * 7'919) % 97 + (i << 20); };
+  for (std::uint64_t i = 0; i < 5'000; ++i) {
+    crowded.add(mark_of(i));
+    for (std::uint64_t back = 0; back < 40; ++back) {
+      if (back <= i) CHECK(crowded.contains(mark_of(i - back)));
+    }
+    if (i >= RecentReadings::kKept) CHECK_FALSE(crowded.contains(mark_of(i - RecentReadings::kKept)));
+  }
 }

@@ -1,7 +1,5 @@
 // What standing queries cost registrations: the same load without and with thousands of real watchers, in pairs on one cluster, first one and then the other
 // way round.
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <array>
 #include <set>
@@ -15,6 +13,7 @@
 #include "tools/benchmark/benchmarks.h"
 #include "tools/benchmark/devices/own_form.h"
 #include "tools/benchmark/figures.h"
+#include "tools/benchmark/footprint.h"
 #include "tools/benchmark/registrations.h"
 #include "tools/benchmark/watch/standing_mix.h"
 #include "tools/benchmark/watch/watch_clients.h"
@@ -30,13 +29,6 @@ constexpr std::int64_t kWarmUp_ms = 2'000;
 constexpr std::size_t kPreparedPerSecond = 1'000;  // more are signed as they are needed
 constexpr std::size_t kSampleMax = 100;            // watchers whose events are compared with what their query gives
 constexpr auto kToldMax = std::chrono::seconds(120);
-
-double own_cpu_s() {
-  rusage used{};
-  ::getrusage(RUSAGE_SELF, &used);
-  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
-}
 
 using Devices = std::unordered_set<std::uint64_t>;   // by device_hash
 
@@ -98,10 +90,10 @@ class Bench {
     registrations_->prepare(kPreparedPerSecond * static_cast<std::size_t>(options_.seconds));
     Phase phase;
     phase.watched = watched;
-    const double before = cluster_->cpu_s(), own_before = own_cpu_s();
+    const double before = cluster_->cpu_s(), own_before = own_cpu_s(RUSAGE_SELF);
     phase.load = run_load(plan(1'000 * options_.seconds));
     phase.cpu_s = cluster_->cpu_s() - before;
-    phase.own_cpu_s = own_cpu_s() - own_before;
+    phase.own_cpu_s = own_cpu_s(RUSAGE_SELF) - own_before;
     return phase;
   }
 

@@ -20,6 +20,7 @@ std::string broker_config(const ClusterPlan& plan, const std::string& plugin) {
       "log_dest stderr\n"
       "max_queued_messages 100000\n"
       "message_size_limit 262144\n"
+      "set_tcp_nodelay true\n"
       "plugin " + plugin + "\n"
       "plugin_opt_admins " + plan.broker_folder() + "/admins\n"
       "plugin_opt_anonymous loopback\n";

@@ -343,6 +343,7 @@ Outcome<Json> make_and_start(ClusterPlan& plan, const ClusterUp& options) {
     if (!authority) return wrong_usage("--authority takes ID=DID=CURRENCY[,CURRENCY…], not '" + text + "'");
     network.authorities.push_back(*authority);
   }
+  plan.data_path = options.data_path;
   if (auto made = make_files(plan, *plugin, network); !made) return tl::unexpected(made.error());
   return start_cluster(plan);
 }

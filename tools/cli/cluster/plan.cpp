@@ -64,7 +64,7 @@ std::string node_config(const ClusterPlan& plan, const PlannedNode& node) {
          "[broker]\n"
          "url = \"" + plan.broker_url() + "\"\n"
          "username = \"" + node.id + "\"\n"
-         "password_file = \"broker.password\"\n\n"
+         "password_file = \"broker.password\"\n" + (plan.data_path.empty() ? "" : "data_path = \"" + plan.data_path + "\"\n") + "\n"
          "[access]\n"
          "allow_private_endpoints = true\n\n"
          "[log]\n"

@@ -29,6 +29,7 @@ struct ClusterPlan {
   std::uint16_t broker_port = 0;
   std::vector<PlannedNode> nodes;
   std::vector<PlannedAccount> accounts;
+  std::string data_path;               // broker.data_path of the configurations that are written; empty: the default
 
   std::string genesis_file() const { return folder + "/genesis.json"; }
   std::string plan_file() const { return folder + "/cluster.json"; }

@@ -56,7 +56,7 @@ void declare_cluster(Command& program) {
       "  agiddi cluster stop-node 1 --kill --dir demo\n"
       "  agiddi cluster start-node 1 --dir demo\n"
       "  agiddi cluster down --dir demo");
-  struct Options { std::string folder, node; std::int64_t nodes = 0, base_port = 0, rules = 0, lease_seconds = 0; bool kill = false; std::vector<std::string> authorities; };
+  struct Options { std::string folder, node, data_path; std::int64_t nodes = 0, base_port = 0, rules = 0, lease_seconds = 0; bool kill = false; std::vector<std::string> authorities; };
   const auto o = std::make_shared<Options>();
   {
     Command command = cluster.sub("up", "Make and start a cluster, or start an existing one again with its data; returns when all nodes are ready");
@@ -67,7 +67,8 @@ void declare_cluster(Command& program) {
     command.examples("  agiddi cluster up --nodes 4 --dir demo --json");
     command.integer("--lease-seconds", o->lease_seconds, limits::kLeaseMin_ms / 1000, limits::kLeaseMax_ms / 1000, "How long a node serves without renewing its lease (10)");
     command.options("--authority", o->authorities, "A payment authority from the start on, ID=DID=CURRENCY[,CURRENCY…]; may be repeated");
-    command.action([o] { return with_text(cluster_up({o->folder, o->nodes, o->base_port, o->rules, o->authorities, o->lease_seconds}), cluster_text); });
+    command.choice("--data-path", o->data_path, {"auto", "node"}, "Whether readings may go through the broker's plugin alone (auto) or always through the node");
+    command.action([o] { return with_text(cluster_up({o->folder, o->nodes, o->base_port, o->rules, o->authorities, o->data_path, o->lease_seconds}), cluster_text); });
   }
   {
     Command command = cluster.sub("down", "Stop all nodes and the broker; keys and data stay");

@@ -1,0 +1,116 @@
+// Flows of a GrantTable: begun, raised and ended by the node that owns the grant, and run by what its device sends.
+#include <algorithm>
+
+#include "deploy/broker_plugin/grant_table.h"
+
+namespace agiddi::broker {
+
+GrantTable::Grant* GrantTable::own_grant(Owner owner, std::string_view username) {
+  const auto found = grants_.find(username);
+  return found == grants_.end() || found->second.owner != owner ? nullptr : &found->second;
+}
+
+void GrantTable::drop_flow(Grant& grant) {
+  if (!grant.flow) return;
+  grant.flow.reset();
+  --flow_counts_[grant.owner];
+}
+
+FlowReport GrantTable::report(std::string_view username, Flow& flow) {
+  return {std::string(username), flow.terms().generation, flow.take_usage(), flow.stopped(), flow.unfit()};
+}
+
+void GrantTable::lease(Owner owner, const Lease& lease) { leases_[owner] = lease; }
+
+Result<void> GrantTable::begin_flow(Owner owner, std::string_view username, std::uint64_t passed, FlowTerms terms) {
+  Grant* grant = own_grant(owner, username);
+  if (grant == nullptr) return fail(Status::not_found, "no such grant");
+  if (std::find(grant->publish.begin(), grant->publish.end(), terms.device_topic) == grant->publish.end()) return fail(Status::invalid, "the grant has no such topic");
+  if (grant->passed != passed) return fail(Status::conflict, "messages are on their way to the node");
+  // The topic is changed in place.
+  if (terms.application_topic.size() > terms.device_topic.size()) return fail(Status::invalid, "the application's topic is longer than the device's");
+  if (!is_single_topic(terms.application_topic) || !terms.application_topic.starts_with("out/")) return fail(Status::invalid, "the application's topic is a single one under out/");
+  if (terms.sensors.empty() || terms.sensors.size() > kFlowSensorsMax) return fail(Status::invalid, "a flow has 1 to 64 sensors");
+  std::size_t text = 0;
+  for (const FlowSensor& sensor : terms.sensors) text += sensor.text.head.size() + sensor.text.middle.size() + sensor.text.tail.size();
+  if (text > kFlowTextMax_bytes) return fail(Status::too_large, "the texts of a flow are larger than 64 KiB");
+  drop_flow(*grant);
+  grant->flow = std::make_unique<Flow>(std::move(terms));
+  ++flow_counts_[owner];
+  return {};
+}
+
+Result<void> GrantTable::raise_flow(Owner owner, std::string_view username, std::string_view generation, std::optional<std::uint64_t> bytes, std::uint64_t sequence_limit) {
+  Grant* grant = own_grant(owner, username);
+  if (grant == nullptr || !grant->flow || grant->flow->terms().generation != generation) return fail(Status::not_found, "no such flow");
+  grant->flow->raise(bytes, sequence_limit);
+  return {};
+}
+
+std::optional<FlowReport> GrantTable::flow(Owner owner, std::string_view username) {
+  Grant* grant = own_grant(owner, username);
+  if (grant == nullptr || !grant->flow) return std::nullopt;
+  return report(username, *grant->flow);
+}
+
+std::optional<FlowReport> GrantTable::end_flow(Owner owner, std::string_view username) {
+  auto last = flow(owner, username);
+  if (last) drop_flow(*own_grant(owner, username));
+  return last;
+}
+
+std::uint64_t GrantTable::passed(std::string_view username) const {
+  const auto found = grants_.find(username);
+  return found == grants_.end() ? 0 : found->second.passed;
+}
+
+bool GrantTable::subscribed(const FlowTerms& terms) const {
+  const auto found = grants_.find(terms.application);
+  return found != grants_.end() && !found->second.subscribers.empty() &&
+         std::find(found->second.subscribe.begin(), found->second.subscribe.end(), terms.application_topic) != found->second.subscribe.end();
+}
+
+void GrantTable::mark_changed(Grants::value_type& entry, std::int64_t steady_ms, bool urgent) {
+  Grant& grant = entry.second;
+  if (!grant.flow_changed) {
+    grant.flow_changed = true;
+    changed_[grant.owner].push_back({entry.first, steady_ms});
+  }
+  if (urgent && !grant.flow_urgent) {
+    grant.flow_urgent = true;
+    urgent_[grant.owner].push_back(entry.first);
+  }
+}
+
+FlowVerdict GrantTable::route(const FlowMessage& message, std::int64_t steady_ms, std::string& measurement, std::string_view& new_topic) {
+  const auto found = grants_.find(message.username);
+  if (found == grants_.end()) return FlowVerdict::pass;
+  Grant& grant = found->second;
+  const bool flows = grant.flow && !grant.flow->stopped() && grant.flow->terms().device_topic == message.topic;
+  if (!flows) {
+    ++grant.passed;
+    return FlowVerdict::pass;
+  }
+  Flow& flow = *grant.flow;
+  const Lease& lease = leases_[grant.owner];
+  const FlowVerdict verdict = flow.take(message.payload, steady_ms + lease.to_ledger_ms, steady_ms < lease.until_steady_ms, subscribed(flow.terms()), message.plain, measurement);
+  if (verdict == FlowVerdict::pass) ++grant.passed;
+  mark_changed(*found, steady_ms, verdict == FlowVerdict::pass || flow.low());
+  new_topic = flow.terms().application_topic;
+  return verdict;
+}
+
+std::vector<FlowReport> GrantTable::take_changed(Owner owner, std::size_t max) {
+  std::vector<FlowReport> out;
+  const auto take = [&](const std::string& username, bool Grant::* mark) {
+    const auto found = grants_.find(username);
+    if (found == grants_.end() || found->second.owner != owner) return;
+    found->second.*mark = false;
+    if (found->second.flow) out.push_back(report(found->first, *found->second.flow));
+  };
+  for (; !urgent_[owner].empty() && out.size() < max; urgent_[owner].pop_back()) take(urgent_[owner].back(), &Grant::flow_urgent);
+  for (; !changed_[owner].empty() && out.size() < max; changed_[owner].pop_front()) take(changed_[owner].front().username, &Grant::flow_changed);
+  return out;
+}
+
+}  // namespace agiddi::broker

@@ -1,0 +1,216 @@
+"""Flows: readings that the plugin measures, counts and sends on by itself, on a real Mosquitto."""
+
+import json
+import time
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from conftest import Admin, Client, credentials, grant, wait_until
+
+DEVICE_TOPIC, APPLICATION_TOPIC = "in/device-topic", "out/app-topic"
+
+
+class Flow:
+    """A device and an application of one node, with a flow between them."""
+
+    def __init__(self, broker, sensors=("air",), listen=True, **terms):
+        self.broker, self.admin = broker, Admin(broker)
+        self.device, self.application = grant("device-1", publish=[DEVICE_TOPIC]), grant("app-1", subscribe=[APPLICATION_TOPIC])
+        made = self.admin.control(self.device, self.application, {"command": "status"})
+        self.clock = made[2]["clock"]
+        self.ledger = int(time.time() * 1000) - self.clock
+        self.lease(60_000)
+        self.terms = {"command": "flow", "username": "device-1", "generation": "g1", "passed": made[0]["passed"], "topic": DEVICE_TOPIC, "application": "app-1",
+                      "applicationTopic": APPLICATION_TOPIC, "sequence": 0, "sequenceLimit": 1_000, "bytes": 10_000,
+                      "sensors": [{"name": name, "head": '{"sensor":"%s","value":' % name, "middle": ',"time":"', "tail": '","sequence":'} for name in sensors], **terms}
+        self.answer = self.admin.control({name: value for name, value in self.terms.items() if value is not None})[0]
+        self.receiver = broker.client(credentials(self.application))
+        if listen:
+            assert self.receiver.subscribe(APPLICATION_TOPIC)
+        assert self.admin.client.subscribe(DEVICE_TOPIC)
+        self.sender = broker.client(credentials(self.device))
+        self.left = []   # what the plugin left to the node
+
+    def lease(self, ms):
+        now = self.ledger + time.monotonic_ns() // 1_000_000
+        assert self.admin.control({"command": "lease", "until": now + ms, "toLedger": self.ledger})[0]["ok"]
+
+    def send(self, *payloads):
+        for payload in payloads:
+            self.sender.publish(DEVICE_TOPIC, payload)
+
+    def received(self, count):
+        return [json.loads(self.receiver.receive()[1]) for _ in range(count)]
+
+    def state(self, command="flow-state"):
+        self.take_left()
+        return self.admin.control({"command": command, "username": "device-1"})[0]
+
+    def take_left(self, seconds=0.2):
+        while message := self.admin.client.receive(seconds):
+            if message[0] == DEVICE_TOPIC:
+                self.left.append(message[1])
+        return self.left
+
+
+def test_a_reading_is_measured_counted_and_sent_on(broker):
+    flow = Flow(broker)
+    assert flow.answer["ok"], flow.answer
+    flow.send("21.5", '{"sensor":"air","value":-1e3}', '{"sensor":"air","value":7,"time":"2026-01-31T08:00:00.5Z"}')
+    first, second, third = flow.received(3)
+    assert (first["sensor"], first["value"], first["sequence"]) == ("air", 21.5, 1)
+    assert (second["value"], second["sequence"], third["value"], third["sequence"]) == (-1000, 2, 7, 3)
+    assert third["time"] == "2026-01-31T08:00:00.500Z"
+    state = flow.state()["flow"]
+    assert (state["readings"], state["sequence"]) == (3, 3)
+    assert state["bytes"] == len("21.5") + len('{"sensor":"air","value":-1e3}') + len('{"sensor":"air","value":7,"time":"2026-01-31T08:00:00.5Z"}')
+    assert flow.take_left() == []
+
+
+def test_what_is_no_reading_is_dropped_and_a_repeated_one_is_free(broker):
+    flow = Flow(broker)
+    timed = '{"sensor":"air","value":7,"time":"2026-01-31T08:00:00Z"}'
+    flow.send("garbage", '{"sensor":"water","value":1}', timed, timed, timed, "1", "1")
+    assert [m["sequence"] for m in flow.received(3)] == [1, 2, 3]
+    state = flow.state()["flow"]
+    assert (state["unreadable"], state["unknownSensor"], state["duplicates"], state["readings"], state["bytes"]) == (1, 1, 2, 3, len(timed) + 2)
+    assert flow.take_left() == [], "nothing of it is the node's"
+
+
+def test_nobody_listens_nobody_pays(broker):
+    flow = Flow(broker, listen=False)
+    flow.send("1", "2")
+    assert flow.receiver.subscribe(APPLICATION_TOPIC)
+    flow.send("3")
+    assert flow.received(1)[0]["sequence"] == 1
+    state = flow.state()["flow"]
+    assert (state["noReceiver"], state["readings"], state["bytes"]) == (2, 1, 1)
+
+
+def test_no_limit_is_passed_and_what_comes_then_is_left_to_the_node_in_order(broker):
+    flow = Flow(broker, bytes=5)
+    flow.send("1234", "56", "7", "8")   # the second would pass it; those behind it may not overtake it
+    assert [m["value"] for m in flow.received(1)] == [1234]
+    assert flow.receiver.receive(0.2) is None
+    assert flow.take_left() == [b"56", b"7", b"8"]
+    state = flow.state("flow-end")
+    assert (state["flow"]["bytes"], state["flow"]["stopped"], state["passed"]) == (4, True, 3)
+    assert "flow" not in flow.state()
+
+
+def test_a_raised_limit_lets_more_through_and_a_sequence_has_an_end(broker):
+    flow = Flow(broker, bytes=2, sequenceLimit=3)
+    flow.send("1", "2")
+    assert flow.admin.control({"command": "raise", "username": "device-1", "generation": "g1", "bytes": 100, "sequenceLimit": 3})[0]["ok"]
+    assert not flow.admin.control({"command": "raise", "username": "device-1", "generation": "g0", "bytes": 200, "sequenceLimit": 9})[0]["ok"]
+    flow.send("3", "4")
+    assert [m["sequence"] for m in flow.received(3)] == [1, 2, 3]
+    assert flow.take_left() == [b"4"]
+
+
+def test_a_flow_ends_with_the_lease_and_with_time(broker):
+    flow = Flow(broker)
+    flow.lease(300)
+    flow.send("1")
+    time.sleep(0.5)
+    flow.send("2")
+    assert len(flow.received(1)) == 1
+    assert flow.take_left() == [b"2"]
+    again = {**flow.terms, "generation": "g2", "passed": 1, "sequence": 1, "expires": flow.ledger + time.monotonic_ns() // 1_000_000 + 300}
+    flow.lease(60_000)
+    assert flow.admin.control(again)[0]["ok"]
+    flow.send("3")
+    time.sleep(0.5)
+    flow.send("4")
+    assert flow.received(1)[0]["sequence"] == 2
+    assert flow.take_left() == [b"2", b"4"]
+
+
+def test_packs_properties_and_qos_2_are_left_to_the_node(broker):
+    for what in ("pack", "property", "qos 2"):
+        flow = Flow(broker, generation=what.replace(" ", "-"))
+        assert flow.answer["ok"], flow.answer
+        if what == "pack":
+            flow.send('[{"n":"air","v":1}]')
+        elif what == "property":
+            properties = Properties(PacketTypes.PUBLISH)
+            properties.UserProperty = ("smuggled", "x" * 1000)
+            flow.sender.mqtt.publish(DEVICE_TOPIC, "1", 1, properties=properties).wait_for_publish(5)
+        else:
+            flow.sender.mqtt.publish(DEVICE_TOPIC, "1", 2).wait_for_publish(5)
+        assert len(flow.take_left()) == 1
+        state = flow.state("flow-end")["flow"]
+        assert state["stopped"] and state["unfit"] and state["bytes"] == 0
+        assert flow.receiver.receive(0.1) is None
+        flow.admin.control({"command": "reset"})
+        flow.admin.client.close()
+
+
+def die_with_a_will(broker, account, topic):
+    dying = Client(broker.port, account, connect=False)
+    dying.mqtt.will_set(topic, "99", 1)
+    dying.mqtt.connect("127.0.0.1", broker.port)
+    dying.mqtt.loop_start()
+    wait_until("it is connected", lambda: dying.code == 0)
+    dying.mqtt._sock_close()
+    dying.mqtt.loop_stop()
+
+
+def test_a_will_of_a_granted_device_goes_nowhere(broker):
+    flow = Flow(broker)
+    witness = broker.client()
+    assert witness.subscribe("devices/witness")
+    die_with_a_will(broker, credentials(flow.device), DEVICE_TOPIC)
+    die_with_a_will(broker, None, "devices/witness")
+    assert witness.receive() == ("devices/witness", b"99"), "wills are published here"
+    assert flow.receiver.receive(0.2) is None
+    assert flow.take_left() == []
+    assert flow.state()["flow"]["bytes"] == 0
+
+
+def test_a_flow_begins_only_when_the_node_has_all_that_passed(broker):
+    flow = Flow(broker, passed=5)
+    assert not flow.answer["ok"] and flow.answer["passed"] == 0
+    flow.send("1")
+    assert flow.take_left() == [b"1"]
+    assert flow.admin.control({**flow.terms, "passed": 1})[0]["ok"]
+    flow.send("2")
+    assert flow.received(1)[0]["value"] == 2
+
+
+def test_terms_that_cannot_hold_are_refused(broker):
+    flow = Flow(broker)
+    for change in ({"topic": "in/other"}, {"applicationTopic": "out/much-longer-than-the-devices"}, {"applicationTopic": "in/app"}, {"applicationTopic": "out/+"},
+                   {"username": "nobody"}, {"sensors": []}, {"sequence": -1}, {"bytes": "many"}, {"unknown": 1}, {"generation": None}):
+        command = {**flow.terms, "generation": "g2", **change}
+        assert not flow.admin.control({name: value for name, value in command.items() if value is not None})[0]["ok"], change
+    flow.send("1")
+    assert flow.received(1)[0]["sequence"] == 1, "the flow that was there goes on"
+
+
+def test_usage_is_told_in_time_and_a_revocation_tells_the_rest(broker):
+    flow = Flow(broker)
+    flow.send("1", "22")
+    flow.received(2)
+
+    def told():
+        event = flow.admin.event(0.2)
+        return event and event.get("event") == "usage" and event["flows"] and event["flows"][-1]["readings"] == 2 and event
+
+    event = wait_until("the usage is told", told)
+    assert (event["flows"][0]["bytes"], event["flows"][0]["username"], event["reportedUntil"]) == (3, "device-1", event["clock"])
+    assert flow.ledger + event["clock"] >= event["flows"][0]["last"] >= event["flows"][0]["heardFirst"]
+    flow.send("333")
+    last = flow.admin.control({"command": "revoke", "username": "device-1"})[0]
+    assert last["ok"] and last["flow"]["bytes"] == 6
+
+
+def test_the_same_grant_again_keeps_the_flow_and_another_ends_it(broker):
+    flow = Flow(broker)
+    flow.send("1")
+    assert flow.admin.control(flow.device)[0]["passed"] == 0
+    assert flow.state()["flow"]["readings"] == 1
+    flow.admin.control(grant("device-1", publish=[DEVICE_TOPIC], password="another-password-0123456"))
+    assert "flow" not in flow.state()

@@ -1,0 +1,150 @@
+"""Paid readings that go through the broker's plugin alone: what is delivered is what is charged, whoever is killed in the middle of it."""
+
+import json
+import os
+import signal
+import threading
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as mqtt
+import pytest
+
+from client import wait_until
+from test_access import integrate, listening_device
+from test_handover import take_over
+
+ALONE = os.environ.get("AGIDDI_DATA_PATH") != "node"
+
+
+class Listener:
+    """An application over MQTT that keeps what it gets, also over a broken connection."""
+
+    def __init__(self, delivery):
+        self.found, self.subscribed = [], threading.Event()
+        address = urlsplit(delivery["broker"])
+        self.mqtt = mqtt.Client(protocol=mqtt.MQTTv5)
+        self.mqtt.username_pw_set(delivery["username"], delivery["password"])
+        self.mqtt.reconnect_delay_set(1, 1)
+        self.mqtt.on_connect = lambda c, u, f, code, p=None: c.subscribe(delivery["topic"], 1)
+        self.mqtt.on_subscribe = lambda *_: self.subscribed.set()
+        self.mqtt.on_message = lambda c, u, message: self.found.append(json.loads(message.payload))
+        self.mqtt.connect(address.hostname, address.port, keepalive=5)
+        self.mqtt.loop_start()
+        assert self.subscribed.wait(10)
+
+    def wait_for(self, more, seconds=30):
+        count = len(self.found) + more
+        wait_until(f"{more} more readings", lambda: len(self.found) >= count, seconds)
+
+    def sequences(self):
+        return [document["sequence"] for document in self.found]
+
+    def paid_bytes(self):
+        """Of the device's own payloads: its plain form, with the value as it was sent."""
+        return sum(len('{"sensor":"air","value":}') + len(json.dumps(document["hasResult"]["numericValue"])) for document in self.found)
+
+    def close(self):
+        self.mqtt.disconnect()
+        self.mqtt.loop_stop()
+
+
+@pytest.fixture
+def paid(short_leases_cluster):
+    """A device, bought by the kilobyte, served by the fourth node over MQTT."""
+
+    class Paid:
+        cluster = short_leases_cluster
+
+        def begin(self, kilobytes, interval_ms=10):
+            self.urn = listening_device(self.cluster, {"perKilobyte": "0.10"}, interval_ms=interval_ms)
+            self.payment = self.cluster.pay(self.urn, kilobytes=kilobytes)
+            answer = integrate(self.cluster, self.payment, [self.urn], protocol="mqtt")
+            assert answer.status == 201, answer
+            self.made = answer.json
+            self.listener = Listener(self.made["delivery"])
+            if ALONE:
+                wait_until("the readings go through the plugin alone", lambda: self.flows() == 1)
+            return self.listener
+
+        def flows(self, node=3):
+            return int(next(line for line in self.cluster.nodes[node].get("/metrics").text.splitlines() if line.startswith("agiddi_delivery_flows ")).split()[1])
+
+        def state(self, node=3):
+            return self.cluster.nodes[node].get("/v1/integrations/" + self.made["integration"]).json
+
+        def close(self, node=3):
+            answer = self.cluster.nodes[node].signed(f"/v1/integrations/{self.made['integration']}/close", {"integration": self.made["integration"]},
+                                                     self.cluster.application, "integration.close")
+            assert answer.status == 200, answer
+            return wait_until("the end", lambda: (s := self.state(node))["state"] == "ended" and s)
+
+    made = Paid()
+    yield made
+    made.listener.close()
+
+
+def test_what_is_delivered_is_what_is_charged(paid):
+    listener = paid.begin(kilobytes=6)
+    state = wait_until("the integration ends", lambda: (s := paid.state())["state"] == "ended" and s, 60)
+    assert listener.sequences() == list(range(1, len(listener.found) + 1))
+    assert state["devices"][0]["bytesUsed"] == listener.paid_bytes() and 6000 - 80 < listener.paid_bytes() <= 6000
+
+
+def test_the_node_is_killed_and_started_again(paid):
+    listener = paid.begin(kilobytes=100)
+    listener.wait_for(100)
+    paid.cluster.stop_node(4, kill=True)
+    paid.cluster.start_node(4)
+    listener.wait_for(200)
+    state = paid.close()
+    assert sorted(set(listener.sequences())) == list(range(1, max(listener.sequences()) + 1)), "nothing was skipped"
+    if ALONE:
+        assert listener.sequences() == sorted(set(listener.sequences()))
+        assert state["devices"][0]["bytesUsed"] == listener.paid_bytes()
+
+
+def test_the_node_is_killed_for_good_and_another_goes_on(paid):
+    listener = paid.begin(kilobytes=8, interval_ms=20)
+    listener.wait_for(50)
+    paid.cluster.stop_node(4, kill=True)
+    made, _, _ = take_over(paid.cluster, paid.payment, paid.urn, at=1, protocol="mqtt")
+    assert made["integration"] == paid.made["integration"]
+    first = len(listener.found)
+    second = Listener(made["delivery"])
+    try:
+        state = wait_until("the integration ends", lambda: (s := paid.state(1))["state"] == "ended" and s, 60)
+        assert len(listener.found) == first, "the former flow ended with its lease"
+        assert listener.paid_bytes() + second.paid_bytes() <= 8000
+        assert second.sequences() == list(range(1, len(second.found) + 1)) and second.found[0]["epoch"] == 2
+        assert state["devices"][0]["bytesUsed"] <= listener.paid_bytes() + second.paid_bytes()
+    finally:
+        second.close()
+
+
+def test_the_broker_is_killed_and_started_again(paid):
+    listener = paid.begin(kilobytes=100)
+    listener.wait_for(100)
+    with open(os.path.join(paid.cluster.dir, "broker/pid"), encoding="utf-8") as file:
+        os.kill(int(file.read()), signal.SIGKILL)
+    paid.cluster.tool("cluster", "up", "--dir", paid.cluster.dir, "--json")
+    listener.wait_for(100, 60)
+    if ALONE:
+        wait_until("they go through the plugin alone again", lambda: paid.flows() == 1)
+    listener.wait_for(50)
+    state = paid.close()
+    assert max(listener.sequences()) >= len(set(listener.sequences()))
+    if ALONE:
+        assert listener.sequences() == sorted(set(listener.sequences())), "no number was given twice"
+        assert state["devices"][0]["bytesUsed"] <= listener.paid_bytes()
+
+
+def test_the_device_is_killed_and_the_time_after_it_is_nobodys(paid):
+    listener = paid.begin(kilobytes=100)
+    listener.wait_for(100)
+    for process in paid.cluster.devices:
+        os.kill(process.pid, signal.SIGKILL)
+    count = wait_until("nothing more comes", lambda: (n := len(listener.found)) and not threading.Event().wait(0.5) and n == len(listener.found) and n)
+    state = wait_until("all is counted", lambda: (s := paid.state())["devices"][0]["bytesUsed"] == listener.paid_bytes() and s)
+    assert state["state"] == "active"
+    assert paid.close()["devices"][0]["bytesUsed"] == listener.paid_bytes()
+    assert len(listener.found) == count
