@@ -25,7 +25,7 @@ class RecentReadings {
   void add(std::uint64_t mark);
 
  private:
-  static constexpr std::size_t kSlots = 4 * kKept;   // a power of two, so that a search is short
+  static constexpr std::size_t kSlots = 2 * kKept;   // a power of two; 24 KiB a device with the ring
   static std::size_t home(std::uint64_t mark) { return mark % kSlots; }
   std::size_t find(std::uint64_t mark) const;        // where it is, or where it would be
   void erase(std::uint64_t mark);

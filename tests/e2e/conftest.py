@@ -19,8 +19,8 @@ class Cluster:
     def __init__(self, nodes: int, *options: str):
         self.dir = tempfile.mkdtemp(prefix="agiddi-test-")
         self.devices: list[subprocess.Popen] = []
-        if data_path := os.environ.get("AGIDDI_DATA_PATH"):
-            options = ("--data-path", data_path, *options)
+        if "AGIDDI_DATA_PATH" in os.environ and "--data-path" not in options:
+            options = ("--data-path", os.environ["AGIDDI_DATA_PATH"], *options)
         self.info = self.tool("cluster", "up", "--nodes", str(nodes), "--dir", self.dir, "--json", *options)
         self.network = self.info["network"]
         self.broker = self.info["broker"]

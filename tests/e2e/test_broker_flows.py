@@ -10,10 +10,9 @@ import paho.mqtt.client as mqtt
 import pytest
 
 from client import wait_until
+from conftest import Cluster
 from test_access import integrate, listening_device
 from test_handover import take_over
-
-ALONE = os.environ.get("AGIDDI_DATA_PATH") != "node"
 
 
 class Listener:
@@ -49,11 +48,19 @@ class Listener:
 
 
 @pytest.fixture
-def paid(short_leases_cluster):
+def flows_cluster():
+    """Four nodes whose readings go through the broker alone."""
+    made = Cluster(4, "--lease-seconds", "5", "--data-path", "auto")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def paid(flows_cluster):
     """A device, bought by the kilobyte, served by the fourth node over MQTT."""
 
     class Paid:
-        cluster = short_leases_cluster
+        cluster = flows_cluster
 
         def begin(self, kilobytes, interval_ms=10):
             self.urn = listening_device(self.cluster, {"perKilobyte": "0.10"}, interval_ms=interval_ms)
@@ -62,8 +69,7 @@ def paid(short_leases_cluster):
             assert answer.status == 201, answer
             self.made = answer.json
             self.listener = Listener(self.made["delivery"])
-            if ALONE:
-                wait_until("the readings go through the plugin alone", lambda: self.flows() == 1)
+            wait_until("the readings go through the plugin alone", lambda: self.flows() == 1)
             return self.listener
 
         def flows(self, node=3):
@@ -98,9 +104,8 @@ def test_the_node_is_killed_and_started_again(paid):
     listener.wait_for(200)
     state = paid.close()
     assert sorted(set(listener.sequences())) == list(range(1, max(listener.sequences()) + 1)), "nothing was skipped"
-    if ALONE:
-        assert listener.sequences() == sorted(set(listener.sequences()))
-        assert state["devices"][0]["bytesUsed"] == listener.paid_bytes()
+    assert listener.sequences() == sorted(set(listener.sequences()))
+    assert state["devices"][0]["bytesUsed"] == listener.paid_bytes()
 
 
 def test_the_node_is_killed_for_good_and_another_goes_on(paid):
@@ -128,14 +133,12 @@ def test_the_broker_is_killed_and_started_again(paid):
         os.kill(int(file.read()), signal.SIGKILL)
     paid.cluster.tool("cluster", "up", "--dir", paid.cluster.dir, "--json")
     listener.wait_for(100, 60)
-    if ALONE:
-        wait_until("they go through the plugin alone again", lambda: paid.flows() == 1)
+    wait_until("they go through the plugin alone again", lambda: paid.flows() == 1)
     listener.wait_for(50)
     state = paid.close()
     assert max(listener.sequences()) >= len(set(listener.sequences()))
-    if ALONE:
-        assert listener.sequences() == sorted(set(listener.sequences())), "no number was given twice"
-        assert state["devices"][0]["bytesUsed"] <= listener.paid_bytes()
+    assert listener.sequences() == sorted(set(listener.sequences())), "no number was given twice"
+    assert state["devices"][0]["bytesUsed"] <= listener.paid_bytes()
 
 
 def test_the_device_is_killed_and_the_time_after_it_is_nobodys(paid):

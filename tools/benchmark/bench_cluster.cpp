@@ -37,7 +37,9 @@ Outcome<std::unique_ptr<BenchCluster>> BenchCluster::start(std::size_t nodes) {
   if (!::mkdtemp(folder.data())) return failed("cannot make a folder below " + std::filesystem::temp_directory_path().string());
   cluster->own_folder_ = folder;
   cluster->folder_ = folder + "/cluster";
-  auto made = cluster_up({cluster->folder_, static_cast<std::int64_t>(nodes), 0});
+  ClusterUp up{cluster->folder_, static_cast<std::int64_t>(nodes), 0};
+  up.data_path = "auto";
+  auto made = cluster_up(up);
   if (!made) return tl::unexpected(made.error());
   cluster->network_ = made->find("network")->as_string();
   cluster->broker_ = made->find("broker")->as_string();

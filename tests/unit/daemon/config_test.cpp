@@ -125,9 +125,11 @@ TEST_CASE("plain transports are for loopback only") {
   CHECK_THAT(refusal(folder, kGood + "[broker]\nurl = \"mqtt://127.0.0.1:1883\"\n"), Contains("broker.username"));
   CHECK_THAT(refusal(folder, kGood + "[broker]\nurl = \"mqtt://127.0.0.1:1883\"\ndata_path = \"both\"\n" + account), Contains("broker.data_path"));
   CHECK_FALSE(load_config(folder.write("node.toml", kGood + "[broker]\nurl = \"mqtt://127.0.0.1:1883\"\ndata_path = \"node\"\n" + account))->broker.flows);
+  CHECK(load_config(folder.write("node.toml", kGood + "[broker]\nurl = \"mqtt://127.0.0.1:1883\"\ndata_path = \"auto\"\n" + account))->broker.flows);
   const auto config = load_config(folder.write("node.toml", kGood + "[broker]\nurl = \"mqtt://127.0.0.1:1883\"\n" + account));
   REQUIRE(config);
   CHECK(config->broker.password == "hush");
+  CHECK_FALSE(config->broker.flows);
 }
 
 TEST_CASE("endpoints") {

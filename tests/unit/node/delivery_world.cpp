@@ -390,6 +390,7 @@ void World::start_service(bool allow_private) {
   options.public_url = "http://127.0.0.1:1";
   options.allow_private_endpoints = allow_private;
   options.report_interval_ms = 200;
+  options.broker_flows = true;
   service = std::make_unique<DeliveryService>(chain, ledger, options);
   service->start();
 }
