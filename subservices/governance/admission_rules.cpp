@@ -20,7 +20,8 @@ bool needs_no_listing(const StateView& state, const std::string& account) {
 
 // At the door 429: a document that comes again tomorrow is taken. In a block it is refused for good.
 auto passed_quota(const RuleContext& context, const std::string& what, std::int64_t day) {
-  return fail(context.only_checks ? Status::overloaded : Status::forbidden, "this account has put as much on the ledger today as the network's admission allows, " + what + "; the next day begins at " + time_text((day + 1) * kDay_ms));
+  return fail(context.only_checks ? Status::overloaded : Status::forbidden,
+              "this account has put as much on the ledger today as the network's admission allows, " + what + "; the next day begins at " + time_text((day + 1) * kDay_ms));
 }
 
 }  // namespace

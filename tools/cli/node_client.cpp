@@ -17,6 +17,12 @@ std::int64_t unix_seconds() {
 
 }  // namespace
 
+Outcome<Json> post_signed(const std::string& url, const std::string& key_file, const std::string& path, const std::string& action, const Json& body) {
+  auto key = load_key_file(key_file);
+  if (!key) return passed_on(key.error());
+  return NodeClient(url).write("POST", path, action, *key, body);
+}
+
 Failure failure_of(const HttpResponse& response) {
   auto problem = parse_json_answer(response.body);
   if (problem && problem->is_object() && problem->find("detail")) return Failure(std::move(*problem), kExitFailed);

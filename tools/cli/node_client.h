@@ -32,6 +32,9 @@ class NodeClient {
   std::optional<Json> validators_;
 };
 
+// Signs the body with the key in a file and POSTs it to the node at url.
+Outcome<Json> post_signed(const std::string& url, const std::string& key_file, const std::string& path, const std::string& action, const Json& body);
+
 // A failure made of an answer with an error status: the node's problem document, or one made of the status.
 Failure failure_of(const HttpResponse& response);
 // The document of an answer that must be JSON.

@@ -10,7 +10,7 @@ struct ClusterUp {
   std::int64_t nodes = 0;        // 0: 4 for a new cluster, as many as there are for an old one
   std::int64_t base_port = 0;    // 0: free ports
   std::int64_t rules = 0;        // rules version that a new cluster starts with; 0: the newest
-  std::vector<std::string> authorities;   // each ID=DID=CURRENCY[,CURRENCY…]
+  std::vector<std::string> authorities{}; // each ID=DID=CURRENCY[,CURRENCY…]
   std::string data_path{};          // of a new cluster's nodes, as in their configuration; empty: the default
   std::int64_t lease_seconds = 0;   // how long a member serves without renewing its lease; 0: the default
 };

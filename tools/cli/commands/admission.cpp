@@ -18,10 +18,7 @@ std::string admission_text(const Json& policy) {
 }
 
 Outcome<Answer> decide_account(const AdmissionOptions& o, bool admitted) {
-  auto key = load_key_file(o.key);
-  if (!key) return passed_on(key.error());
-  NodeClient node(o.node);
-  auto answer = node.write("POST", "/v1/accounts/" + o.account + "/admission", "account.admit", *key, Json::object({{"account", o.account}, {"admitted", admitted}}));
+  auto answer = post_signed(o.node, o.key, "/v1/accounts/" + o.account + "/admission", "account.admit", Json::object({{"account", o.account}, {"admitted", admitted}}));
   if (!answer) return tl::unexpected(answer.error());
   return Answer{*answer, o.account + (admitted ? " is admitted\n" : " is admitted no more\n")};
 }
@@ -50,12 +47,10 @@ void declare_admission(Command& program) {
     command.option("--key", o->key, "Key file of a member in force, which proposes", true);
     command.examples("  agiddi admission propose --mode listed --kilobytes-per-day 100000 --key node.jwk --node http://127.0.0.1:8101");
     command.action([o]() -> Outcome<Answer> {
-      auto key = load_key_file(o->key);
-      if (!key) return passed_on(key.error());
       Json body = Json::object({{"change", "admission"}, {"mode", o->mode.empty() ? "open" : o->mode}});
       if (o->documents > 0) body.set("documentsPerDay", o->documents);
       if (o->kilobytes > 0) body.set("kilobytesPerDay", o->kilobytes);
-      auto answer = NodeClient(o->node).write("POST", "/v1/proposals", "governance.propose", *key, body);
+      auto answer = post_signed(o->node, o->key, "/v1/proposals", "governance.propose", body);
       if (!answer) return tl::unexpected(answer.error());
       return Answer{*answer, "proposal " + shown(*answer, "proposal") + "  " + shown(*answer, "state") + ": " + admission_text(*answer)};
     });

@@ -28,10 +28,7 @@ Outcome<Answer> list_authorities(const AuthorityOptions& o) {
 }
 
 Outcome<Answer> propose_authority(const AuthorityOptions& o, const Json& body) {
-  auto key = load_key_file(o.key);
-  if (!key) return passed_on(key.error());
-  NodeClient node(o.node);
-  auto answer = node.write("POST", "/v1/proposals", "governance.propose", *key, body);
+  auto answer = post_signed(o.node, o.key, "/v1/proposals", "governance.propose", body);
   if (!answer) return tl::unexpected(answer.error());
   return Answer{*answer, "proposal " + shown(*answer, "proposal") + "  " + shown(*answer, "state") + "; members vote with: agiddi member vote " + shown(*answer, "proposal") + "\n"};
 }

@@ -68,12 +68,9 @@ Outcome<Answer> proposals(const MemberOptions& o) {
 }
 
 Outcome<Answer> write(const MemberOptions& o, const std::string& path, const std::string& action, Json body) {
-  auto key = load_key_file(o.key);
-  if (!key) return passed_on(key.error());
   if (o.from_height > 0) body.set("fromHeight", o.from_height);
   if (o.expires_minutes > 0) body.set("expiresMinutes", o.expires_minutes);
-  NodeClient node(o.node);
-  auto answer = node.write("POST", path, action, *key, body);
+  auto answer = post_signed(o.node, o.key, path, action, body);
   if (!answer) return tl::unexpected(answer.error());
   return Answer{*answer, proposal_text(*answer)};
 }
