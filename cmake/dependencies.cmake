@@ -16,8 +16,7 @@ pkg_check_modules(MOSQUITTO REQUIRED IMPORTED_TARGET libmosquitto)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(JEMALLOC REQUIRED IMPORTED_TARGET jemalloc)
 
-# The allocator of long-running programs: of the C library's, the daemon spends a sixth of its time in malloc and free (docs/PERFORMANCE.md). Sanitizers bring
-# their own.
+# The allocator of long-running programs: the C library's costs the daemon more (docs/PERFORMANCE.md, "Standing queries"). Sanitizers bring their own.
 add_library(agiddi_allocator INTERFACE)
 if(NOT AGIDDI_SANITIZE)
   target_link_libraries(agiddi_allocator INTERFACE -Wl,--no-as-needed PkgConfig::JEMALLOC -Wl,--as-needed)
