@@ -265,7 +265,8 @@ class Corrupt(Fault):
             process.start(expected=False)          # opening makes tables of the log
             self.cluster.wait(f"{self.victim.name} answers", self.victim.status, START_S)
             process.stop(signal.SIGTERM)
-        file = self.chance.choice(self.files(kind) or self.files("log"))
+        # A clean stop leaves everything in tables, a kill soon after the start everything in the log.
+        file = self.chance.choice(self.files(kind) or self.files("log") or self.files("sst"))
         offset = self.flip(file)
         self.detail = f"{self.victim.name}: {os.path.basename(file)} damaged at byte {offset} of {os.path.getsize(file)}"
         process.start(expected=False)
