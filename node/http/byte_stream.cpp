@@ -1,6 +1,7 @@
 #include "node/http/byte_stream.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -49,6 +50,16 @@ class BeastStream final : public ByteStream {
     const auto [error, count] = co_await asio::async_write(stream_, asio::buffer(text.data(), text.size()), kTuple);
     co_return !error && count == text.size();
   }
+
+  std::size_t write_now(std::string_view text) override {
+    if constexpr (kTls) return 0;
+    const int socket = lowest().socket().native_handle();
+    if (socket < 0) return 0;
+    const ssize_t count = ::send(socket, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    return count > 0 ? static_cast<std::size_t>(count) : 0;   // an error comes again at the next write, which reports it
+  }
+
+  bool writes_now() const override { return !kTls; }
 
   asio::awaitable<void> close_gently() override {
     error_code ignored;

@@ -24,6 +24,10 @@ class ByteStream {
   virtual boost::asio::awaitable<bool> handshake() = 0;
   virtual boost::asio::awaitable<std::size_t> read_some(char* data, std::size_t size) = 0;  // 0: nothing more comes
   virtual boost::asio::awaitable<bool> write(std::string_view text) = 0;             // all of it
+  // What the socket takes at once, without waiting, timers or a deadline: how many bytes. Over TLS nothing, as writes_now says. From any thread as
+  // long as nobody writes or closes meanwhile.
+  virtual std::size_t write_now(std::string_view text) = 0;
+  virtual bool writes_now() const = 0;
   virtual boost::asio::awaitable<void> close_gently() = 0;
   virtual bool hung_up() const = 0;                                                  // the peer has closed its side, or the connection is broken
   virtual void shutdown_send() = 0;                                                  // does nothing over TLS

@@ -71,6 +71,7 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
   void abort() override {
     asio::post(executor_, [self = shared_from_this()] {
       self->stopping_ = self->aborted_ = true;
+      if (self->events_) self->events_->unpark();
       self->stream_->close();
       self->wake_.cancel();
     });
@@ -233,6 +234,7 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
   }
 
   asio::awaitable<bool> write_all(std::string_view text) {
+    text.remove_prefix(stream_->write_now(text));   // nearly always all of it: no timer, no turn of the reactor
     while (!text.empty()) {
       stream_->expires_after(limits_.write_max);
       const std::string_view part = text.substr(0, kWriteChunk_bytes);
@@ -299,22 +301,32 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
     buffer_.shrink_to_fit();
     asio::co_spawn(executor_, [self = shared_from_this(), websocket]() { return self->watch_client(websocket); }, asio::detached);
     const auto wrap = [chunked](std::string text) { return chunked ? chunk(text) : text; };
+    const auto encode = [websocket](const StreamEvent& event) {
+      if (!websocket) return event_text(event);
+      return event.data.empty() ? std::string() : websocket_text_frame(event.data);
+    };
+    const EventQueue::Writer writer{[&](const StreamEvent& event) {
+                                      std::string text = encode(event);
+                                      return text.empty() ? text : wrap(std::move(text));   // an empty chunk would be the last one
+                                    },
+                                    [this](std::string_view text) { return stream_->write_now(text); }};
+    const std::shared_ptr<void> unparked(nullptr, [this](void*) { events_->unpark(); });    // before the writer goes, however this ends
     std::vector<StreamEvent> events;
+    std::string text;
     Clock::time_point quiet_since = Clock::now();
     for (;;) {
-      const EventQueue::State state = events_->take(events);
+      const EventQueue::State state = events_->take(text, events);
+      quiet_since = std::max(quiet_since, events_->written_at());
       if (state == EventQueue::State::cut || aborted_) co_return;
-      std::string text;
-      for (const StreamEvent& event : events) {
-        if (!websocket) text += event_text(event);
-        else if (!event.data.empty()) text += websocket_text_frame(event.data);
-      }
-      if (!text.empty()) text = wrap(std::move(text));
+      std::string more;
+      for (const StreamEvent& event : events) more += encode(event);
+      if (!more.empty()) text += wrap(std::move(more));
       text += std::exchange(reply_, {});
       if (text.empty() && Clock::now() - quiet_since >= limits_.heartbeat) text = websocket ? websocket_ping_frame() : wrap(":\n\n");
       if (!text.empty()) {
         quiet_since = Clock::now();
         if (!co_await write_all(text)) co_return;
+        stream_->expires_never();
         if (!client_gone_) continue;
       }
       if (client_gone_) co_return;
@@ -323,6 +335,7 @@ class HttpConnection final : public Connection, public ResponseSink, public std:
         co_await write_all(last);
         co_return;
       }
+      if (stream_->writes_now() && !events_->park(writer)) continue;
       co_await wait_for_wake(quiet_since + limits_.heartbeat);
     }
   }

@@ -10,6 +10,9 @@ bool EventQueue::send(StreamEvent event) {
     const std::size_t size = event.data.size() + event.event.size() + event.id.size() + event.comment.size();
     if (events_.size() >= events_max_ || bytes_ + size > bytes_max_) {
       state_ = State::cut;
+    } else if (writer_) {
+      if (write(event)) return true;
+      taken = true;
     } else {
       count(bytes_ + size, taken_bytes_);
       events_.push_back(std::move(event));
@@ -18,6 +21,36 @@ bool EventQueue::send(StreamEvent event) {
   }
   wake_();
   return taken;
+}
+
+bool EventQueue::write(const StreamEvent& event) {
+  std::string text = writer_->encode(event);
+  const std::size_t written = writer_->write(text);
+  if (written > 0) written_at_ = std::chrono::steady_clock::now();
+  if (written == text.size()) return true;
+  writer_ = nullptr;
+  rest_ = std::move(text);
+  rest_.erase(0, written);
+  count(rest_.size(), taken_bytes_);
+  return false;
+}
+
+bool EventQueue::park(const Writer& writer) {
+  const std::lock_guard lock(mutex_);
+  if (!events_.empty() || !rest_.empty() || state_ != State::open || finished_) return false;
+  writer_ = &writer;
+  count(0, 0);
+  return true;
+}
+
+void EventQueue::unpark() {
+  const std::lock_guard lock(mutex_);
+  writer_ = nullptr;
+}
+
+std::chrono::steady_clock::time_point EventQueue::written_at() const {
+  const std::lock_guard lock(mutex_);
+  return written_at_;
 }
 
 std::size_t EventQueue::room() const {
@@ -66,8 +99,11 @@ void EventQueue::on_closed(std::function<void()> call) {
   call();
 }
 
-EventQueue::State EventQueue::take(std::vector<StreamEvent>& out) {
+EventQueue::State EventQueue::take(std::string& rest, std::vector<StreamEvent>& out) {
   const std::lock_guard lock(mutex_);
+  writer_ = nullptr;
+  rest.clear();
+  rest.swap(rest_);
   out.assign(std::make_move_iterator(events_.begin()), std::make_move_iterator(events_.end()));
   events_.clear();
   count(0, bytes_);
@@ -79,8 +115,10 @@ void EventQueue::finish() {
   {
     const std::lock_guard lock(mutex_);
     finished_ = true;
+    writer_ = nullptr;
     if (state_ == State::open) state_ = State::cut;
     events_.clear();
+    rest_.clear();
     count(0, 0);
     calls.swap(closed_calls_);
   }

@@ -27,6 +27,12 @@ class AnswerSink final : public ResponseSink {
     if (future.wait_for(std::chrono::seconds(30)) != std::future_status::ready) return HttpResponse{0, "", "no answer in 30 s", {}};
     return future.get();
   }
+  std::vector<StreamEvent> events() {   // that came since the last call
+    std::vector<StreamEvent> out;
+    std::string rest;
+    stream->take(rest, out);
+    return out;
+  }
   std::shared_ptr<EventQueue> stream;
 
  private:

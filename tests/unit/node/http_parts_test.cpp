@@ -200,6 +200,7 @@ TEST_CASE("a group of event queues knows what its clients have not been sent yet
   const auto group = std::make_shared<StreamGroup>();
   int joined = 0;
   std::vector<StreamEvent> taken;
+  std::string rest;
   auto first = std::make_unique<EventQueue>(8, 1000, [] {}, [&] { ++joined; });
   EventQueue second(8, 1000, [] {});
   first->send({"", "", "1234567890", ""});
@@ -208,12 +209,12 @@ TEST_CASE("a group of event queues knows what its clients have not been sent yet
   CHECK(joined == 1);
   CHECK(group->unsent_bytes == 10);
   second.send({"", "", "12345", ""});
-  first->take(taken);
+  first->take(rest, taken);
   CHECK(first->unsent_bytes() == 10);       // being written
   CHECK(group->unsent_bytes == 15);
   first->send({"", "", "123", ""});
   CHECK(group->unsent_bytes == 18);
-  first->take(taken);
+  first->take(rest, taken);
   CHECK(group->unsent_bytes == 8);
   first.reset();
   CHECK(group->unsent_bytes == 5);
@@ -229,7 +230,8 @@ TEST_CASE("the event queue is bounded, and a full one cuts the client off") {
   CHECK(queue.send({"", "", "b", ""}));
   CHECK_FALSE(queue.send({"", "", "c", ""}));
   std::vector<StreamEvent> out;
-  CHECK(queue.take(out) == EventQueue::State::cut);
+  std::string rest;
+  CHECK(queue.take(rest, out) == EventQueue::State::cut);
   CHECK(out.size() == 2);
   CHECK(closed == 0);
   queue.finish();
@@ -239,6 +241,55 @@ TEST_CASE("the event queue is bounded, and a full one cuts the client off") {
   EventQueue bytes(100, 10, [] {});
   CHECK_FALSE(bytes.send({"", "", "12345678901", ""}));
   CHECK(wakes >= 3);
+}
+
+TEST_CASE("a parked event queue writes at once, as far as the socket takes it, and keeps the order") {
+  int wakes = 0;
+  std::size_t room = 7;
+  std::string socket;
+  const EventQueue::Writer writer{[](const StreamEvent& event) { return "<" + event.data + ">"; },
+                                  [&](std::string_view text) {
+                                    text = text.substr(0, room);
+                                    room -= text.size();
+                                    socket += text;
+                                    return text.size();
+                                  }};
+  EventQueue queue(4, 100, [&] { ++wakes; });
+  std::vector<StreamEvent> out;
+  std::string rest;
+  CHECK(queue.send({"", "", "early", ""}));
+  CHECK_FALSE(queue.park(writer));            // there is something to take
+  CHECK(wakes == 1);
+  queue.take(rest, out);
+  CHECK(out.size() == 1);
+  CHECK(queue.park(writer));
+  CHECK(queue.unsent_bytes() == 0);
+  CHECK(queue.send({"", "", "abc", ""}));
+  CHECK(socket == "<abc>");
+  CHECK(wakes == 1);                          // the connection sleeps on
+  CHECK(queue.written_at() > std::chrono::steady_clock::time_point{});
+  CHECK(queue.send({"", "", "def", ""}));     // two bytes more are taken
+  CHECK(queue.send({"", "", "g", ""}));
+  CHECK(socket == "<abc><d");
+  CHECK(wakes == 3);
+  CHECK(queue.unsent_bytes() == 4);
+  CHECK_FALSE(queue.park(writer));
+  room = 100;
+  queue.take(rest, out);
+  CHECK(rest == "ef>");
+  CHECK(out.size() == 1);
+  CHECK(queue.park(writer));
+  queue.unpark();
+  CHECK(queue.send({"", "", "h", ""}));
+  CHECK(socket == "<abc><d");
+  queue.take(rest, out);
+  CHECK(rest.empty());
+  CHECK(queue.park(writer));
+  CHECK_FALSE(queue.send({"", "", std::string(101, 'x'), ""}));
+  CHECK(queue.take(rest, out) == EventQueue::State::cut);
+  CHECK_FALSE(queue.park(writer));
+  queue.finish();
+  CHECK_FALSE(queue.park(writer));
 }
 
 TEST_CASE("WebSocket input: control frames are answered, broken frames end the stream") {

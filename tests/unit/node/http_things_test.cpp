@@ -77,8 +77,7 @@ std::vector<StreamEvent> events_of(const std::shared_ptr<AnswerSink>& sink, std:
   std::vector<StreamEvent> all;
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   while (all.size() < count && std::chrono::steady_clock::now() < end) {
-    std::vector<StreamEvent> some;
-    sink->stream->take(some);
+    const std::vector<StreamEvent> some = sink->events();
     all.insert(all.end(), some.begin(), some.end());
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }

@@ -49,7 +49,7 @@ struct Watcher {
   StreamEvent next() {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (waiting_.empty() && std::chrono::steady_clock::now() < end) {
-      sink->stream->take(waiting_);
+      waiting_ = sink->events();
       if (waiting_.empty()) std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
     REQUIRE_FALSE(waiting_.empty());
@@ -119,10 +119,8 @@ TEST_CASE("distance, sensors and units are told as a search tells them") {
   CHECK(device.find("id")->as_string() == urn);
   REQUIRE(device.find("distanceKm"));
   CHECK(std::stod(device.find("distanceKm")->dump()) == 0);
-  std::vector<StreamEvent> none;
-  far.sink->stream->take(none);
-  hot.sink->stream->take(none);
-  CHECK(none.empty());
+  CHECK(far.sink->events().empty());
+  CHECK(hot.sink->events().empty());
 }
 
 TEST_CASE("what a standing query does not take is 422 and says why") {
