@@ -13,6 +13,8 @@ constexpr Height kCertificatesBehindMax = 512;                   // blocks above
 constexpr std::int64_t kEpochEndPatience_ms = 3'000;
 constexpr std::size_t kForwardMax = 256;                        // overdue transactions handed to the primary again at a time
 constexpr std::size_t kRipeBatch_bytes = 512 * 1024;
+constexpr std::size_t kEnough = 16;            // transactions, doubled with each batch under way
+constexpr std::size_t kDelayDoublingsMax = 4;
 constexpr std::int64_t kOffersInterval_ms = 10'000;
 constexpr TimeMs kExpiredSlack_ms = 30'000;
 // A member says where it stands at least every status interval. Who was silent for longer than this is not in reach: before a silent cut makes us
@@ -188,13 +190,26 @@ void Engine::collect(Now now) {
   for (const Height height : ready.forgotten) forget_bodies(height);
 }
 
-// At once when nothing is in flight; otherwise a batch grows with the number that are, for a few milliseconds at most.
-bool Engine::batch_is_ripe(Now now, std::size_t in_flight) const {
+// Batches that were proposed and are not executed yet: where execution is what takes the time, they are what the next one waits for.
+std::size_t Engine::under_way() const {
+  const Height proposed = replica_.next_proposal() - 1;
+  return proposed > replica_.executed_height() ? static_cast<std::size_t>(proposed - replica_.executed_height()) : 0;
+}
+
+// The more are under way, the longer a batch may wait to grow: a node that is short of processor time makes few large blocks, whose messages, syncs and
+// headers cost each transaction less.
+std::int64_t Engine::batch_delay_ms() const {
+  const std::size_t doublings = std::min<std::size_t>(under_way(), kDelayDoublingsMax + 1);
+  return doublings == 0 ? 0 : config_.batch_delay_max_ms << (doublings - 1);
+}
+
+bool Engine::batch_is_ripe(Now now) const {
+  const std::size_t in_flight = under_way();
   if (in_flight == 0) return true;
-  if (in_flight >= config_.pipeline_max) return false;
-  const std::size_t enough = std::min<std::size_t>(limits::kBatchTransactionsMax, std::size_t{8} << in_flight);
+  if (replica_.uncommitted_proposals() >= config_.pipeline_max) return false;
+  const std::size_t enough = std::min<std::size_t>(limits::kBatchTransactionsMax, kEnough << std::min<std::size_t>(in_flight, 16));
   return mempool_.waiting() >= enough || mempool_.waiting_bytes() >= kRipeBatch_bytes ||
-         now.monotonic_ms - *mempool_.oldest_waiting_ms() >= config_.batch_delay_max_ms;
+         now.monotonic_ms - *mempool_.oldest_waiting_ms() >= batch_delay_ms();
 }
 
 void Engine::propose(Now now) {
@@ -205,7 +220,7 @@ void Engine::propose(Now now) {
       if (!due || !replica_.heartbeat_allowed(now)) return;
       replica_.propose({}, now);
     } else {
-      if (!batch_is_ripe(now, in_flight)) return;
+      if (!batch_is_ripe(now)) return;
       std::vector<Hash> ids = mempool_.select(limits::kBatchTransactionsMax, limits::kBatchMax_bytes);
       std::vector<TransactionPtr> bodies;
       mempool_.mark_in_flight(ids);
@@ -348,7 +363,7 @@ std::int64_t Engine::next_wake(Now now) const {
   for (const auto& [height, wanted] : wanted_) consider(wanted.next_fetch_ms);
   if (replica_.is_primary() && replica_.active()) {
     if (const auto oldest = mempool_.oldest_waiting_ms(); oldest && replica_.uncommitted_proposals() < config_.pipeline_max) {
-      consider(*oldest + config_.batch_delay_max_ms);
+      consider(*oldest + batch_delay_ms());
     }
     if (heartbeat_wanted_) consider(last_block_ms_ + config_.heartbeat_interval_ms);
     if (hurrying()) consider(now.monotonic_ms + 1);
