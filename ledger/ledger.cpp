@@ -5,6 +5,7 @@
 #include "ledger/columns/store.h"
 #include "ledger/disk_indexes.h"
 #include "ledger/layout.h"
+#include "ledger/state_cache.h"
 #include "protocol/check.h"
 #include "protocol/limits.h"
 
@@ -56,7 +57,7 @@ BlockHeader genesis_header(const Genesis& genesis, const Hash& state_digest) {
   return header;
 }
 
-LedgerSnapshot::LedgerSnapshot(std::shared_ptr<const KvReader> reader, std::unique_ptr<const TripleSource> triples)
+LedgerSnapshot::LedgerSnapshot(std::shared_ptr<const KvReader> reader, std::unique_ptr<const TripleSource> triples, std::shared_ptr<StateCache> cache)
     : reader_(std::move(reader)),
       triples_(std::move(triples)),
       height_(layout::meta_number(*reader_, layout::kHeight)),
@@ -66,6 +67,7 @@ LedgerSnapshot::LedgerSnapshot(std::shared_ptr<const KvReader> reader, std::uniq
   AGIDDI_CHECK(header.has_value(), "the applied height has a header");
   header_ = *std::move(header);
   header_hash_ = header_.hash();
+  if (cache) cached_ = std::make_unique<const CachedState>(*reader_, std::move(cache), height_);
 }
 
 LedgerSnapshot::~LedgerSnapshot() = default;
@@ -171,6 +173,7 @@ Ledger::Ledger(KvStore& store, std::string network, const LedgerOptions& options
     : store_(store),
       options_(options),
       cache_(make_term_cache(options.columns ? 1 : options.cached_terms)),   // columns have the whole dictionary
+      state_cache_(std::make_shared<StateCache>(options.cached_state_bytes, 0)),
       triples_(store, cache_, options.columns ? DiskIndexes::left_out : DiskIndexes::kept),
       network_(std::move(network)) {}
 
@@ -225,6 +228,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(KvStore& store, const Genesis& gene
   }
   ledger->last_hash_ = snapshot.header_hash();
   ledger->height_.store(snapshot.height(), std::memory_order_release);
+  ledger->state_cache_ = std::make_shared<StateCache>(options.cached_state_bytes, snapshot.height());
   keep_disk_indexes(store, !options.columns);
   if (options.columns) ledger->serve_columns(snapshot.state(), snapshot.height());
   return ledger;
@@ -246,7 +250,7 @@ std::unique_ptr<const TripleSource> Ledger::triples_at(const std::shared_ptr<con
 std::shared_ptr<const LedgerSnapshot> Ledger::snapshot() const {
   for (;;) {
     auto reader = store_.snapshot();
-    if (auto triples = triples_at(reader)) return std::make_shared<const LedgerSnapshot>(std::move(reader), std::move(triples));
+    if (auto triples = triples_at(reader)) return std::make_shared<const LedgerSnapshot>(std::move(reader), std::move(triples), state_cache_);
   }
 }
 
@@ -292,8 +296,9 @@ void Ledger::write(const BlockToApply& to_apply, Sync sync) {
   const TripleIdChanges triples = triples_.encode(to_apply.triples, batch);
   batch.push_back({Column::meta, Bytes(layout::kAccumulator), to_apply.digest.encode()});
   batch.push_back({Column::meta, Bytes(layout::kHeight), layout::u64(height)});
-  // First, so that there is a state for every height that a reader of the store may see.
+  // First, so that there is a state for every height that a reader of the store may see, and none that the cache does not know of.
   if (columns_) columns_->apply(height, triples);
+  state_cache_->apply(height, to_apply.changes);
   store_.write(batch, sync == Sync::now);
 
   last_hash_ = block.header.hash();

@@ -40,11 +40,13 @@ struct TransactionRecord {
 namespace columns {
 class Store;
 }
+class StateCache;
 
 // One immutable state of the whole ledger, all of it at one height.
 class LedgerSnapshot {
  public:
-  LedgerSnapshot(std::shared_ptr<const KvReader> reader, std::unique_ptr<const TripleSource> triples);
+  // cache: of the ledger whose state this is; null: none.
+  LedgerSnapshot(std::shared_ptr<const KvReader> reader, std::unique_ptr<const TripleSource> triples, std::shared_ptr<StateCache> cache = nullptr);
   ~LedgerSnapshot();
   LedgerSnapshot(const LedgerSnapshot&) = delete;
   LedgerSnapshot& operator=(const LedgerSnapshot&) = delete;
@@ -66,13 +68,14 @@ class LedgerSnapshot {
   std::optional<MemberChange> member_change(std::uint64_t epoch) const;  // what decided the members of an epoch above 0
   std::vector<MemberChange> member_changes() const;                 // of epochs 1, 2, ... as far as they are here
 
-  const KvReader& state() const { return *reader_; }                // read Column::state
+  const KvReader& state() const { return cached_ ? *cached_ : *reader_; }   // read Column::state
   const TripleSource& triples() const { return *triples_; }
   StateDigest state_digest() const;                                 // the accumulator after height()
 
  private:
   std::shared_ptr<const KvReader> reader_;
   std::unique_ptr<const TripleSource> triples_;
+  std::unique_ptr<const KvReader> cached_;   // reader_ with the cache before it
   std::uint64_t height_ = 0;
   std::uint64_t certified_ = 0;
   std::uint64_t first_ = 1;
@@ -111,6 +114,7 @@ std::optional<MemberChange> read_member_change(const KvReader& reader, std::uint
 struct LedgerOptions {
   std::size_t cached_terms = 1 << 17;     // of the dictionary, from the store (80 bytes a place, and the texts)
   std::optional<Coordinates> coordinates = std::nullopt;   // with columns: what lies in a rectangle of these is found by an index
+  std::size_t cached_state_bytes = 32u << 20;   // of the world state, what was used lately
   bool columns = false;                   // triples and dictionary are held in memory (ledger/columns) and queries read them there
 };
 
@@ -165,6 +169,7 @@ class Ledger {
   KvStore& store_;
   const LedgerOptions options_;
   std::shared_ptr<TermCache> cache_;
+  std::shared_ptr<StateCache> state_cache_;
   TripleWriter triples_;
   std::shared_ptr<columns::Store> columns_;   // null: not wanted
   std::atomic<std::uint64_t> height_{0};

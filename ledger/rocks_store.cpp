@@ -207,6 +207,11 @@ rocksdb::ColumnFamilyOptions column_options(Column column, const std::shared_ptr
   rocksdb::ColumnFamilyOptions options;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.write_buffer_size = std::max<std::size_t>(memory.write_buffers_bytes / 4, 1u << 20);
+  // Most keys of a block are new ones that are looked up first: a bit or two in the write buffer says so without a search of it.
+  if (table.filter_policy) {
+    options.memtable_whole_key_filtering = true;
+    options.memtable_prefix_bloom_size_ratio = 0.02;
+  }
   options.level_compaction_dynamic_level_bytes = true;
   options.compression = rocksdb::kLZ4Compression;
   if (column == Column::blocks || column == Column::transactions) {  // pruned: erased keys must not keep their space
