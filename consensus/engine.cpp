@@ -15,6 +15,8 @@ constexpr std::size_t kForwardMax = 256;                        // overdue trans
 constexpr std::size_t kRipeBatch_bytes = 512 * 1024;
 constexpr std::size_t kEnough = 16;            // transactions, doubled with each batch under way
 constexpr std::size_t kDelayDoublingsMax = 4;
+constexpr std::int64_t kGossipDelay_ms = 4;
+constexpr std::size_t kGossipEnough = 64;
 constexpr std::int64_t kOffersInterval_ms = 10'000;
 constexpr TimeMs kExpiredSlack_ms = 30'000;
 // A member says where it stands at least every status interval. Who was silent for longer than this is not in reach: before a silent cut makes us
@@ -95,6 +97,7 @@ Admission Engine::submit(Transaction transaction, Now now) {
   const Admission admission = mempool_.add(held, {now.monotonic_ms, suspicion_.patience_ms(now.monotonic_ms)});
   if (admission == Admission::accepted) {
     body_arrived(held);
+    if (gossip_.empty()) gossip_since_ms_ = now.monotonic_ms;
     gossip_.push_back(std::move(held));
   }
   work(now);
@@ -148,7 +151,7 @@ void Engine::work(Now now) {
   if (epoch_is_over()) begin_epoch(now);
   enter_later_epoch(now);
   propose(now);
-  flush_gossip();
+  if (gossip_is_ripe(now)) flush_gossip();
   suspect(now);
   sync(now);
   periodic(now);
@@ -188,6 +191,11 @@ void Engine::collect(Now now) {
   }
   for (CertifiedHeader& certified : ready.certified) output_.certified.push_back({certified.header.height, std::move(certified)});
   for (const Height height : ready.forgotten) forget_bodies(height);
+}
+
+// At once when nothing is in flight. Otherwise the primary is still busy with a batch, and what gathers meanwhile goes in one frame.
+bool Engine::gossip_is_ripe(Now now) const {
+  return gossip_.size() >= kGossipEnough || now.monotonic_ms - gossip_since_ms_ >= kGossipDelay_ms || replica_.uncommitted_proposals() == 0;
 }
 
 // Batches that were proposed and are not executed yet: where execution is what takes the time, they are what the next one waits for.
@@ -361,6 +369,7 @@ std::int64_t Engine::next_wake(Now now) const {
   consider(snapshot_sync_.wake_at_ms());
   consider(epoch_sync_.wake_at_ms());
   for (const auto& [height, wanted] : wanted_) consider(wanted.next_fetch_ms);
+  if (!gossip_.empty()) consider(gossip_since_ms_ + kGossipDelay_ms);
   if (replica_.is_primary() && replica_.active()) {
     if (const auto oldest = mempool_.oldest_waiting_ms(); oldest && replica_.uncommitted_proposals() < config_.pipeline_max) {
       consider(*oldest + batch_delay_ms());

@@ -271,6 +271,7 @@ class Engine {
   void send(std::optional<MemberIndex> to, const PeerFrame& frame);
   void send_transactions(std::optional<MemberIndex> to, const std::vector<TransactionPtr>& transactions, bool answer = false);
   void send_status(std::optional<MemberIndex> to);
+  bool gossip_is_ripe(Now now) const;
   void flush_gossip();
 
   // engine_bodies.cpp: the bodies of proposed batches.
@@ -354,7 +355,8 @@ class Engine {
   std::unordered_map<Hash, TransactionPtr, HashHasher> late_index_;
   std::size_t late_bytes_ = 0;
   std::map<Hash, TransactionPtr> spare_bodies_;                    // wanted, but the mempool does not take them
-  std::vector<TransactionPtr> gossip_;
+  std::vector<TransactionPtr> gossip_;              // not sent yet, ...
+  std::int64_t gossip_since_ms_ = 0;                // ... the first of them since then
 
   struct Peer {
     std::int64_t budget_since_ms = 0;       // what was served to it in this second

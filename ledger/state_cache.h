@@ -11,10 +11,10 @@
 
 #include <array>
 #include <atomic>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <mutex>
 #include <optional>
-#include <unordered_map>
 
 #include "ledger/world_state.h"
 
@@ -43,9 +43,10 @@ class StateCache {
   };
   struct KeyHash {
     using is_transparent = void;
+    using is_avalanching = void;
     std::size_t operator()(BytesView key) const { return std::hash<BytesView>()(key); }
   };
-  using Entries = std::unordered_map<Bytes, Entry, KeyHash, std::equal_to<>>;
+  using Entries = boost::unordered_flat_map<Bytes, Entry, KeyHash, std::equal_to<>>;
   struct Shard {
     mutable std::mutex mutex;
     Entries young, old;

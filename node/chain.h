@@ -61,8 +61,8 @@ class Chain {
   virtual ChainStatus status() const = 0;
   virtual std::shared_ptr<const ledger::LedgerSnapshot> snapshot() const = 0;   // latest applied
 
-  // Takes a transaction that passed the door checks. done is called exactly once: with the outcome when its block is applied here, or with
-  // Status::unauthorized (bad signature), overloaded (mempool full; nothing consumed), unavailable (no quorum or shutting down), conflict. An id that
+  // Takes a transaction that passed the door checks, its signature among them. done is called exactly once: with the outcome when its block is applied here, or with
+  // Status::overloaded (mempool full; nothing consumed), unavailable (no quorum or shutting down), conflict. An id that
   // the ledger knows yields its recorded outcome. There is no time-out here: the caller bounds its own wait.
   virtual void submit(Transaction transaction, Done done) = 0;
   // Signs and submits a transaction of this member (integration.claim, usage.report).
