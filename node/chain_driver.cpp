@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kCoreQueue = 16'384;
 constexpr std::size_t kVerifyQueue = 4'096;
+constexpr std::size_t kVoteMax_bytes = 2'048;
 constexpr std::size_t kApplyQueue = 256;
 constexpr std::size_t kFormerMembersMax = 16;                            // whose links are still taken
 constexpr std::size_t kFramesOfMemberMax_bytes = 2 * limits::kPeerFrameMax_bytes;   // between a link and the core lane
@@ -83,6 +84,7 @@ ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger,
                        [this](const PublicKey& peer, Bytes& frame) {
                          auto charge = charge_frame(peer, frame.size());
                          if (!charge || verify_.depth() >= kVerifyQueue) return false;
+                         if (take_vote(peer, frame, charge)) return true;
                          return verify_.post_always([this, peer, bytes = std::move(frame), charge = std::move(charge)] { on_frame(peer, bytes, charge); });
                        },
                        [this](const PublicKey& peer, bool) {
@@ -302,23 +304,47 @@ std::shared_ptr<void> ChainDriver::charge_frame(const PublicKey& peer, std::size
   return {under_way.get(), [under_way, bytes](std::atomic<std::size_t>*) { *under_way -= bytes; }};
 }
 
-// What a frame says is checked here, off the core lane; the Engine gets it as verified.
+// Votes are short, and most of what is sent: they are checked where they arrive and do not wait behind transactions. False: it is something else.
+bool ChainDriver::take_vote(const PublicKey& peer, const Bytes& bytes, const std::shared_ptr<void>& charge) {
+  if (bytes.size() > kVoteMax_bytes) return false;
+  auto frame = consensus::decode_frame(bytes, limits::kMembersMax);
+  if (!frame || !(std::holds_alternative<consensus::Vote>(frame->content) || std::holds_alternative<consensus::HeaderVote>(frame->content))) return false;
+  // The certificate of that block is here already.
+  const auto* header_vote = std::get_if<consensus::HeaderVote>(&frame->content);
+  if (header_vote != nullptr && header_vote->header.height <= snapshot()->certified_height()) return true;
+  check_frame(peer, *std::move(frame), charge);
+  return true;
+}
+
 void ChainDriver::on_frame(const PublicKey& peer, const Bytes& bytes, const std::shared_ptr<void>& charge) {
+  auto frame = consensus::decode_frame(bytes, limits::kMembersMax);
+  if (frame) return check_frame(peer, *std::move(frame), charge);
+  refused_frames_.add();
+  log_warn("peer frame refused", {{"peer", published_.load()->epoch->name_of(peer)}, {"reason", frame.error().detail}});
+}
+
+// A Commit is shown to nobody: who sent it is all that counts, and its link says that. Prepares and header votes become certificates.
+bool ChainDriver::link_vouches(const PublicKey& peer, const consensus::PeerFrame& frame, const EpochView& epoch) {
+  const auto* vote = std::get_if<consensus::Vote>(&frame.content);
+  const MemberSet& members = epoch.context.members;
+  return vote != nullptr && vote->phase == consensus::Phase::commit && vote->sender < members.size() && members[vote->sender].key == peer;
+}
+
+// What a frame says is checked here, off the core lane; the Engine gets it as verified.
+void ChainDriver::check_frame(const PublicKey& peer, consensus::PeerFrame frame, const std::shared_ptr<void>& charge) {
   const std::shared_ptr<const EpochView> epoch = published_.load()->epoch;
   const auto refuse = [&](const std::string& reason) {
     refused_frames_.add();
     log_warn("peer frame refused", {{"peer", epoch->name_of(peer)}, {"reason", reason}});
   };
-  auto frame = consensus::decode_frame(bytes, limits::kMembersMax);
-  if (!frame) return refuse(frame.error().detail);
-  if (!check_transactions(*frame, *snapshot(), keys_->genesis().network, now(), verify_signature)) return refuse("a transaction in it is not authentic");
-  if (auto* answer = std::get_if<consensus::SyncResponse>(&frame->content)) consensus::drop_unknown_epochs(*answer, epoch->context);
+  if (!check_transactions(frame, *snapshot(), keys_->genesis().network, now(), verify_signature)) return refuse("a transaction in it is not authentic");
+  if (auto* answer = std::get_if<consensus::SyncResponse>(&frame.content)) consensus::drop_unknown_epochs(*answer, epoch->context);
   // The Engine checks itself what becomes of its epoch on the way.
-  const bool verifiable = !consensus::is_epoch_bound(*frame) || frame->epoch == epoch->context.members.epoch();
-  if (verifiable) {
-    if (auto verified = consensus::verify_frame(*frame, epoch->context, *epoch->authenticator); !verified) return refuse(verified.error().detail);
+  const bool verifiable = !consensus::is_epoch_bound(frame) || frame.epoch == epoch->context.members.epoch();
+  if (verifiable && !link_vouches(peer, frame, *epoch)) {
+    if (auto verified = consensus::verify_frame(frame, epoch->context, *epoch->authenticator); !verified) return refuse(verified.error().detail);
   }
-  core_.post_always([this, peer, verifiable, frame = std::move(*frame), charge]() mutable {
+  core_.post_always([this, peer, verifiable, frame = std::move(frame), charge]() mutable {
     const auto index = index_of(peer);
     if (!index) return;
     const bool proofs = std::holds_alternative<consensus::EpochProofs>(frame.content);

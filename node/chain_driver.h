@@ -89,9 +89,14 @@ class ChainDriver final : public Chain {
   void refuse_waiters(const Error& error);
   void watch_snapshots(const consensus::EngineStatus& status);
 
-  // verify lane
+  // io thread
+  bool take_vote(const PublicKey& peer, const Bytes& bytes, const std::shared_ptr<void>& charge);
+
+  // verify lane, and io thread
   std::shared_ptr<void> charge_frame(const PublicKey& peer, std::size_t bytes);   // on an io thread
   void on_frame(const PublicKey& peer, const Bytes& bytes, const std::shared_ptr<void>& charge);
+  void check_frame(const PublicKey& peer, consensus::PeerFrame frame, const std::shared_ptr<void>& charge);
+  static bool link_vouches(const PublicKey& peer, const consensus::PeerFrame& frame, const EpochView& epoch);
 
   void refresh_snapshot();  // apply and core lane
 
