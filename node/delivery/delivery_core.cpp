@@ -16,7 +16,6 @@ constexpr TimeMs kGrantMax_ms = 365LL * 86'400'000;                 // of a gran
 constexpr TimeMs kGrantAfter_ms = 10'000;                           // the broker's own end comes after ours, which tells the device first
 constexpr std::size_t kWaitersMax = 64;
 constexpr TimeMs kFreshClaim_ms = 5'000;                            // older, and this node was not there
-constexpr TimeMs kNotedEvery_ms = 10'000;                           // at least, while readings come
 constexpr int kCurrentChecks = 6;                                   // in a row, at the pace of the upkeep
 
 MqttOptions broker_options(const DeliveryOptions& options, const std::string& member) {
@@ -48,7 +47,7 @@ DeliveryCore::DeliveryCore(Chain& chain, DeliveryLedger& ledger, DeliveryOptions
     lease_told_ = false;
     for (auto& [id, served] : served_) served.attached = false;
   };
-  events.on_passed = [this](const std::string& username, std::uint64_t passed) { on_passed(username, passed); };
+  events.on_granted = [this](const std::string& username, const Json& answer) { on_granted(username, answer); };
   events.on_usage = [this](const Json& usage) { on_usage(usage); };
   broker_ = std::make_unique<BrokerLink>(lane_, broker_options(options_, member_), std::move(events), [this] { return now(); });
 }
@@ -210,13 +209,21 @@ void DeliveryCore::serve(IntegrationView view) {
       device.over = true;
       device.ended_at = device.meter.ended() == subservices::MeterEnd::time ? *device.granted.expires : last;
       served.report_due = true;
+      if (!device.flow.is_off()) {   // the former run died before it had the last counts
+        await_counts(served, i);
+        ask_last_counts(served, i);
+      }
     } else if (device.meter.expire(now())) {
       end_device(served, i, subservices::MeterEnd::time, *device.granted.expires);
     }
   }
-  if (closing) return end_all(served, "closed", std::nullopt);
-  end_if_all_over(served);
-  if (!served.ended) push_grants(id, served);
+  if (closing) {
+    end_all(served, "closed", std::nullopt);
+  } else {
+    end_if_all_over(served);
+  }
+  if (!served.ended) return push_grants(id, served);
+  if (served.over_mqtt()) grant_application(id, served);   // what is on its way to it, and what is still in hand, arrives
 }
 
 // What the notes of a former run say, or fresh secrets; and the clear text of each device's access.
@@ -245,7 +252,7 @@ void DeliveryCore::restore(Served& served) {
       if (auto meter = subservices::Meter::restore(limits, *record); meter && meter->bytes_used() >= granted.bytes_reported) device.meter = *meter;
     }
     device.told = now();
-    device.clock = ServiceClock(now() - served.view.claimed < kFreshClaim_ms ? served.view.claimed : now(), patience_of(served, device),
+    device.clock = subservices::ServiceClock(now() - served.view.claimed < kFreshClaim_ms ? served.view.claimed : now(), patience_of(served, device),
                                 granted.active_reported_ms - granted.active_base_ms, granted.silent_reported_ms);
     served.devices.push_back(std::move(device));
   }
@@ -256,13 +263,9 @@ void DeliveryCore::restore(Served& served) {
     for (ServedDevice& device : served.devices) device.account = random_account("in/d");   // not shorter than the application's topic, so that the plugin can change it in place
   }
   for (ServedDevice& device : served.devices) {
-    // A former run of this node ended at an unknown moment after its last reading: from there until now nobody served.
-    if (known) {
-      const TimeMs last = device.meter.last_reading().value_or(0);
-      device.clock.account(std::min(last, device.clock.accounted_to() + kNotedEvery_ms), device.granted.expires.value_or(ServiceClock::kEver));
-      device.clock.account(now(), 0);
-    }
-    device.clock.heard(now());
+    device.flow.told = counts_so_far(device);
+    if (!known) device.clock.heard(now());
+    if (known && device.flow.is_off()) skip_absence(device);   // a flow went on alone: for how long its plugin tells
     device.clock.at_least(device.granted.active_reported_ms - device.granted.active_base_ms);
   }
   ledger_.local_put(notes::session(id), session_note(served));
@@ -304,7 +307,10 @@ void DeliveryCore::push_grants(const Hash& id, Served& served) {
                    [this, id, i](bool good) { grant_done(id, i, good); });
     watch_expiry(id, i);
   }
-  if (!served.over_mqtt()) return;
+  if (served.over_mqtt()) grant_application(id, served);
+}
+
+void DeliveryCore::grant_application(const Hash& id, Served& served) {
   applications_[served.account.username] = id;
   ++served.grants_pending;
   broker_->grant(application_grant(served), [this, id](bool good) { grant_done(id, std::nullopt, good); });
@@ -315,7 +321,7 @@ void DeliveryCore::grant_done(const Hash& id, std::optional<std::size_t> device,
   if (served == nullptr) return;
   if (served->grants_pending > 0) --served->grants_pending;
   if (!good) served->grant_refused = true;
-  if (good && device && !served->devices[*device].flow.is_off() && broker_->ready()) ask_flow(*served, *device, "flow-state");
+  if (good && device && broker_->ready()) ask_again(*served, *device);
   // A device that was heard before the node restarted goes on by itself; if not, silence brings the command.
   if (good && device && !served->devices[*device].over && !served->devices[*device].meter.last_reading() && !device_waits(*served, *device)) {
     send_start(*served, *device);
@@ -441,11 +447,9 @@ void DeliveryCore::delivery_for(const Hash& id, bool rotate, AccessDone done) {
     applications_.erase(served->account.username);
     served->attached = false;
     served->account = random_account("out");
-    applications_[served->account.username] = id;
     served->grant_refused = false;
     for (std::size_t i = 0; i < served->devices.size(); ++i) end_flow(*served, i);   // another begins, to the new topic
-    ++served->grants_pending;
-    broker_->grant(application_grant(*served), [this, id](bool good) { grant_done(id, std::nullopt, good); });
+    grant_application(id, *served);
   } else if (rotate) {
     served->token = random_token();
     if (served->sink) {

@@ -1,6 +1,6 @@
-// DeliveryCore: what DeliveryService does, on its lane. In five files: delivery_core.cpp (integrations come and go, credentials, streams),
+// DeliveryCore: what DeliveryService does, on its lane. In six files: delivery_core.cpp (integrations come and go, credentials, streams),
 // delivery_flow.cpp (the path of a reading), delivery_leases.cpp (what may be forwarded at all),
-// delivery_broker_flows.cpp (readings that go through the broker's plugin alone), delivery_upkeep.cpp (commands to devices, usage reports, time).
+// delivery_broker_flows.cpp and delivery_flow_counts.cpp (readings that go through the broker's plugin alone), delivery_upkeep.cpp (commands to devices, usage reports, time).
 //
 // Threads: all members run on the delivery lane, except the constructor, start(), stop() and counters. Completions of the chain hold a weak
 // pointer and post to the lane.
@@ -58,6 +58,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   void restore(Served& served);
   void push_grants(const Hash& id, Served& served);
   BrokerGrant application_grant(const Served& served) const;
+  void grant_application(const Hash& id, Served& served);
   void grant_done(const Hash& id, std::optional<std::size_t> device, bool good);
   void grants_settled(Served& served);
   DeliveryAccess access_of(const Served& served) const;
@@ -101,17 +102,25 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   void end_flow(Served& served, std::size_t index);
   void ask_flow(Served& served, std::size_t index, const char* command);
   void flow_answered(Served& served, std::size_t index, const Json& answer, bool end);
+  void on_granted(const std::string& username, const Json& answer);
+  void take_over_flow(Served& served, std::size_t index, const Json& answer);
+  void ask_again(Served& served, std::size_t index);
+  void ask_flows();
+  void watch_flows(Served& served);
+
+  // delivery_flow_counts.cpp
+  static FlowCounts counts_so_far(const ServedDevice& device);
+  void skip_absence(ServedDevice& device) const;
   void lose_flow(Served& served, std::size_t index);
-  void on_passed(const std::string& username, std::uint64_t passed);
   void on_usage(const Json& event);
   void take_counts(Served& served, std::size_t index, const FlowCounts& counts);
   void raise_flow(Served& served, std::size_t index);
   void raise_flows(Served& served);
-  void ask_flows();
-  void last_counts(Served& served, std::size_t index, const Json* answer);
+  void forget_flow(const ServedDevice& device);
+  void await_counts(Served& served, std::size_t index);
+  void ask_last_counts(Served& served, std::size_t index);
+  void last_counts(Served& served, std::size_t index, const std::optional<FlowCounts>& counts);   // nothing: nobody can tell
   static bool counts_awaited(const Served& served);
-  void watch_flows(Served& served);
-  void await_counts(ServedDevice& device);
 
   // delivery_upkeep.cpp
   void upkeep();

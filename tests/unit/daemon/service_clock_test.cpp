@@ -2,10 +2,11 @@
 #include <random>
 
 #include "node/delivery/ledger_clock.h"
-#include "node/delivery/service_clock.h"
+#include "subservices/forwarding/service_clock.h"
 
 using namespace agiddi;
 using namespace agiddi::node;
+using subservices::ServiceClock;
 
 TEST_CASE("time is earned while the node is present and the device is heard") {
   ServiceClock clock(1'000, 300);

@@ -1,7 +1,7 @@
 // ServiceClock: for how long a device was served. Time is earned while its node is present (it runs, and its lease holds) and the device is heard: from its last
 // sign on for as long as patience says, after that it is silent until the next. What came before is never looked at again, so nothing is left out twice.
 //
-// Pure: times are given. One thread.
+// Pure: times are given. One thread. Kept by the node, and by the broker's plugin while a device's readings go through it alone.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 
 #include "protocol/time.h"
 
-namespace agiddi::node {
+namespace agiddi::subservices {
 
 class ServiceClock {
  public:
@@ -30,6 +30,13 @@ class ServiceClock {
   }
   // A sign of the device; account() what lies before it first.
   void heard(TimeMs at) { heard_ = std::max(heard_, at); }
+  // As another clock of the same device, which went on from this one, has it: nothing is added up, so a figure may come twice, or late.
+  void take_up(TimeMs accounted_to, TimeMs heard, std::int64_t earned_ms, std::int64_t silent_ms) {
+    to_ = accounted_to;
+    heard_ = heard;
+    earned_ = earned_ms;
+    silent_ = silent_ms;
+  }
   // What the ledger has is not to be less here.
   void at_least(std::int64_t earned_ms) { earned_ = std::max(earned_, earned_ms); }
 
@@ -37,6 +44,7 @@ class ServiceClock {
   std::int64_t silent_ms() const { return silent_; }
   TimeMs accounted_to() const { return to_; }
   TimeMs last_sign() const { return heard_; }
+  std::int64_t patience_ms() const { return patience_; }
   bool is_silent(TimeMs at) const { return at > heard_ + patience_; }
 
  private:
@@ -44,4 +52,4 @@ class ServiceClock {
   std::int64_t patience_ = kEver, earned_ = 0, silent_ = 0;
 };
 
-}  // namespace agiddi::node
+}  // namespace agiddi::subservices
