@@ -47,73 +47,85 @@ class Listener:
         self.mqtt.loop_stop()
 
 
-@pytest.fixture
-def flows_cluster():
-    """Four nodes whose readings go through the broker alone."""
-    made = Cluster(4, "--lease-seconds", "5", "--data-path", "auto")
-    yield made
-    made.close()
+class Paid:
+    """A device, bought by the kilobyte, served over MQTT by the fourth of four nodes whose readings go through the broker alone."""
+
+    def __init__(self, lease_seconds):
+        self.cluster, self.listener = Cluster(4, "--lease-seconds", str(lease_seconds), "--data-path", "auto"), None
+
+    def end(self):
+        if self.listener:
+            self.listener.close()
+        self.cluster.close()
+
+    def begin(self, kilobytes, interval_ms=10):
+        self.urn = listening_device(self.cluster, {"perKilobyte": "0.10"}, interval_ms=interval_ms)
+        self.payment = self.cluster.pay(self.urn, kilobytes=kilobytes)
+        answer = integrate(self.cluster, self.payment, [self.urn], protocol="mqtt")
+        assert answer.status == 201, answer
+        self.made = answer.json
+        self.listener = Listener(self.made["delivery"])
+        wait_until("the readings go through the plugin alone", lambda: self.flows() == 1)
+        return self.listener
+
+    def metric(self, name, node=3):
+        return int(next(line for line in self.cluster.nodes[node].get("/metrics").text.splitlines() if line.startswith(name + " ")).split()[1])
+
+    def flows(self, node=3):
+        return self.metric("agiddi_delivery_flows", node)
+
+    def taken(self):
+        """Messages that came to the node's own path, or were told by the plugin."""
+        return self.metric("agiddi_delivery_messages_total")
+
+    def state(self, node=3):
+        return self.cluster.nodes[node].get("/v1/integrations/" + self.made["integration"]).json
+
+    def ask_to_close(self, node):
+        answer = self.cluster.nodes[node].signed(f"/v1/integrations/{self.made['integration']}/close", {"integration": self.made["integration"]},
+                                                 self.cluster.application, "integration.close")
+        assert answer.status == 200, answer
+
+    def close(self, node=3):
+        self.ask_to_close(node)
+        return self.settled(60)
+
+    def wait_for_charged(self, state):
+        """What the node's own path has sent is on its way for a moment."""
+        wait_until("all that was charged has come", lambda: self.listener.paid_bytes() >= state["devices"][0]["bytesUsed"])
+
+    def broker_pid(self):
+        with open(os.path.join(self.cluster.dir, "broker/pid"), encoding="utf-8") as file:
+            return int(file.read())
+
+    def configure(self, node, old, new):
+        path = os.path.join(self.cluster.dir, f"nodes/node-{node}/node.toml")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        assert old in text, text
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace(old, new))
+
+    def settled(self, seconds):
+        """As the ledger has it: what the node shows while it ends may lack the plugin's last count."""
+        path = "/v1/payments/" + self.payment["payment"]
+        wait_until("the end", lambda: self.cluster.nodes[0].get(path).json["items"][0]["state"] == "settled", seconds)
+        return self.state(0)
 
 
 @pytest.fixture
-def paid(flows_cluster):
-    """A device, bought by the kilobyte, served by the fourth node over MQTT."""
-
-    class Paid:
-        cluster = flows_cluster
-
-        def begin(self, kilobytes, interval_ms=10):
-            self.urn = listening_device(self.cluster, {"perKilobyte": "0.10"}, interval_ms=interval_ms)
-            self.payment = self.cluster.pay(self.urn, kilobytes=kilobytes)
-            answer = integrate(self.cluster, self.payment, [self.urn], protocol="mqtt")
-            assert answer.status == 201, answer
-            self.made = answer.json
-            self.listener = Listener(self.made["delivery"])
-            wait_until("the readings go through the plugin alone", lambda: self.flows() == 1)
-            return self.listener
-
-        def metric(self, name, node=3):
-            return int(next(line for line in self.cluster.nodes[node].get("/metrics").text.splitlines() if line.startswith(name + " ")).split()[1])
-
-        def flows(self, node=3):
-            return self.metric("agiddi_delivery_flows", node)
-
-        def forwarded(self):
-            return self.metric("agiddi_delivery_measurements_total")
-
-        def state(self, node=3):
-            return self.cluster.nodes[node].get("/v1/integrations/" + self.made["integration"]).json
-
-        def ask_to_close(self, node):
-            answer = self.cluster.nodes[node].signed(f"/v1/integrations/{self.made['integration']}/close", {"integration": self.made["integration"]},
-                                                     self.cluster.application, "integration.close")
-            assert answer.status == 200, answer
-
-        def close(self, node=3):
-            self.ask_to_close(node)
-            return self.settled(60)
-
-        def broker_pid(self):
-            with open(os.path.join(self.cluster.dir, "broker/pid"), encoding="utf-8") as file:
-                return int(file.read())
-
-        def configure(self, node, old, new):
-            path = os.path.join(self.cluster.dir, f"nodes/node-{node}/node.toml")
-            with open(path, encoding="utf-8") as file:
-                text = file.read()
-            assert old in text, text
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(text.replace(old, new))
-
-        def settled(self, seconds):
-            """As the ledger has it: what the node shows while it ends may lack the plugin's last count."""
-            path = "/v1/payments/" + self.payment["payment"]
-            wait_until("the end", lambda: self.cluster.nodes[0].get(path).json["items"][0]["state"] == "settled", seconds)
-            return self.state(0)
-
-    made = Paid()
+def paid():
+    made = Paid(lease_seconds=5)
     yield made
-    made.listener.close()
+    made.end()
+
+
+@pytest.fixture
+def paid_long():
+    """Its node's lease outlives any absence here."""
+    made = Paid(lease_seconds=60)
+    yield made
+    made.end()
 
 
 def test_what_is_delivered_is_what_is_charged(paid):
@@ -203,15 +215,17 @@ def test_the_answer_to_its_last_question_is_lost_with_the_node(paid):
     assert paid.settled(60)["devices"][0]["bytesUsed"] == listener.paid_bytes()
 
 
-def test_a_node_that_is_told_to_use_its_own_path_takes_up_what_flows(paid):
-    listener = paid.begin(kilobytes=100)
+def test_a_node_that_is_told_to_use_its_own_path_takes_up_what_flows(paid_long):
+    paid = paid_long
+    listener = paid.begin(kilobytes=2_000)   # reserved is enough for the absence
     listener.wait_for(100)
     paid.cluster.stop_node(4)
     paid.configure(4, 'data_path = "auto"', 'data_path = "node"')
     paid.cluster.start_node(4)
     wait_until("the node has come back", lambda: paid.cluster.nodes[3].get("/readyz").status == 200)
-    wait_until("they go through the node", lambda: paid.flows() == 0 and paid.forwarded() > 50, 30)
+    wait_until("they go through the node", lambda: paid.flows() == 0 and paid.taken() > 50, 30)
     listener.wait_for(50)
     state = paid.close()
+    paid.wait_for_charged(state)
     assert listener.sequences() == list(range(1, len(listener.found) + 1))
     assert state["devices"][0]["bytesUsed"] == listener.paid_bytes()
