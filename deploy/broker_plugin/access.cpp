@@ -86,7 +86,10 @@ class BrokerAccess {
   bool authenticate(const void* client, const char* username, const char* password, const char* address) {
     if (username == nullptr) return anonymous_ && is_loopback_address(address);
     if (*username == 0 || password == nullptr) return false;
-    return table_.authenticate(client, username, password, wall_ms());
+    Effects effects;
+    const bool yes = table_.authenticate(client, username, password, wall_ms(), effects);
+    carry_out(effects);
+    return yes;
   }
 
   bool allowed(const void* client, const char* username, AccessKind kind, const char* topic, std::size_t payload_size, bool retain) {
@@ -276,8 +279,10 @@ class BrokerAccess {
     for (const std::string& username : effects.kick) actions_.kick(actions_.context, username.c_str());
     for (const Effects::Notice& notice : effects.notices) {
       if (notice.owner >= client_ids_.size() || client_ids_[notice.owner].empty()) continue;
-      const std::string text =
-          Json::object({{"event", notice.attached ? "attached" : "detached"}, {"username", notice.username}}).dump();
+      static constexpr const char* kEvents[] = {"attached", "detached", "lost", "back"};
+      Json event = Json::object({{"event", kEvents[static_cast<int>(notice.what)]}, {"username", notice.username}});
+      if (notice.at_ms > 0) event.set("at", notice.at_ms);
+      const std::string text = event.dump();
       actions_.send(actions_.context, client_ids_[notice.owner].c_str(), kEventsTopic.data(), text.data(), text.size());
     }
   }

@@ -72,6 +72,8 @@ class Flow {
   void raise(std::optional<std::uint64_t> bytes, std::uint64_t sequence_limit);
   // Time served until then: before the lease changes, and before usage is told.
   void account(TimeMs now, TimeMs lease_until);
+  void lost(TimeMs at) { usage_.clock.lost(at); }         // the device's connection broke, and
+  void back(TimeMs at) { usage_.clock.back(at); }
 
   const FlowTerms& terms() const { return terms_; }
   const FlowUsage& usage() const { return usage_; }

@@ -49,9 +49,12 @@ subservices::ServiceClock read_clock(const Json& json, std::vector<FieldError>& 
   const TimeMs accounted_to = reader.required_integer("accountedTo", 0, kLastTime_ms).value_or(0), heard = reader.required_integer("heard", 0, kLastTime_ms).value_or(0);
   const std::int64_t earned = reader.required_integer("earnedMs", 0, kLastTime_ms).value_or(0), silent = reader.required_integer("silentMs", 0, kLastTime_ms).value_or(0);
   const std::int64_t patience = reader.optional_integer("patienceMs", 1, kLastTime_ms).value_or(subservices::ServiceClock::kEver);
+  const std::int64_t absence = reader.optional_integer("absenceMs", 1, kLastTime_ms).value_or(subservices::ServiceClock::kEver);
+  const auto lost = reader.optional_integer("lost", 0, kLastTime_ms);
   reader.finish();
   subservices::ServiceClock clock(accounted_to, patience);
-  clock.take_up(accounted_to, heard, earned, silent);
+  clock.set_absence(absence);
+  clock.take_up(accounted_to, heard, lost, earned, silent);
   return clock;
 }
 
@@ -120,6 +123,7 @@ Json flow_json(const FlowReport& report) {
   if (usage.last) json.set("last", *usage.last);
   json.set("accountedTo", usage.clock.accounted_to());
   json.set("heard", usage.clock.last_sign());
+  if (usage.clock.lost_at()) json.set("lost", *usage.clock.lost_at());
   json.set("earnedMs", usage.clock.earned_ms());
   json.set("silentMs", usage.clock.silent_ms());
   if (report.stopped) json.set("stopped", true);

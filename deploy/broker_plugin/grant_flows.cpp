@@ -15,6 +15,27 @@ void GrantTable::account(const Grant& grant) {
   grant.flow->account(steady_ms_() + lease.to_ledger_ms, lease.until_steady_ms + lease.to_ledger_ms);
 }
 
+void GrantTable::lose_device(Grants::value_type& entry, Effects& effects) {
+  Grant& grant = entry.second;
+  if (grant.lost) return;
+  grant.lost = true;
+  effects.notices.push_back({grant.owner, entry.first, Effects::What::lost, grant.left_ms});
+  if (!grant.flow) return;
+  grant.flow->lost(grant.left_ms + leases_[grant.owner].to_ledger_ms);
+  mark_changed(entry, steady_ms_(), false);
+}
+
+void GrantTable::find_device(Grants::value_type& entry, Effects& effects) {
+  Grant& grant = entry.second;
+  const std::int64_t now = steady_ms_();
+  grant.lost = false;
+  effects.notices.push_back({grant.owner, entry.first, Effects::What::back, now});
+  if (!grant.flow) return;
+  account(grant);   // what it was away for
+  grant.flow->back(now + leases_[grant.owner].to_ledger_ms);
+  mark_changed(entry, now, false);
+}
+
 FlowReport GrantTable::report(Grants::value_type& entry) {
   Flow& flow = *entry.second.flow;
   account(entry.second);

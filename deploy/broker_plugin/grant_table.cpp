@@ -147,7 +147,7 @@ void GrantTable::expire(std::int64_t now_ms, Effects& effects) {
   }
 }
 
-bool GrantTable::authenticate(ClientKey client, std::string_view username, std::string_view password, std::int64_t now_ms) {
+bool GrantTable::authenticate(ClientKey client, std::string_view username, std::string_view password, std::int64_t now_ms, Effects& effects) {
   if (username.size() > kNameMax || password.size() > kPasswordMax) return false;
   const Hash proof = verifier(username, password);
   if (const auto owner = admin(username)) return equal_constant_time(proof.view(), admin_verifiers_[*owner].view());
@@ -157,6 +157,7 @@ bool GrantTable::authenticate(ClientKey client, std::string_view username, std::
   if (!equal_constant_time(proof.view(), grant.verifier.view()) || grant.expires_ms <= now_ms) return false;
   if (grant.connections.size() >= kGrantConnectionsMax && !grant.connections.contains(client)) return false;
   grant.connections.insert(client);
+  if (grant.lost) find_device(*found, effects);
   return true;
 }
 
@@ -170,6 +171,8 @@ bool GrantTable::allowed(ClientKey client, std::string_view username, Access acc
   const auto found = grants_.find(username);
   if (found == grants_.end()) return false;
   Grant& grant = found->second;
+  // A client that has gone writes no more but its will, which says that it did not mean to go.
+  if (access == Access::write && grant.connections.empty() && grant.left_ms > 0 && !grant.publish.empty()) lose_device(*found, effects);
   if (grant.expires_ms <= now_ms || !grant.connections.contains(client)) return false;
   if (access == Access::write) {
     return !retain && payload_bytes <= kGrantedPayloadMax_bytes &&
@@ -179,13 +182,13 @@ bool GrantTable::allowed(ClientKey client, std::string_view username, Access acc
   if (at == grant.subscribe.end()) return false;
   const unsigned bit = 1U << (at - grant.subscribe.begin());
   if (access == Access::subscribe) {
-    if (grant.subscribers.empty()) effects.notices.push_back({grant.owner, found->first, true});
+    if (grant.subscribers.empty()) effects.notices.push_back({grant.owner, found->first, Effects::What::attached});
     grant.subscribers[client] |= bit;
   } else if (access == Access::unsubscribe) {
     const auto subscriber = grant.subscribers.find(client);
     if (subscriber != grant.subscribers.end() && (subscriber->second &= ~bit) == 0) {
       grant.subscribers.erase(subscriber);
-      if (grant.subscribers.empty()) effects.notices.push_back({grant.owner, found->first, false});
+      if (grant.subscribers.empty()) effects.notices.push_back({grant.owner, found->first, Effects::What::detached});
     }
   }
   return true;
@@ -195,8 +198,8 @@ void GrantTable::disconnected(ClientKey client, std::string_view username, Effec
   const auto found = grants_.find(username);
   if (found == grants_.end()) return;
   Grant& grant = found->second;
-  grant.connections.erase(client);
-  if (grant.subscribers.erase(client) > 0 && grant.subscribers.empty()) effects.notices.push_back({grant.owner, found->first, false});
+  if (grant.connections.erase(client) > 0 && grant.connections.empty()) grant.left_ms = steady_ms_();
+  if (grant.subscribers.erase(client) > 0 && grant.subscribers.empty()) effects.notices.push_back({grant.owner, found->first, Effects::What::detached});
 }
 
 bool GrantTable::attached(std::string_view username) const {

@@ -53,7 +53,8 @@ struct FlowMessage {
 // What the caller has to do at the broker after a change.
 struct Effects {
   std::vector<std::string> kick;                                   // user names whose connections are to be closed
-  struct Notice { Owner owner; std::string username; bool attached; };
+  enum class What { attached, detached, lost, back };              // the last two of a device: its connection broke; it is connected again
+  struct Notice { Owner owner; std::string username; What what; std::int64_t at_ms = 0; };   // of the steady clock, for the last two
   std::vector<Notice> notices;
 };
 
@@ -75,7 +76,7 @@ class GrantTable {
   std::size_t reset(Owner owner, Effects& effects);
   void expire(std::int64_t now_ms, Effects& effects);
 
-  bool authenticate(ClientKey client, std::string_view username, std::string_view password, std::int64_t now_ms);
+  bool authenticate(ClientKey client, std::string_view username, std::string_view password, std::int64_t now_ms, Effects& effects);
   bool allowed(ClientKey client, std::string_view username, Access access, std::string_view topic, std::size_t payload_bytes, bool retain,
                std::int64_t now_ms, Effects& effects);
   void disconnected(ClientKey client, std::string_view username, Effects& effects);
@@ -124,6 +125,8 @@ class GrantTable {
     bool flow_changed = false, flow_urgent = false;
     std::uint64_t passed = 0, sequence = 0;
     subservices::RecentReadings recent;
+    std::int64_t left_ms = 0;                    // when its last connection ended
+    bool lost = false;
   };
   struct NameHash {
     using is_transparent = void;
@@ -138,6 +141,8 @@ class GrantTable {
   bool subscribed(const FlowTerms& terms) const;
   void drop_flow(Grants::value_type& entry);
   void account(const Grant& grant);
+  void lose_device(Grants::value_type& entry, Effects& effects);
+  void find_device(Grants::value_type& entry, Effects& effects);
   void mark_changed(Grants::value_type& entry, std::int64_t now_ms, bool urgent);
   FlowReport report(Grants::value_type& entry);
   bool marks_may_grow(const Grant& grant) const;

@@ -48,6 +48,7 @@ std::optional<FlowCounts> read_flow_counts(const Json& json) {
   counts.last = time_of(json, "last");
   counts.accounted_to = *accounted_to;
   counts.heard = *heard;
+  counts.lost = time_of(json, "lost");
   counts.earned_ms = *earned;
   counts.silent_ms = *silent;
   counts.stopped = yes(json, "stopped");

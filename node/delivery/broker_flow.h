@@ -24,6 +24,7 @@ struct FlowCounts {
   std::uint64_t duplicates = 0, unreadable = 0, unknown_sensor = 0, no_receiver = 0;
   std::optional<TimeMs> last;
   TimeMs accounted_to = 0, heard = 0;                // of its service clock
+  std::optional<TimeMs> lost;
   std::int64_t earned_ms = 0, silent_ms = 0;
   bool stopped = false, unfit = false, ended = false;
 };

@@ -140,9 +140,15 @@ void BrokerLink::received(const MqttMessage& message, TimeMs arrival) {
       return;
     }
     const Json* username = json->find("username");
-    if (event && event->is_string() && username && username->is_string() && grants_.contains(username->as_string())) {
-      events_.on_attached(username->as_string(), event->as_string() == "attached");
-    }
+    if (!event || !event->is_string() || !username || !username->is_string() || !grants_.contains(username->as_string())) return;
+    const std::string& what = event->as_string();
+    if (what == "attached" || what == "detached") events_.on_attached(username->as_string(), what == "attached");
+    const Json* at = json->find("at");
+    std::uint64_t steady = 0;
+    if ((what != "lost" && what != "back") || !at || !at->is_number() || !events_.on_connection) return;
+    const std::string& digits = at->number_text();
+    if (std::from_chars(digits.data(), digits.data() + digits.size(), steady).ec != std::errc{}) return;
+    events_.on_connection(username->as_string(), what == "lost", steady);
     return;
   }
   if (topics_.contains(message.topic)) events_.on_message(message.topic, message.payload, arrival);

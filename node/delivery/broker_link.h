@@ -34,6 +34,7 @@ struct BrokerEvents {
   std::function<void(const std::string& username, bool attached)> on_attached;   // changes, and what a (re)connection finds
   std::function<void(bool up)> on_state;                                          // up: every grant is in force
   std::function<void(const std::string& username, const Json& answer)> on_granted;   // a grant is in force; what the plugin says of its device
+  std::function<void(const std::string& username, bool lost, std::uint64_t at)> on_connection;   // a device's: it broke, or is there again; of the broker's steady clock
   std::function<void(const Json& usage)> on_usage;                                // what flows counted
 };
 

@@ -20,6 +20,8 @@ constexpr std::uint64_t kLossMax_bytes = limits::kReservedAheadMax_bytes / 2, kL
 Json clock_json(const subservices::ServiceClock& clock) {
   Json json = Json::object({{"accountedTo", clock.accounted_to()}, {"heard", clock.last_sign()}, {"earnedMs", clock.earned_ms()}, {"silentMs", clock.silent_ms()}});
   if (clock.patience_ms() != subservices::ServiceClock::kEver) json.set("patienceMs", clock.patience_ms());
+  if (clock.absence_ms() != subservices::ServiceClock::kEver) json.set("absenceMs", clock.absence_ms());
+  if (clock.lost_at()) json.set("lost", *clock.lost_at());
   return json;
 }
 

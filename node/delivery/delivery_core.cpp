@@ -48,6 +48,7 @@ DeliveryCore::DeliveryCore(Chain& chain, DeliveryLedger& ledger, DeliveryOptions
     for (auto& [id, served] : served_) served.attached = false;
   };
   events.on_granted = [this](const std::string& username, const Json& answer) { on_granted(username, answer); };
+  events.on_connection = [this](const std::string& username, bool lost, std::uint64_t at) { on_connection(username, lost, at); };
   events.on_usage = [this](const Json& usage) { on_usage(usage); };
   broker_ = std::make_unique<BrokerLink>(lane_, broker_options(options_, member_), std::move(events), [this] { return now(); });
 }
@@ -263,6 +264,7 @@ void DeliveryCore::restore(Served& served) {
     for (ServedDevice& device : served.devices) device.account = random_account("in/d");   // not shorter than the application's topic, so that the plugin can change it in place
   }
   for (ServedDevice& device : served.devices) {
+    device.clock.set_absence(absence_of(served, device));
     device.flow.told = counts_so_far(device);
     if (!known) device.clock.heard(now());
     if (known && device.flow.is_off()) skip_absence(device);   // a flow went on alone: for how long its plugin tells

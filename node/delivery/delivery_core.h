@@ -113,6 +113,8 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   void skip_absence(ServedDevice& device) const;
   void lose_flow(Served& served, std::size_t index);
   void on_usage(const Json& event);
+  std::optional<TimeMs> ledger_time(std::uint64_t broker_ms) const;
+  void on_connection(const std::string& username, bool lost, std::uint64_t broker_ms);
   void take_counts(Served& served, std::size_t index, const FlowCounts& counts);
   void raise_flow(Served& served, std::size_t index);
   void raise_flows(Served& served);

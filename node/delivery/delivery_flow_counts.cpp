@@ -9,7 +9,6 @@ namespace agiddi::node {
 namespace {
 
 constexpr TimeMs kCountsWithin_ms = 10'000;             // of the 30 s that the ledger waits for a last report
-constexpr std::uint64_t kSteadyMax_ms = 253'402'300'799'999;
 constexpr TimeMs kNotedEvery_ms = 10'000;                // what a run has served is noted at least so often, while readings come
 
 }  // namespace
@@ -62,10 +61,27 @@ void DeliveryCore::on_usage(const Json& event) {
     if (!device.over && (counts->stopped || counts->ended)) end_flow(*served, index);
   }
   const auto until = read_count(event, "reportedUntil");
+  if (const auto at = until ? ledger_time(*until) : std::nullopt) flows_known_until_ = std::max(flows_known_until_, *at);
+}
+
+// Of a moment of the broker's steady clock, not later than it was.
+std::optional<TimeMs> DeliveryCore::ledger_time(std::uint64_t broker_ms) const {
+  constexpr std::uint64_t kSteadyMax_ms = 253'402'300'799'999;
   const auto difference = broker_->broker_clock();
-  if (!until || *until > kSteadyMax_ms || !difference) return;
-  const std::int64_t age = std::max<std::int64_t>(DeliveryLane::steady_ms() + *difference - static_cast<std::int64_t>(*until), 0);
-  flows_known_until_ = std::max(flows_known_until_, now() - age);
+  if (!difference || broker_ms > kSteadyMax_ms) return std::nullopt;
+  return now() - std::max<std::int64_t>(DeliveryLane::steady_ms() + *difference - static_cast<std::int64_t>(broker_ms), 0);
+}
+
+// A device's connection broke (its last will says so), or it is connected again: told by the plugin, which looks at the clock of a flow itself.
+void DeliveryCore::on_connection(const std::string& username, bool lost, std::uint64_t broker_ms) {
+  const auto route = device_users_.find(username);
+  Served* served = route == device_users_.end() ? nullptr : find(route->second.integration);
+  const auto at = ledger_time(broker_ms);
+  if (served == nullptr || !at) return;
+  ServedDevice& device = served->devices[route->second.device];
+  if (device.over) return;
+  account(*served, device, *at);
+  lost ? device.clock.lost(*at) : device.clock.back(*at);
 }
 
 void DeliveryCore::take_counts(Served& served, std::size_t index, const FlowCounts& counts) {
@@ -86,7 +102,7 @@ void DeliveryCore::take_counts(Served& served, std::size_t index, const FlowCoun
   const TimeMs lived = std::max<TimeMs>(now() - std::exchange(flow.told_at, now()), 1);
   flow.bytes_per_s = std::max(1'000 * bytes_more / static_cast<std::uint64_t>(lived), flow.bytes_per_s / 2);
   const bool resumed = std::exchange(flow.unasked, false);
-  device.clock.take_up(counts.accounted_to, counts.heard, counts.earned_ms, counts.silent_ms);
+  device.clock.take_up(counts.accounted_to, counts.heard, counts.lost, counts.earned_ms, counts.silent_ms);
   if (resumed && (counts.stopped || counts.ended)) {   // while this node was away: from then on nobody served
     device.clock.account(now(), 0);
     device.clock.heard(now());
@@ -164,7 +180,7 @@ void DeliveryCore::last_counts(Served& served, std::size_t index, const std::opt
     log_warn("a device is settled by what its node knew: the broker's plugin could not be asked, or has no count any more",
              {{"integration", served.view.id.hex()}, {"device", device.granted.measurement.device}, {"bytes", device.meter.bytes_used()}});
   }
-  device.clock.account(device.ended_at, std::min(device.granted.expires.value_or(subservices::ServiceClock::kEver), lease_end(served)));
+  device.clock.finish(device.ended_at, std::min(device.granted.expires.value_or(subservices::ServiceClock::kEver), lease_end(served)));
   set_flow(device, FlowState::off);
   keep_meter(served, device);
   keep_flow(served, device);

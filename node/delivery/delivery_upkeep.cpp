@@ -77,7 +77,10 @@ void DeliveryCore::end_device(Served& served, std::size_t index, MeterEnd reason
   ServedDevice& device = served.devices[index];
   if (device.over) return;
   const bool flowed = !device.flow.is_off();
-  if (!flowed) account(served, device, at);
+  if (!flowed) {
+    account(served, device, at);
+    device.clock.finish(at, std::min(device.granted.expires.value_or(subservices::ServiceClock::kEver), lease_end(served)));
+  }
   device.over = true;
   device.ended_at = at;
   device.held.clear();

@@ -44,6 +44,12 @@ std::int64_t patience_of(const Served& served, const ServedDevice& device) {
   return device.granted.sampling_ms > 0 ? std::max(kMissed * device.granted.sampling_ms, kLeast_ms) : kByDefault_ms;
 }
 
+std::int64_t absence_of(const Served& served, const ServedDevice& device) {
+  constexpr std::int64_t kLeast_ms = 1'000;
+  if (!served.view.leased || device.granted.sampling_ms <= 0) return subservices::ServiceClock::kEver;
+  return std::max(device.granted.sampling_ms, kLeast_ms);
+}
+
 BrokerAccount random_account(std::string_view prefix) {
   return {std::string(prefix) + "/" + random_token(), std::string(prefix.substr(0, 1)) + "-" + random_token(), random_token()};
 }

@@ -92,6 +92,8 @@ struct Served {
 
 // How long a device may say nothing: three of the sampling intervals that it declared, a second at least; a minute when it declared none.
 std::int64_t patience_of(const Served& served, const ServedDevice& device);
+// How long it may stay away when its connection broke: its declared sampling interval, a second at least; for ever when it declared none.
+std::int64_t absence_of(const Served& served, const ServedDevice& device);
 
 // Keys of the node's own notes.
 namespace notes {

@@ -353,3 +353,35 @@ def test_a_used_up_limit_is_told_once(broker):
         events.append(event)
     told = [e for e in events if e.get("flows")]
     assert 0 < len(told) <= 6, "every 0.1 s at most, not with every message"
+
+
+def test_a_will_says_that_the_device_is_lost_and_a_connection_that_it_is_back(broker):
+    flow = Flow(broker, clock=None)
+    begun = flow.now()
+    assert flow.admin.control({**flow.terms, "clock": {"accountedTo": begun, "heard": begun, "earnedMs": 0, "silentMs": 0, "patienceMs": 60_000, "absenceMs": 500}})[0]["ok"]
+
+    def event(what):
+        def found():
+            event = flow.admin.event(0.2)
+            return event and event["event"] == what and event
+        return wait_until(what + " is told", found)
+
+    flow.sender.close()
+    flow.sender = None
+    die_with_a_will(broker, credentials(flow.device), DEVICE_TOPIC)
+    lost = event("lost")
+    assert lost["username"] == "device-1" and flow.ledger + lost["at"] <= flow.now()
+    told = flow.state()["flow"]
+    assert abs(told["lost"] - flow.ledger - lost["at"]) < 5
+    wait_until("it has been away for long", lambda: flow.now() > told["lost"] + 700)
+    told = flow.state()["flow"]
+    assert told["earnedMs"] == told["lost"] - begun and told["silentMs"] == told["accountedTo"] - told["lost"]
+    again = broker.client(credentials(flow.device))
+    event("back")
+    assert "lost" in flow.state()["flow"], "it is heard with its next reading only"
+    again.publish(DEVICE_TOPIC, "1")
+    flow.received(1)
+    assert "lost" not in flow.state()["flow"]
+    again.close()   # of its own will
+    time.sleep(0.3)
+    assert "lost" not in flow.state()["flow"]
