@@ -1,4 +1,5 @@
-// DeliveryCore: what DeliveryService does, on its lane. In six files: delivery_core.cpp (integrations come and go, credentials, streams),
+// DeliveryCore: what DeliveryService does, on its lane. In seven files: delivery_core.cpp (integrations come and go),
+// delivery_requests.cpp (credentials, figures, streams),
 // delivery_flow.cpp (the path of a reading), delivery_leases.cpp (what may be forwarded at all),
 // delivery_broker_flows.cpp and delivery_flow_counts.cpp (readings that go through the broker's plugin alone), delivery_upkeep.cpp (commands to devices, usage reports, time).
 //
@@ -30,7 +31,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   const DeliveryOptions& options() const { return options_; }
   DeliveryCounters counters() const;
 
-  // delivery_core.cpp
+  // delivery_requests.cpp
   void claim_and_start(const Hash& id, AccessDone done);
   void delivery_for(const Hash& id, bool rotate, AccessDone done);
   std::optional<IntegrationUsage> usage(const Hash& id) const;
@@ -61,11 +62,13 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   void grant_application(const Hash& id, Served& served);
   void grant_done(const Hash& id, std::optional<std::size_t> device, bool good);
   void grants_settled(Served& served);
+  void end_credentials(Served& served);      // the application's
+  void forget(const Hash& id, Served& served);
+
+  // delivery_requests.cpp
   DeliveryAccess access_of(const Served& served) const;
   void wait_for_access(Served& served, AccessDone done);
   void claimed(const Hash& id, Result<Outcome> outcome);
-  void end_credentials(Served& served);      // the application's
-  void forget(const Hash& id, Served& served);
 
   // delivery_flow.cpp
   void on_message(const std::string& topic, const Bytes& payload, TimeMs arrival);
