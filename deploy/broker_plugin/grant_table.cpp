@@ -157,6 +157,7 @@ bool GrantTable::authenticate(ClientKey client, std::string_view username, std::
   if (!equal_constant_time(proof.view(), grant.verifier.view()) || grant.expires_ms <= now_ms) return false;
   if (grant.connections.size() >= kGrantConnectionsMax && !grant.connections.contains(client)) return false;
   grant.connections.insert(client);
+  grant.left_ms = 0;
   if (grant.lost) find_device(*found, effects);
   return true;
 }

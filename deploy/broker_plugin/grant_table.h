@@ -125,7 +125,7 @@ class GrantTable {
     bool flow_changed = false, flow_urgent = false;
     std::uint64_t passed = 0, sequence = 0;
     subservices::RecentReadings recent;
-    std::int64_t left_ms = 0;                    // when its last connection ended
+    std::int64_t left_ms = 0;                    // when its last connection ended; 0: it is connected
     bool lost = false;
   };
   struct NameHash {
