@@ -100,7 +100,7 @@ Result<NodeConfig> load_config(const std::string& path) {
   config.broker.username = broker.string("username", false, "node-1");
   const std::string password_file = resolved(broker.string("password_file", false, "broker.password"));
   const std::string data_path = broker.string("data_path", false, "auto");
-  config.broker.flows = data_path == "auto";
+  config.broker.flows = data_path != "node";
   if (!data_path.empty() && data_path != "auto" && data_path != "node") return fail(Status::invalid, path + ": broker.data_path must be \"auto\" or \"node\"");
   broker.finish();
 

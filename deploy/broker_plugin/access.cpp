@@ -79,14 +79,17 @@ Json refusal(std::string detail) { return Json::object({{"ok", false}, {"detail"
 class BrokerAccess {
  public:
   BrokerAccess(std::size_t grants_max, bool anonymous, BrokerActions actions)
-      : table_(grants_max), anonymous_(anonymous), actions_(actions) {}
+      : table_(grants_max, steady_ms), anonymous_(anonymous), actions_(actions) {}
 
   GrantTable& table() { return table_; }
 
   bool authenticate(const void* client, const char* username, const char* password, const char* address) {
     if (username == nullptr) return anonymous_ && is_loopback_address(address);
     if (*username == 0 || password == nullptr) return false;
-    return table_.authenticate(client, username, password, wall_ms());
+    Effects effects;
+    const bool yes = table_.authenticate(client, username, password, wall_ms(), effects);
+    carry_out(effects);
+    return yes;
   }
 
   bool allowed(const void* client, const char* username, AccessKind kind, const char* topic, std::size_t payload_size, bool retain) {
@@ -126,7 +129,7 @@ class BrokerAccess {
   Routed route(const char* username, const char* topic, BytesView payload, bool plain) {
     if (username == nullptr) return {};
     std::string_view new_topic;
-    const FlowVerdict verdict = table_.route({username, topic, payload, plain}, steady_ms(), measurement_, new_topic);
+    const FlowVerdict verdict = table_.route({username, topic, payload, plain}, measurement_, new_topic);
     if (verdict == FlowVerdict::pass) return {};
     if (verdict == FlowVerdict::drop) return {RouteKind::nowhere, kNowhere.data(), kNowhere.size(), nullptr, 0};
     return {RouteKind::measurement, new_topic.data(), new_topic.size(), measurement_.data(), measurement_.size()};
@@ -185,6 +188,11 @@ class BrokerAccess {
       const auto username = reader.required_string("username", kNameMax);
       reader.finish();
       answer = errors.empty() ? flow_state(owner, *username, *name == "flow-end") : refusal(errors.front().pointer + " " + errors.front().detail);
+    } else if (*name == "flow-forget") {
+      const auto username = reader.required_string("username", kNameMax), generation = reader.required_string("generation", kNameMax);
+      reader.finish();
+      answer = errors.empty() ? Json::object({{"ok", true}}) : refusal(errors.front().pointer + " " + errors.front().detail);
+      if (errors.empty()) table_.forget_flow(owner, *username, *generation);
     } else {
       reader.finish();
       answer = errors.empty() ? simple(owner, *name, effects) : refusal(errors.front().pointer + " " + errors.front().detail);
@@ -205,27 +213,33 @@ class BrokerAccess {
     Json answer = result(table_.grant(owner, request, wall_ms(), effects));
     answer.set("attached", table_.attached(request.username));
     answer.set("passed", table_.passed(request.username));
+    answer.set("sequence", table_.sequence(request.username));
+    set_flow(answer, table_.flow(owner, request.username));   // of which the node may not know
     return answer;
   }
 
   // What its flow counted until then is told, so that nothing is forwarded that the node does not count.
   Json revoke(Owner owner, const std::string& username, Effects& effects) {
-    const auto last = table_.flow(owner, username);
     Json answer = result(table_.revoke(owner, username, effects));
-    if (last) answer.set("flow", flow_json(*last));
+    set_flow(answer, table_.flow(owner, username));
     return answer;
+  }
+
+  static void set_flow(Json& answer, const std::optional<FlowReport>& report) {
+    if (report) answer.set("flow", flow_json(*report));
   }
 
   Json begin_flow(Owner owner, FlowCommand command) {
     Json answer = result(table_.begin_flow(owner, command.username, command.passed, std::move(command.terms)));
     answer.set("passed", table_.passed(command.username));
+    if (const Json* ok = answer.find("ok"); !ok->as_bool()) set_flow(answer, table_.flow(owner, command.username));
     return answer;
   }
 
   Json flow_state(Owner owner, const std::string& username, bool end) {
     Json answer = Json::object({{"ok", true}, {"passed", table_.passed(username)}, {"clock", steady_ms()}});
-    const auto flow = end ? table_.end_flow(owner, username) : table_.flow(owner, username);
-    if (flow) answer.set("flow", flow_json(*flow));
+    set_flow(answer, end ? table_.end_flow(owner, username) : table_.flow(owner, username));
+    if (end) answer.set("marks", marks_text(table_.marks(username)));
     return answer;
   }
 
@@ -265,8 +279,10 @@ class BrokerAccess {
     for (const std::string& username : effects.kick) actions_.kick(actions_.context, username.c_str());
     for (const Effects::Notice& notice : effects.notices) {
       if (notice.owner >= client_ids_.size() || client_ids_[notice.owner].empty()) continue;
-      const std::string text =
-          Json::object({{"event", notice.attached ? "attached" : "detached"}, {"username", notice.username}}).dump();
+      static constexpr const char* kEvents[] = {"attached", "detached", "lost", "back"};
+      Json event = Json::object({{"event", kEvents[static_cast<int>(notice.what)]}, {"username", notice.username}});
+      if (notice.at_ms > 0) event.set("at", notice.at_ms);
+      const std::string text = event.dump();
       actions_.send(actions_.context, client_ids_[notice.owner].c_str(), kEventsTopic.data(), text.data(), text.size());
     }
   }

@@ -15,16 +15,32 @@ bool is_pack(BytesView payload) {
 
 }  // namespace
 
+Flow::Flow(FlowTerms terms) : terms_(std::move(terms)) {
+  usage_.bytes = terms_.bytes_used;
+  usage_.readings = terms_.readings;
+  usage_.sequence = terms_.sequence;
+  usage_.clock = terms_.clock;
+  told();
+}
+
 FlowVerdict Flow::stop(bool unfit) {
   stopped_ = true;
   unfit_ = unfit_ || unfit;
   return FlowVerdict::pass;
 }
 
-FlowVerdict Flow::take(BytesView payload, TimeMs now, bool lease, bool receiver, bool plain, std::string& measurement) {
+// From its stop on the time is the node's to account.
+void Flow::account(TimeMs now, TimeMs lease_until) {
+  if (!stopped_) usage_.clock.account(now, std::min(lease_until, terms_.expires.value_or(subservices::ServiceClock::kEver)));
+}
+
+FlowVerdict Flow::take(const FlowArrival& arrival, subservices::RecentReadings& recent, std::string& measurement) {
+  const BytesView payload = arrival.payload;
+  const TimeMs now = arrival.now;
   if (stopped_) return FlowVerdict::pass;
-  if (!plain || is_pack(payload)) return stop(true);
-  if (!lease || (terms_.expires && now > *terms_.expires)) return stop(false);
+  account(now, arrival.lease_until);
+  if (!arrival.plain || is_pack(payload)) return stop(true);
+  if (now >= arrival.lease_until || (terms_.expires && now > *terms_.expires)) return stop(false);
   const auto drop = [](std::uint64_t& why) {
     ++why;
     return FlowVerdict::drop;
@@ -34,18 +50,17 @@ FlowVerdict Flow::take(BytesView payload, TimeMs now, bool lease, bool receiver,
   const subservices::Reading& reading = readings->front();
   const auto sensor = subservices::find_sensor(terms_.sensors, reading);
   if (!sensor) return drop(usage_.unknown_sensor);
-  if (!usage_.heard_first) usage_.heard_first = now;
-  usage_.heard_last = now;
+  usage_.clock.heard(now);
   const auto mark = subservices::RecentReadings::mark(payload, *readings);
-  if (mark && recent_.contains(*mark)) return drop(usage_.duplicates);
-  if (!receiver) return drop(usage_.no_receiver);
-  if (terms_.bytes && payload.size() > *terms_.bytes - usage_.bytes) return stop(false);
+  if (mark && recent.contains(*mark)) return drop(usage_.duplicates);
+  if (!arrival.receiver) return drop(usage_.no_receiver);
+  if (terms_.bytes && (usage_.bytes > *terms_.bytes || payload.size() > *terms_.bytes - usage_.bytes)) return stop(false);
   if (usage_.sequence >= terms_.sequence_limit) return stop(false);
   usage_.bytes += payload.size();
   ++usage_.readings;
   ++usage_.sequence;
   usage_.last = now;
-  if (mark) recent_.add(*mark);
+  if (mark) recent.add(*mark, arrival.marks_may_grow);
   subservices::write_measurement(measurement, terms_.sensors[*sensor].text, reading.value, reading.time.value_or(now), usage_.sequence);
   return FlowVerdict::deliver;
 }
@@ -55,18 +70,10 @@ void Flow::raise(std::optional<std::uint64_t> bytes, std::uint64_t sequence_limi
   terms_.sequence_limit = std::max(terms_.sequence_limit, sequence_limit);
 }
 
+// Where nothing was left there is nothing to tell: the next message stops the flow.
 bool Flow::low() const {
-  const auto half_gone = [](std::uint64_t from, std::uint64_t used, std::uint64_t limit) { return used - from >= (limit - std::min(limit, from) + 1) / 2; };
-  if (terms_.bytes && half_gone(low_from_bytes_, usage_.bytes, *terms_.bytes)) return true;
-  return half_gone(std::max(low_from_sequence_, terms_.sequence), usage_.sequence, terms_.sequence_limit);
-}
-
-FlowUsage Flow::take_usage() {
-  FlowUsage out = usage_;
-  usage_.heard_first = usage_.heard_last = std::nullopt;
-  low_from_bytes_ = usage_.bytes;
-  low_from_sequence_ = usage_.sequence;
-  return out;
+  const auto half_gone = [](std::uint64_t from, std::uint64_t used, std::uint64_t limit) { return limit > from && used - from >= (limit - from + 1) / 2; };
+  return (terms_.bytes && half_gone(low_from_bytes_, usage_.bytes, *terms_.bytes)) || half_gone(low_from_sequence_, usage_.sequence, terms_.sequence_limit);
 }
 
 }  // namespace agiddi::broker

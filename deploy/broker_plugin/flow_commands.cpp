@@ -1,5 +1,7 @@
 #include "deploy/broker_plugin/flow_commands.h"
 
+#include "protocol/encoding.h"
+
 namespace agiddi::broker {
 namespace {
 
@@ -26,6 +28,36 @@ FlowSensor read_sensor(const Json& json, std::vector<FieldError>& errors) {
   return sensor;
 }
 
+std::vector<std::uint64_t> read_marks(FieldReader& reader) {
+  std::vector<std::uint64_t> marks;
+  const auto text = reader.optional_string("marks", 16 * kFlowMarksMax);
+  if (!text) return marks;
+  const auto raw = from_hex(*text);
+  if (!raw || raw->size() % 8 != 0) {
+    reader.error("marks", "must be 16 lower-case hexadecimal digits for each mark");
+    return marks;
+  }
+  for (std::size_t at = 0; at < raw->size(); at += 8) {
+    marks.push_back(read_u64_be(BytesView(*raw).substr(at)));
+    if (marks.back() == 0) reader.error("marks", "no mark is 0");
+  }
+  return marks;
+}
+
+subservices::ServiceClock read_clock(const Json& json, std::vector<FieldError>& errors) {
+  FieldReader reader(json, "/clock", errors);
+  const TimeMs accounted_to = reader.required_integer("accountedTo", 0, kLastTime_ms).value_or(0), heard = reader.required_integer("heard", 0, kLastTime_ms).value_or(0);
+  const std::int64_t earned = reader.required_integer("earnedMs", 0, kLastTime_ms).value_or(0), silent = reader.required_integer("silentMs", 0, kLastTime_ms).value_or(0);
+  const std::int64_t patience = reader.optional_integer("patienceMs", 1, kLastTime_ms).value_or(subservices::ServiceClock::kEver);
+  const std::int64_t absence = reader.optional_integer("absenceMs", 1, kLastTime_ms).value_or(subservices::ServiceClock::kEver);
+  const auto lost = reader.optional_integer("lost", 0, kLastTime_ms);
+  reader.finish();
+  subservices::ServiceClock clock(accounted_to, patience);
+  clock.set_absence(absence);
+  clock.take_up(accounted_to, heard, lost, earned, silent);
+  return clock;
+}
+
 }  // namespace
 
 FlowCommand read_flow(FieldReader& reader) {
@@ -37,10 +69,18 @@ FlowCommand read_flow(FieldReader& reader) {
   terms.device_topic = reader.required_string("topic", kTopicMax).value_or("");
   terms.application = reader.required_string("application", kNameMax).value_or("");
   terms.application_topic = reader.required_string("applicationTopic", kTopicMax).value_or("");
+  terms.bytes_used = count(reader, "bytesUsed");
+  terms.readings = count(reader, "readings");
   terms.sequence = count(reader, "sequence");
   terms.sequence_limit = count(reader, "sequenceLimit");
   terms.bytes = optional_count(reader, "bytes");
   terms.expires = reader.optional_integer("expires", 0, kLastTime_ms);
+  terms.marks = read_marks(reader);
+  if (const Json* clock = reader.required_object("clock")) {
+    std::vector<FieldError> errors;
+    terms.clock = read_clock(*clock, errors);
+    if (!errors.empty()) reader.error("clock", errors.front().pointer + " " + errors.front().detail);
+  }
   if (const Json::Array* sensors = reader.required_array("sensors", 1, kFlowSensorsMax)) {
     std::vector<FieldError> errors;
     for (const Json& sensor : *sensors) terms.sensors.push_back(read_sensor(sensor, errors));
@@ -81,11 +121,21 @@ Json flow_json(const FlowReport& report) {
                             {"unknownSensor", usage.unknown_sensor},
                             {"noReceiver", usage.no_receiver}});
   if (usage.last) json.set("last", *usage.last);
-  if (usage.heard_first) json.set("heardFirst", *usage.heard_first);
-  if (usage.heard_last) json.set("heardLast", *usage.heard_last);
+  json.set("accountedTo", usage.clock.accounted_to());
+  json.set("heard", usage.clock.last_sign());
+  if (usage.clock.lost_at()) json.set("lost", *usage.clock.lost_at());
+  json.set("earnedMs", usage.clock.earned_ms());
+  json.set("silentMs", usage.clock.silent_ms());
   if (report.stopped) json.set("stopped", true);
   if (report.unfit) json.set("unfit", true);
+  if (report.ended) json.set("ended", true);
   return json;
+}
+
+std::string marks_text(const std::vector<std::uint64_t>& marks) {
+  Bytes raw;
+  for (const std::uint64_t mark : marks) append_u64_be(raw, mark);
+  return to_hex(raw);
 }
 
 }  // namespace agiddi::broker

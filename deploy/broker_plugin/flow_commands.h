@@ -21,5 +21,6 @@ GrantTable::Lease read_lease(FieldReader& reader);
 FlowCommand read_raise(FieldReader& reader);
 
 Json flow_json(const FlowReport& report);
+std::string marks_text(const std::vector<std::uint64_t>& marks);   // 16 hexadecimal digits each, in order
 
 }  // namespace agiddi::broker

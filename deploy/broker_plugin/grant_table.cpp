@@ -24,7 +24,7 @@ bool is_single_topic(std::string_view topic) {
   return std::none_of(topic.begin(), topic.end(), [](char c) { return c == '+' || c == '#' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
-GrantTable::GrantTable(std::size_t grants_max) : grants_max_(grants_max), salt_(random_bytes(32)) {}
+GrantTable::GrantTable(std::size_t grants_max, Steady steady_ms) : grants_max_(grants_max), steady_ms_(steady_ms), salt_(random_bytes(32)) {}
 
 Hash GrantTable::verifier(std::string_view username, std::string_view password) const {
   return tagged_hash("agiddi/broker-password/1", {salt_, username, std::string_view("\0", 1), password});
@@ -42,6 +42,7 @@ Result<void> GrantTable::add_admin(std::string_view username, std::string_view p
   counts_.push_back(0);
   flow_counts_.push_back(0);
   leases_.emplace_back();
+  ended_.emplace_back();
   changed_.emplace_back();
   urgent_.emplace_back();
   return {};
@@ -85,7 +86,7 @@ Result<void> GrantTable::grant(Owner owner, const GrantRequest& request, std::in
       if (!old.connections.empty()) effects.kick.push_back(found->first);
       old.connections.clear();
       old.subscribers.clear();
-      drop_flow(old);
+      drop_flow(*found);
       old.passed = 0;
     }
   }
@@ -103,7 +104,8 @@ GrantTable::Grants::iterator GrantTable::erase(Grants::iterator grant, Effects& 
   if (!grant->second.connections.empty()) effects.kick.push_back(grant->first);
   by_expiry_.erase({grant->second.expires_ms, grant->first});
   --counts_[grant->second.owner];
-  drop_flow(grant->second);
+  drop_flow(*grant);
+  marks_bytes_ -= grant->second.recent.memory_bytes();
   return grants_.erase(grant);
 }
 
@@ -138,10 +140,14 @@ std::size_t GrantTable::end_sync(Owner owner, Effects& effects) { return end_gra
 std::size_t GrantTable::reset(Owner owner, Effects& effects) { return end_grants(owner, false, effects); }
 
 void GrantTable::expire(std::int64_t now_ms, Effects& effects) {
-  while (!by_expiry_.empty() && by_expiry_.begin()->first <= now_ms) erase(grants_.find(by_expiry_.begin()->second), effects);
+  while (!by_expiry_.empty() && by_expiry_.begin()->first <= now_ms) {
+    const auto grant = grants_.find(by_expiry_.begin()->second);
+    if (grant->second.flow) mark_changed(*grant, steady_ms_(), true);   // nobody asked for this end
+    erase(grant, effects);
+  }
 }
 
-bool GrantTable::authenticate(ClientKey client, std::string_view username, std::string_view password, std::int64_t now_ms) {
+bool GrantTable::authenticate(ClientKey client, std::string_view username, std::string_view password, std::int64_t now_ms, Effects& effects) {
   if (username.size() > kNameMax || password.size() > kPasswordMax) return false;
   const Hash proof = verifier(username, password);
   if (const auto owner = admin(username)) return equal_constant_time(proof.view(), admin_verifiers_[*owner].view());
@@ -151,6 +157,8 @@ bool GrantTable::authenticate(ClientKey client, std::string_view username, std::
   if (!equal_constant_time(proof.view(), grant.verifier.view()) || grant.expires_ms <= now_ms) return false;
   if (grant.connections.size() >= kGrantConnectionsMax && !grant.connections.contains(client)) return false;
   grant.connections.insert(client);
+  grant.left_ms = 0;
+  if (grant.lost) find_device(*found, effects);
   return true;
 }
 
@@ -164,6 +172,8 @@ bool GrantTable::allowed(ClientKey client, std::string_view username, Access acc
   const auto found = grants_.find(username);
   if (found == grants_.end()) return false;
   Grant& grant = found->second;
+  // A client that has gone writes no more but its will, which says that it did not mean to go.
+  if (access == Access::write && grant.connections.empty() && grant.left_ms > 0 && !grant.publish.empty()) lose_device(*found, effects);
   if (grant.expires_ms <= now_ms || !grant.connections.contains(client)) return false;
   if (access == Access::write) {
     return !retain && payload_bytes <= kGrantedPayloadMax_bytes &&
@@ -173,13 +183,13 @@ bool GrantTable::allowed(ClientKey client, std::string_view username, Access acc
   if (at == grant.subscribe.end()) return false;
   const unsigned bit = 1U << (at - grant.subscribe.begin());
   if (access == Access::subscribe) {
-    if (grant.subscribers.empty()) effects.notices.push_back({grant.owner, found->first, true});
+    if (grant.subscribers.empty()) effects.notices.push_back({grant.owner, found->first, Effects::What::attached});
     grant.subscribers[client] |= bit;
   } else if (access == Access::unsubscribe) {
     const auto subscriber = grant.subscribers.find(client);
     if (subscriber != grant.subscribers.end() && (subscriber->second &= ~bit) == 0) {
       grant.subscribers.erase(subscriber);
-      if (grant.subscribers.empty()) effects.notices.push_back({grant.owner, found->first, false});
+      if (grant.subscribers.empty()) effects.notices.push_back({grant.owner, found->first, Effects::What::detached});
     }
   }
   return true;
@@ -189,8 +199,8 @@ void GrantTable::disconnected(ClientKey client, std::string_view username, Effec
   const auto found = grants_.find(username);
   if (found == grants_.end()) return;
   Grant& grant = found->second;
-  grant.connections.erase(client);
-  if (grant.subscribers.erase(client) > 0 && grant.subscribers.empty()) effects.notices.push_back({grant.owner, found->first, false});
+  if (grant.connections.erase(client) > 0 && grant.connections.empty()) grant.left_ms = steady_ms_();
+  if (grant.subscribers.erase(client) > 0 && grant.subscribers.empty()) effects.notices.push_back({grant.owner, found->first, Effects::What::detached});
 }
 
 bool GrantTable::attached(std::string_view username) const {

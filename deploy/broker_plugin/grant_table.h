@@ -15,7 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "deploy/broker_plugin/flow.h"
+#include "deploy/broker_plugin/ended_flows.h"
 #include "protocol/crypto/crypto.h"
 
 namespace agiddi::broker {
@@ -28,6 +28,7 @@ inline constexpr std::size_t kPasswordMin = 16;
 inline constexpr std::size_t kPasswordMax = 256;
 inline constexpr std::size_t kTopicMax = 256;
 inline constexpr std::size_t kGrantedPayloadMax_bytes = 64 * 1024;
+inline constexpr std::size_t kMarksMax_bytes = 64 * 1024 * 1024;   // of all devices' recent messages, beside the first 768 bytes of each
 
 using ClientKey = const void*;               // identity only
 using Owner = std::size_t;                   // index of a node account
@@ -42,13 +43,6 @@ struct GrantRequest {
 
 enum class Access { read, write, subscribe, unsubscribe };
 
-// A flow as its node sees it.
-struct FlowReport {
-  std::string username, generation;
-  FlowUsage usage;
-  bool stopped = false, unfit = false;
-};
-
 // A message of a client as the broker is about to route it.
 struct FlowMessage {
   std::string_view username, topic;
@@ -59,13 +53,15 @@ struct FlowMessage {
 // What the caller has to do at the broker after a change.
 struct Effects {
   std::vector<std::string> kick;                                   // user names whose connections are to be closed
-  struct Notice { Owner owner; std::string username; bool attached; };
+  enum class What { attached, detached, lost, back };              // the last two of a device: its connection broke; it is connected again
+  struct Notice { Owner owner; std::string username; What what; std::int64_t at_ms = 0; };   // of the steady clock, for the last two
   std::vector<Notice> notices;
 };
 
 class GrantTable {
  public:
-  explicit GrantTable(std::size_t grants_max);
+  using Steady = std::int64_t (*)();                               // the broker's own steady clock, milliseconds
+  GrantTable(std::size_t grants_max, Steady steady_ms);
 
   // Node accounts, at start only. The error says what is wrong with the line, without the password.
   Result<void> add_admin(std::string_view username, std::string_view password);
@@ -80,30 +76,35 @@ class GrantTable {
   std::size_t reset(Owner owner, Effects& effects);
   void expire(std::int64_t now_ms, Effects& effects);
 
-  bool authenticate(ClientKey client, std::string_view username, std::string_view password, std::int64_t now_ms);
+  bool authenticate(ClientKey client, std::string_view username, std::string_view password, std::int64_t now_ms, Effects& effects);
   bool allowed(ClientKey client, std::string_view username, Access access, std::string_view topic, std::size_t payload_bytes, bool retain,
                std::int64_t now_ms, Effects& effects);
   void disconnected(ClientKey client, std::string_view username, Effects& effects);
 
-  // Flows. Times are milliseconds of the broker's own steady clock (steady_ms); the node's lease says how they become the ledger's.
+  // Flows. The node's lease says how the broker's steady clock becomes the ledger's.
   struct Lease {
     std::int64_t until_steady_ms = 0;      // it holds before
     std::int64_t to_ledger_ms = 0;         // to be added to the steady clock
   };
   void lease(Owner owner, const Lease& lease);
-  // Begins a flow of a granted device, if the node has seen all that passed to it so far: conflict otherwise, and the grant goes on without one.
+  // Begins a flow of a granted device, if the node has seen all that passed to it so far, no other flow runs and no number would be given again: conflict
+  // otherwise, and nothing has changed. The last counts of the flow before are forgotten: the node has them.
   Result<void> begin_flow(Owner owner, std::string_view username, std::uint64_t passed, FlowTerms terms);
   Result<void> raise_flow(Owner owner, std::string_view username, std::string_view generation, std::optional<std::uint64_t> bytes, std::uint64_t sequence_limit);
-  std::optional<FlowReport> flow(Owner owner, std::string_view username);       // as it stands; nothing: there is none
+  // As it stands, or the last counts of one that is gone; nothing: there is none.
+  std::optional<FlowReport> flow(Owner owner, std::string_view username);
   std::optional<FlowReport> end_flow(Owner owner, std::string_view username);   // and it is gone
+  void forget_flow(Owner owner, std::string_view username, std::string_view generation);   // its last counts: the node has them
   std::uint64_t passed(std::string_view username) const;   // messages of a device that were left to the node, since the grant was made
-  FlowVerdict route(const FlowMessage& message, std::int64_t steady_ms, std::string& measurement, std::string_view& new_topic);
+  std::uint64_t sequence(std::string_view username) const;   // the last number that a flow of the device gave
+  std::vector<std::uint64_t> marks(std::string_view username) const;   // of the device's last messages, kFlowMarksMax at most
+  FlowVerdict route(const FlowMessage& message, std::string& measurement, std::string_view& new_topic);
   // Flows that changed since they were last reported, the oldest change first; urgent ones, of which the node should know at once, before all.
   std::size_t changed(Owner owner) const { return changed_[owner].size(); }
   bool urgent(Owner owner) const { return !urgent_[owner].empty(); }
   std::vector<FlowReport> take_changed(Owner owner, std::size_t max);
-  // Before this moment nothing has happened that was not reported.
-  std::int64_t reported_until(Owner owner, std::int64_t steady_ms) const { return changed_[owner].empty() ? steady_ms : changed_[owner].front().since_ms; }
+  // Before this moment of the steady clock nothing has happened that was not reported.
+  std::int64_t reported_until(Owner owner, std::int64_t now_ms) const { return changed_[owner].empty() ? now_ms : changed_[owner].front().since_ms; }
   std::size_t flows(Owner owner) const { return flow_counts_[owner]; }
 
   bool attached(std::string_view username) const;
@@ -122,7 +123,10 @@ class GrantTable {
     std::map<ClientKey, unsigned> subscribers;   // bit i: subscribed to subscribe[i]
     std::unique_ptr<Flow> flow;
     bool flow_changed = false, flow_urgent = false;
-    std::uint64_t passed = 0;
+    std::uint64_t passed = 0, sequence = 0;
+    subservices::RecentReadings recent;
+    std::int64_t left_ms = 0;                    // when its last connection ended; 0: it is connected
+    bool lost = false;
   };
   struct NameHash {
     using is_transparent = void;
@@ -135,16 +139,24 @@ class GrantTable {
   std::size_t end_grants(Owner owner, bool unconfirmed_only, Effects& effects);
   Grant* own_grant(Owner owner, std::string_view username);
   bool subscribed(const FlowTerms& terms) const;
-  void drop_flow(Grant& grant);
-  void mark_changed(Grants::value_type& entry, std::int64_t steady_ms, bool urgent);
-  static FlowReport report(std::string_view username, Flow& flow);
+  void drop_flow(Grants::value_type& entry);
+  void account(const Grant& grant);
+  void lose_device(Grants::value_type& entry, Effects& effects);
+  void find_device(Grants::value_type& entry, Effects& effects);
+  void mark_changed(Grants::value_type& entry, std::int64_t now_ms, bool urgent);
+  FlowReport report(Grants::value_type& entry);
+  bool marks_may_grow(const Grant& grant) const;
+
 
   std::size_t grants_max_;
+  Steady steady_ms_;
   Bytes salt_;
   std::vector<std::string> admin_names_;
   std::vector<Hash> admin_verifiers_;
   std::vector<std::size_t> counts_, flow_counts_;
   std::vector<Lease> leases_;
+  std::vector<EndedFlows> ended_;
+  std::size_t marks_bytes_ = 0;
   struct Change {
     std::string username;
     std::int64_t since_ms = 0;

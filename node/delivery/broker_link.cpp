@@ -12,11 +12,10 @@ constexpr const char* kControl = "$CONTROL/agiddi/v1";
 constexpr const char* kResponse = "$CONTROL/agiddi/v1/response";
 constexpr const char* kEvents = "$CONTROL/agiddi/v1/events";
 constexpr std::size_t kCommandsPerMessage = 200;
+constexpr std::size_t kControlMax_bytes = 256 * 1024, kDeviceMessageMax_bytes = 64 * 1024;   // what the plugin says of 200 grants or flows is longer than a reading may be
 constexpr std::uint64_t kIncomingMax_bytes = 64 * 1024 * 1024;   // device messages waiting for the lane
 constexpr std::size_t kOutgoingMax = 20'000;
 constexpr std::size_t kClocksMax = 64;
-
-std::int64_t lane_steady_ms() { return std::chrono::duration_cast<std::chrono::milliseconds>(DeliveryLane::Clock::now().time_since_epoch()).count(); }
 
 }  // namespace
 
@@ -24,6 +23,7 @@ BrokerLink::BrokerLink(DeliveryLane& lane, MqttOptions options, BrokerEvents eve
     : lane_(lane), events_(std::move(events)), now_(std::move(now)) {
   options.queue_max = kOutgoingMax;
   options.queue_max_bytes = kIncomingMax_bytes;
+  options.incoming_max_bytes = kControlMax_bytes;
   MqttHandlers handlers;
   handlers.on_up = [this] { lane_.post_always([this] { came_up(); }); };
   handlers.on_down = [this](std::string reason) {
@@ -36,6 +36,7 @@ BrokerLink::BrokerLink(DeliveryLane& lane, MqttOptions options, BrokerEvents eve
     const TimeMs arrival = now_();
     const std::uint64_t size = message.topic.size() + message.payload.size();
     const bool control = message.topic.starts_with("$CONTROL/");
+    if (!control && message.payload.size() > kDeviceMessageMax_bytes) return;
     if (!control && incoming_bytes_ + size > kIncomingMax_bytes) {
       ++dropped_;
       return;
@@ -139,9 +140,15 @@ void BrokerLink::received(const MqttMessage& message, TimeMs arrival) {
       return;
     }
     const Json* username = json->find("username");
-    if (event && event->is_string() && username && username->is_string() && grants_.contains(username->as_string())) {
-      events_.on_attached(username->as_string(), event->as_string() == "attached");
-    }
+    if (!event || !event->is_string() || !username || !username->is_string() || !grants_.contains(username->as_string())) return;
+    const std::string& what = event->as_string();
+    if (what == "attached" || what == "detached") events_.on_attached(username->as_string(), what == "attached");
+    const Json* at = json->find("at");
+    std::uint64_t steady = 0;
+    if ((what != "lost" && what != "back") || !at || !at->is_number() || !events_.on_connection) return;
+    const std::string& digits = at->number_text();
+    if (std::from_chars(digits.data(), digits.data() + digits.size(), steady).ec != std::errc{}) return;
+    events_.on_connection(username->as_string(), what == "lost", steady);
     return;
   }
   if (topics_.contains(message.topic)) events_.on_message(message.topic, message.payload, arrival);
@@ -169,8 +176,7 @@ void BrokerLink::answered(const Json& answers) {
     const bool good = ok && ok->is_bool() && ok->as_bool();
     if (!good) log_error("the broker refused a grant", {{"detail", answer ? answer->dump() : answers.dump()}});
     const Json* attached = answer ? answer->find("attached") : nullptr;
-    const Json* passed = answer ? answer->find("passed") : nullptr;
-    if (good && passed && passed->is_number() && events_.on_passed) events_.on_passed(usernames[i], std::stoull(passed->number_text()));
+    if (good && events_.on_granted) events_.on_granted(usernames[i], *answer);
     const auto waiting = std::exchange(found->second.waiting, nullptr);
     if (good && !found->second.grant.subscribe.empty() && attached && attached->is_bool()) {
       events_.on_attached(usernames[i], attached->as_bool());
@@ -193,12 +199,9 @@ void BrokerLink::grant(BrokerGrant grant, std::function<void(bool)> done) {
 
 bool BrokerLink::revoke(const std::string& username, std::function<void(const Json*)> done) {
   const auto found = grants_.find(username);
-  if (found == grants_.end()) {
-    if (done) done(nullptr);
-    return false;
-  }
-  const bool unanswered = static_cast<bool>(found->second.waiting);
-  grants_.erase(found);
+  if (found == grants_.end() && !done) return false;
+  const bool unanswered = found != grants_.end() && found->second.waiting;
+  if (found != grants_.end()) grants_.erase(found);
   ask(Json::object({{"command", "revoke"}, {"username", username}}), std::move(done));
   return unanswered;
 }
@@ -226,7 +229,7 @@ void BrokerLink::saw_clock(const Json& message) {
   if (!clock || !clock->is_number()) return;
   const std::string& digits = clock->number_text();
   if (std::from_chars(digits.data(), digits.data() + digits.size(), value).ec != std::errc{}) return;
-  clocks_.push_back(value - lane_steady_ms());
+  clocks_.push_back(value - DeliveryLane::steady_ms());
   if (clocks_.size() > kClocksMax) clocks_.pop_front();
 }
 

@@ -1,6 +1,7 @@
 // BrokerLink: this node's connection to the broker that devices and applications use: pushes grants to the plugin, listens to device
 // topics, publishes measurements. Keeps the whole set of grants and topics, and establishes them anew whenever the connection comes back.
 //
+// The plugin is trusted, its messages are not: a member that is missing or no number is as if nothing had been said.
 // Threads: everything here, callbacks included, runs on the delivery lane; the MQTT client's thread only posts to it.
 // Source: deploy/broker_plugin/README.md for the messages.
 #pragma once
@@ -32,7 +33,8 @@ struct BrokerEvents {
   std::function<void(const std::string& topic, const Bytes& payload, TimeMs arrival)> on_message;
   std::function<void(const std::string& username, bool attached)> on_attached;   // changes, and what a (re)connection finds
   std::function<void(bool up)> on_state;                                          // up: every grant is in force
-  std::function<void(const std::string& username, std::uint64_t passed)> on_passed;   // a grant is in force at a plugin that knows flows
+  std::function<void(const std::string& username, const Json& answer)> on_granted;   // a grant is in force; what the plugin says of its device
+  std::function<void(const std::string& username, bool lost, std::uint64_t at)> on_connection;   // a device's: it broke, or is there again; of the broker's steady clock
   std::function<void(const Json& usage)> on_usage;                                // what flows counted
 };
 
@@ -50,7 +52,7 @@ class BrokerLink {
   // done(true) once it is in force, done(false) when the plugin refuses it. Waits through a lost connection.
   void grant(BrokerGrant grant, std::function<void(bool)> done = {});
   // True when the grant had not been answered yet; then its `done` is never called.
-  // done, if given, gets the plugin's answer as ask() does.
+  // done, if given, gets the plugin's answer as ask() does, also of a grant that only a former run has made.
   bool revoke(const std::string& username, std::function<void(const Json*)> done = {});
   // One command to the plugin. done gets the answer, or nullptr when there will be none. Only while the connection is ready.
   void ask(Json command, std::function<void(const Json*)> done);

@@ -1,36 +1,43 @@
-// Readings that go through the broker's plugin alone: when such a flow begins and ends, what it counted, and how its limits follow the lease and the ledger.
+// Readings that go through the broker's plugin alone: when such a flow begins and ends. What it counted, and how its limits follow the ledger, is in
+// delivery_flow_counts.cpp.
 #include <algorithm>
 
 #include "node/delivery/delivery_core.h"
 #include "node/log.h"
+#include "protocol/limits.h"
 
 namespace agiddi::node {
 namespace {
 
-using FlowState = BrokerFlow::State;
-
-constexpr std::uint64_t kSequenceAhead = 100'000;       // numbers that a flow may give before it is heard of again
 constexpr std::size_t kFlowTextsMax_bytes = 32 * 1024;
 constexpr TimeMs kFlowAgain_ms = 200;
 constexpr TimeMs kDeviceWaits_ms = 2'000;               // with its start command, for the flow
-constexpr TimeMs kCountsWithin_ms = 3'000, kAnswerWithin_ms = 5'000;
+constexpr TimeMs kAnswerWithin_ms = 5'000, kCountsAgain_ms = 2'000;
+// All that may be lost in an epoch with brokers that die. It stays reserved and is never reported, and no more than kReservedAheadMax_bytes may be: the rest is
+// for what goes on.
+constexpr std::uint64_t kLossMax_bytes = limits::kReservedAheadMax_bytes / 2, kLossLeft_bytes = 64 * 1024;
 
-std::uint64_t more(std::uint64_t now, std::uint64_t before) { return now - std::min(now, before); }
-
-std::int64_t steady_now_ms() { return std::chrono::duration_cast<std::chrono::milliseconds>(DeliveryLane::Clock::now().time_since_epoch()).count(); }
+Json clock_json(const subservices::ServiceClock& clock) {
+  Json json = Json::object({{"accountedTo", clock.accounted_to()}, {"heard", clock.last_sign()}, {"earnedMs", clock.earned_ms()}, {"silentMs", clock.silent_ms()}});
+  if (clock.patience_ms() != subservices::ServiceClock::kEver) json.set("patienceMs", clock.patience_ms());
+  if (clock.absence_ms() != subservices::ServiceClock::kEver) json.set("absenceMs", clock.absence_ms());
+  if (clock.lost_at()) json.set("lost", *clock.lost_at());
+  return json;
+}
 
 }  // namespace
 
 // Over MQTT, with a lease (so that a flow ends with its node), and nothing that has to be converted.
 bool DeliveryCore::flow_possible(const Served& served, const ServedDevice& device) const {
   return options_.broker_flows && served.over_mqtt() && served.view.leased && device.flow.passed && !device.flow.unfit && !device.over && !served.ended &&
-         served.account.topic.size() <= device.account.topic.size();
+         served.account.topic.size() <= device.account.topic.size() && device.flow.lost + kLossLeft_bytes <= kLossMax_bytes;
 }
 
-// Up to which total of the meter readings may be forwarded; nothing: no limit in bytes.
+// Up to which total of the meter a flow may forward readings; nothing: no limit in bytes.
 std::optional<std::uint64_t> DeliveryCore::allowed_bytes(const ServedDevice& device) const {
   if (!device.granted.bytes_limit) return std::nullopt;
-  return more(std::min(device.granted.bytes_reserved, *device.granted.bytes_limit), device.flow.lost);
+  const std::uint64_t left = more(std::min(device.granted.bytes_reserved, *device.granted.bytes_limit), device.flow.lost);
+  return std::min(left, device.meter.bytes_used() + more(kLossMax_bytes, device.flow.lost));
 }
 
 void DeliveryCore::keep_flow(const Served& served, const ServedDevice& device) {
@@ -51,7 +58,7 @@ void DeliveryCore::tell_lease() {
   const TimeMs ledger = now();
   const std::int64_t left = std::chrono::duration_cast<std::chrono::milliseconds>(lease_until_ - DeliveryLane::Clock::now()).count();
   lease_told_ = true;
-  broker_->ask(Json::object({{"command", "lease"}, {"until", std::max<TimeMs>(ledger + left, 0)}, {"toLedger", ledger - (steady_now_ms() + *difference)}}), {});
+  broker_->ask(Json::object({{"command", "lease"}, {"until", std::max<TimeMs>(ledger + left, 0)}, {"toLedger", ledger - (DeliveryLane::steady_ms() + *difference)}}), {});
 }
 
 // ---- begin and end
@@ -92,12 +99,10 @@ void DeliveryCore::begin_flow(Served& served, std::size_t index) {
     return;
   }
   flow.generation = random_token();
-  flow.bytes_base = device.meter.bytes_used();
-  flow.readings_base = device.meter.readings();
+  account(served, device, now());
   flow.bytes_end = allowed;
   flow.sequence_end = device.meter.sequence() + kSequenceAhead;
-  flow.told = FlowCounts{};
-  flow.told.sequence = device.meter.sequence();
+  flow.told = counts_so_far(device);
   flow.told_at = flow.asked_at = now();
   set_flow(device, FlowState::starting);
   keep_flow(served, device);   // before the plugin has it: whatever becomes of it, this much may have been forwarded
@@ -113,10 +118,14 @@ void DeliveryCore::begin_flow(Served& served, std::size_t index) {
                                {"topic", device.account.topic},
                                {"application", served.account.username},
                                {"applicationTopic", served.account.topic},
+                               {"bytesUsed", device.meter.bytes_used()},
+                               {"readings", device.meter.readings()},
                                {"sequence", device.meter.sequence()},
                                {"sequenceLimit", flow.sequence_end},
+                               {"clock", clock_json(device.clock)},
                                {"sensors", std::move(sensors)}});
-  if (allowed) command.set("bytes", *allowed - flow.bytes_base);
+  if (const auto marks = device.recent.last(kMarksHandedMax); !marks.empty()) command.set("marks", marks_text(marks));
+  if (allowed) command.set("bytes", *allowed);
   if (device.granted.expires) command.set("expires", *device.granted.expires);
   broker_->ask(std::move(command), [this, id = served.view.id, epoch = served.view.epoch, index, generation = flow.generation, seen = *flow.passed](const Json* answer) {
     Served* then = find(id);
@@ -129,9 +138,12 @@ void DeliveryCore::flow_began(Served& served, std::size_t index, std::uint64_t s
   BrokerFlow& flow = device.flow;
   if (answer == nullptr || flow.state != FlowState::starting) return;   // whether it began is asked when the connection is back
   const Json* ok = answer->find("ok");
-  const Json* passed = answer->find("passed");
-  if (passed && passed->is_number()) flow.passed = std::stoull(passed->number_text());
+  if (const auto passed = read_count(*answer, "passed")) flow.passed = passed;
   if (!ok || !ok->is_bool() || !ok->as_bool()) {
+    if (answer->find("flow") != nullptr) {   // of which this node knew nothing
+      set_flow(device, FlowState::off);
+      return take_over_flow(served, index, *answer);
+    }
     if (flow.passed == seen) {   // else something was on its way
       flow.unfit = true;
       log_warn("a device's readings stay on the node's own path", {{"device", device.granted.measurement.device}, {"reason", answer->dump()}});
@@ -167,165 +179,57 @@ void DeliveryCore::ask_flow(Served& served, std::size_t index, const char* comma
                });
 }
 
+// After an absence: as the former run, or this one before the connection broke, left it.
+void DeliveryCore::ask_again(Served& served, std::size_t index) {
+  ServedDevice& device = served.devices[index];
+  if (device.flow.counts_due) return ask_last_counts(served, index);
+  if (device.flow.is_off() || device.over) return;
+  if (flow_possible(served, device) && device.flow.state != FlowState::ending) return ask_flow(served, index, "flow-state");
+  set_flow(device, FlowState::ending);
+  ask_flow(served, index, "flow-end");
+}
+
+void DeliveryCore::ask_flows() {
+  tell_lease();
+  for (auto& [id, served] : served_) {
+    for (std::size_t i = 0; i < served.devices.size(); ++i) ask_again(served, i);
+  }
+}
+
 void DeliveryCore::flow_answered(Served& served, std::size_t index, const Json& answer, bool end) {
   ServedDevice& device = served.devices[index];
   BrokerFlow& flow = device.flow;
-  if (const Json* passed = answer.find("passed"); passed && passed->is_number()) flow.passed = std::stoull(passed->number_text());
+  if (const auto passed = read_count(answer, "passed")) flow.passed = passed;
   const Json* told = answer.find("flow");
   const auto counts = told ? read_flow_counts(*told) : std::nullopt;
   const bool known = counts && counts->generation == flow.generation;
   if (known) take_counts(served, index, *counts);
   if (device.over) return;
-  if (known && !end) {
+  if (known && !end && !counts->ended) {
+    if (flow.state == FlowState::ending) return;
     set_flow(device, FlowState::running);
     raise_flow(served, index);
-    if (counts->stopped || !device.held.empty()) end_flow(served, index);
+    if (counts->stopped || !device.held.empty() || !flow_possible(served, device)) end_flow(served, index);
     return;
   }
   if (!known) lose_flow(served, index);
+  for (const std::uint64_t mark : read_marks(answer.find("marks"))) device.recent.add(mark);   // sent again, they are not to be taken here
   set_flow(device, FlowState::off);
   flow.again_at = now() + kFlowAgain_ms;
+  keep_meter(served, device);
   keep_flow(served, device);
+  if (known) forget_flow(device);
   release_held(served);
+  if (device.over) return;
   if (device.meter.bytes_remaining() == std::uint64_t{0}) return end_device(served, index, subservices::MeterEnd::data, now());
   reserve_ahead(served, index);
-}
-
-// The plugin that counted is gone. All that it was allowed to may have been forwarded: nobody pays for it, and it is never forwarded again.
-void DeliveryCore::lose_flow(Served& served, std::size_t index) {
-  ServedDevice& device = served.devices[index];
-  BrokerFlow& flow = device.flow;
-  const std::uint64_t unknown = flow.bytes_end ? more(*flow.bytes_end, device.meter.bytes_used()) : 0;
-  const std::uint64_t numbers = flow.bytes_end ? std::min(unknown, more(flow.sequence_end, device.meter.sequence())) : more(flow.sequence_end, device.meter.sequence());
-  flow.lost += unknown;
-  device.meter.lose(unknown, device.meter.sequence() + numbers);
-  keep_meter(served, device);
-  served.changed = true;
-  log_warn("the broker's plugin lost its count of a device", {{"device", device.granted.measurement.device}, {"bytes", unknown}, {"sequence", device.meter.sequence()}});
-}
-
-// ---- counts
-
-void DeliveryCore::on_passed(const std::string& username, std::uint64_t passed) {
-  const auto route = device_users_.find(username);
-  Served* served = route == device_users_.end() ? nullptr : find(route->second.integration);
-  if (served != nullptr) served->devices[route->second.device].flow.passed = passed;
-}
-
-void DeliveryCore::on_usage(const Json& event) {
-  const Json* list = event.find("flows");
-  if (stopping_ || !list || !list->is_array()) return;
-  for (const Json& told : list->items()) {
-    const Json* username = told.find("username");
-    const auto counts = read_flow_counts(told);
-    const auto route = username && username->is_string() ? device_users_.find(username->as_string()) : device_users_.end();
-    Served* served = route == device_users_.end() ? nullptr : find(route->second.integration);
-    if (served == nullptr || !counts) continue;
-    const std::size_t index = route->second.device;
-    const ServedDevice& device = served->devices[index];
-    if (device.over || device.flow.is_off() || device.flow.generation != counts->generation) continue;
-    take_counts(*served, index, *counts);
-    if (!device.over && counts->stopped) end_flow(*served, index);
-  }
-  const Json* until = event.find("reportedUntil");
-  const auto difference = broker_->broker_clock();
-  if (!until || !until->is_number() || !difference) return;
-  const std::int64_t age = std::max<std::int64_t>(steady_now_ms() + *difference - std::stoll(until->number_text()), 0);
-  flows_known_until_ = std::max(flows_known_until_, now() - age);
-}
-
-void DeliveryCore::take_counts(Served& served, std::size_t index, const FlowCounts& counts) {
-  ServedDevice& device = served.devices[index];
-  BrokerFlow& flow = device.flow;
-  const FlowCounts before = std::exchange(flow.told, counts);
-  const std::uint64_t bytes_more = more(counts.bytes, before.bytes), readings_more = more(counts.readings, before.readings);
-  const std::uint64_t dropped = more(counts.duplicates, before.duplicates) + more(counts.unreadable, before.unreadable) +
-                                more(counts.unknown_sensor, before.unknown_sensor) + more(counts.no_receiver, before.no_receiver);
-  count(received, readings_more + dropped);
-  count(forwarded, readings_more);
-  count(bytes, bytes_more);
-  count(duplicates, more(counts.duplicates, before.duplicates));
-  count(unreadable, more(counts.unreadable, before.unreadable));
-  count(unknown_sensor, more(counts.unknown_sensor, before.unknown_sensor));
-  count(no_receiver, more(counts.no_receiver, before.no_receiver));
-  flow.unfit = flow.unfit || counts.unfit;
-  const TimeMs lived = std::max<TimeMs>(now() - std::exchange(flow.told_at, now()), 1);
-  flow.bytes_per_s = std::max(1'000 * bytes_more / static_cast<std::uint64_t>(lived), flow.bytes_per_s / 2);
-  for (const auto& sign : {counts.heard_first, counts.heard_last}) {
-    if (!sign) continue;
-    device.clock.account(*sign, std::min(device.granted.expires.value_or(ServiceClock::kEver), lease_end(served)));
-    device.clock.heard(*sign);
-    device.heard = std::max(device.heard, *sign);
-    device.ask_again_ms = 0;
-  }
-  device.meter.catch_up(flow.bytes_base + counts.bytes, flow.readings_base + counts.readings, counts.sequence, counts.last);
-  if (readings_more == 0) return;
-  served.changed = true;
-  keep_meter(served, device);
-  if (device.over) return;
-  raise_flow(served, index);
-  reserve_ahead(served, index);
-  if (device.meter.bytes_remaining() == std::uint64_t{0}) end_device(served, index, subservices::MeterEnd::data, counts.last.value_or(now()));
-}
-
-// What the ledger has reserved since, and numbers enough. Noted before the plugin has it.
-void DeliveryCore::raise_flow(Served& served, std::size_t index) {
-  ServedDevice& device = served.devices[index];
-  BrokerFlow& flow = device.flow;
-  if (flow.state != FlowState::running || device.over) return;
-  const auto allowed = allowed_bytes(device);
-  const bool more_bytes = allowed && flow.bytes_end && *allowed > *flow.bytes_end;
-  const bool more_numbers = more(flow.sequence_end, device.meter.sequence()) < kSequenceAhead / 2;
-  if (!more_bytes && !more_numbers) return;
-  if (more_bytes) flow.bytes_end = allowed;
-  if (more_numbers) flow.sequence_end = device.meter.sequence() + kSequenceAhead;
-  keep_flow(served, device);
-  Json command = Json::object({{"command", "raise"}, {"username", device.account.username}, {"generation", flow.generation}, {"sequenceLimit", flow.sequence_end}});
-  if (flow.bytes_end) command.set("bytes", *flow.bytes_end - flow.bytes_base);
-  broker_->ask(std::move(command), {});
-}
-
-void DeliveryCore::raise_flows(Served& served) {
-  for (std::size_t i = 0; i < served.devices.size(); ++i) raise_flow(served, i);
-}
-
-// ---- after an absence, and at the end
-
-void DeliveryCore::ask_flows() {
-  tell_lease();
-  for (auto& [id, served] : served_) {
-    for (std::size_t i = 0; i < served.devices.size(); ++i) {
-      if (!served.devices[i].flow.is_off() && !served.devices[i].over) ask_flow(served, i, "flow-state");
-    }
-  }
-}
-
-// The device has ended: what its flow counted until its grant was revoked, or nothing when nobody can tell any more.
-void DeliveryCore::last_counts(Served& served, std::size_t index, const Json* answer) {
-  ServedDevice& device = served.devices[index];
-  BrokerFlow& flow = device.flow;
-  if (!flow.counts_due) return;
-  flow.counts_due = false;
-  const Json* told = answer ? answer->find("flow") : nullptr;
-  const auto counts = told ? read_flow_counts(*told) : std::nullopt;
-  if (counts && counts->generation == flow.generation) take_counts(served, index, *counts);
-  device.clock.account(device.ended_at, std::min(device.granted.expires.value_or(ServiceClock::kEver), lease_end(served)));
-  set_flow(device, FlowState::off);
-  keep_meter(served, device);
-  keep_flow(served, device);
-  if (served.settled) return;
-  served.report_due = true;
-  if (served.ended && !served.report_on_way) report(served);
-}
-
-bool DeliveryCore::counts_awaited(const Served& served) {
-  return std::any_of(served.devices.begin(), served.devices.end(), [](const ServedDevice& device) { return device.flow.counts_due; });
 }
 
 void DeliveryCore::watch_flows(Served& served) {
   for (std::size_t i = 0; i < served.devices.size(); ++i) {
     const BrokerFlow& flow = served.devices[i].flow;
-    if (flow.counts_due && now() >= flow.counts_until) last_counts(served, i, nullptr);
+    if (flow.counts_due && now() >= flow.counts_until) last_counts(served, i, std::nullopt);
+    if (flow.counts_due && broker_->ready() && now() - flow.asked_at > kCountsAgain_ms) ask_last_counts(served, i);
     const bool between = flow.state == FlowState::starting || flow.state == FlowState::ending;
     if (between && !served.devices[i].over && broker_->ready() && now() - flow.asked_at > kAnswerWithin_ms) {   // a full queue may have lost it
       set_flow(served.devices[i], FlowState::ending);
@@ -336,9 +240,33 @@ void DeliveryCore::watch_flows(Served& served) {
   }
 }
 
-void DeliveryCore::await_counts(ServedDevice& device) {
-  device.flow.counts_due = true;
-  device.flow.counts_until = now() + kCountsWithin_ms;
+// What the plugin says of a device whose grant is in force.
+void DeliveryCore::on_granted(const std::string& username, const Json& answer) {
+  const auto route = device_users_.find(username);
+  Served* served = route == device_users_.end() ? nullptr : find(route->second.integration);
+  const auto passed = read_count(answer, "passed");
+  if (served == nullptr || !passed) return;
+  ServedDevice& device = served->devices[route->second.device];
+  device.flow.passed = passed;
+  device.meter.lose(0, read_count(answer, "sequence").value_or(0));
+  if (answer.find("flow") != nullptr && !device.over) take_over_flow(*served, route->second.device, answer);
+}
+
+// A flow whose beginning this node has forgotten (its machine failed before the notes reached the disk): it ends, and its totals are taken up.
+void DeliveryCore::take_over_flow(Served& served, std::size_t index, const Json& answer) {
+  ServedDevice& device = served.devices[index];
+  const auto counts = read_flow_counts(*answer.find("flow"));
+  if (!counts || (!device.flow.is_off() && device.flow.generation == counts->generation)) return;
+  // Of a flow that has ended there is news only when it counted more than is known here.
+  if (counts->ended && (counts->bytes <= device.meter.bytes_used() && counts->sequence <= device.meter.sequence())) return;
+  device.flow.generation = counts->generation;
+  device.flow.unasked = true;
+  device.flow.bytes_end = allowed_bytes(device);
+  device.flow.sequence_end = std::max(counts->sequence, device.meter.sequence() + kSequenceAhead);
+  device.flow.told = counts_so_far(device);
+  set_flow(device, FlowState::ending);
+  keep_flow(served, device);
+  ask_flow(served, index, "flow-end");
 }
 
 }  // namespace agiddi::node

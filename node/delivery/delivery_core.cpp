@@ -11,12 +11,9 @@ namespace agiddi::node {
 namespace {
 
 constexpr std::size_t kWorkMax = 20'000;
-constexpr auto kAccessWait = std::chrono::milliseconds(5'000);      // for the broker to take the grants
 constexpr TimeMs kGrantMax_ms = 365LL * 86'400'000;                 // of a grant at the broker that has no end in time
 constexpr TimeMs kGrantAfter_ms = 10'000;                           // the broker's own end comes after ours, which tells the device first
-constexpr std::size_t kWaitersMax = 64;
 constexpr TimeMs kFreshClaim_ms = 5'000;                            // older, and this node was not there
-constexpr TimeMs kNotedEvery_ms = 10'000;                           // at least, while readings come
 constexpr int kCurrentChecks = 6;                                   // in a row, at the pace of the upkeep
 
 MqttOptions broker_options(const DeliveryOptions& options, const std::string& member) {
@@ -48,7 +45,8 @@ DeliveryCore::DeliveryCore(Chain& chain, DeliveryLedger& ledger, DeliveryOptions
     lease_told_ = false;
     for (auto& [id, served] : served_) served.attached = false;
   };
-  events.on_passed = [this](const std::string& username, std::uint64_t passed) { on_passed(username, passed); };
+  events.on_granted = [this](const std::string& username, const Json& answer) { on_granted(username, answer); };
+  events.on_connection = [this](const std::string& username, bool lost, std::uint64_t at) { on_connection(username, lost, at); };
   events.on_usage = [this](const Json& usage) { on_usage(usage); };
   broker_ = std::make_unique<BrokerLink>(lane_, broker_options(options_, member_), std::move(events), [this] { return now(); });
 }
@@ -210,13 +208,21 @@ void DeliveryCore::serve(IntegrationView view) {
       device.over = true;
       device.ended_at = device.meter.ended() == subservices::MeterEnd::time ? *device.granted.expires : last;
       served.report_due = true;
+      if (!device.flow.is_off()) {   // the former run died before it had the last counts
+        await_counts(served, i);
+        ask_last_counts(served, i);
+      }
     } else if (device.meter.expire(now())) {
       end_device(served, i, subservices::MeterEnd::time, *device.granted.expires);
     }
   }
-  if (closing) return end_all(served, "closed", std::nullopt);
-  end_if_all_over(served);
-  if (!served.ended) push_grants(id, served);
+  if (closing) {
+    end_all(served, "closed", std::nullopt);
+  } else {
+    end_if_all_over(served);
+  }
+  if (!served.ended) return push_grants(id, served);
+  if (served.over_mqtt()) grant_application(id, served);   // what is on its way to it, and what is still in hand, arrives
 }
 
 // What the notes of a former run say, or fresh secrets; and the clear text of each device's access.
@@ -245,7 +251,7 @@ void DeliveryCore::restore(Served& served) {
       if (auto meter = subservices::Meter::restore(limits, *record); meter && meter->bytes_used() >= granted.bytes_reported) device.meter = *meter;
     }
     device.told = now();
-    device.clock = ServiceClock(now() - served.view.claimed < kFreshClaim_ms ? served.view.claimed : now(), patience_of(served, device),
+    device.clock = subservices::ServiceClock(now() - served.view.claimed < kFreshClaim_ms ? served.view.claimed : now(), patience_of(served, device),
                                 granted.active_reported_ms - granted.active_base_ms, granted.silent_reported_ms);
     served.devices.push_back(std::move(device));
   }
@@ -256,13 +262,10 @@ void DeliveryCore::restore(Served& served) {
     for (ServedDevice& device : served.devices) device.account = random_account("in/d");   // not shorter than the application's topic, so that the plugin can change it in place
   }
   for (ServedDevice& device : served.devices) {
-    // A former run of this node ended at an unknown moment after its last reading: from there until now nobody served.
-    if (known) {
-      const TimeMs last = device.meter.last_reading().value_or(0);
-      device.clock.account(std::min(last, device.clock.accounted_to() + kNotedEvery_ms), device.granted.expires.value_or(ServiceClock::kEver));
-      device.clock.account(now(), 0);
-    }
-    device.clock.heard(now());
+    device.clock.set_absence(absence_of(served, device));
+    device.flow.told = counts_so_far(device);
+    if (!known) device.clock.heard(now());
+    if (known && device.flow.is_off()) skip_absence(device);   // a flow went on alone: for how long its plugin tells
     device.clock.at_least(device.granted.active_reported_ms - device.granted.active_base_ms);
   }
   ledger_.local_put(notes::session(id), session_note(served));
@@ -304,7 +307,10 @@ void DeliveryCore::push_grants(const Hash& id, Served& served) {
                    [this, id, i](bool good) { grant_done(id, i, good); });
     watch_expiry(id, i);
   }
-  if (!served.over_mqtt()) return;
+  if (served.over_mqtt()) grant_application(id, served);
+}
+
+void DeliveryCore::grant_application(const Hash& id, Served& served) {
   applications_[served.account.username] = id;
   ++served.grants_pending;
   broker_->grant(application_grant(served), [this, id](bool good) { grant_done(id, std::nullopt, good); });
@@ -315,7 +321,7 @@ void DeliveryCore::grant_done(const Hash& id, std::optional<std::size_t> device,
   if (served == nullptr) return;
   if (served->grants_pending > 0) --served->grants_pending;
   if (!good) served->grant_refused = true;
-  if (good && device && !served->devices[*device].flow.is_off() && broker_->ready()) ask_flow(*served, *device, "flow-state");
+  if (good && device && broker_->ready()) ask_again(*served, *device);
   // A device that was heard before the node restarted goes on by itself; if not, silence brings the command.
   if (good && device && !served->devices[*device].over && !served->devices[*device].meter.last_reading() && !device_waits(*served, *device)) {
     send_start(*served, *device);
@@ -349,157 +355,6 @@ void DeliveryCore::forget(const Hash& id, Served& served) {
     ledger_.local_erase(notes::flow(id, device.granted.device));
     for (const auto& [sequence, entry] : device.outbox) ledger_.local_erase(notes::outbox(id, device.granted.device, sequence));
   }
-}
-
-// ---- what HTTP asks
-
-DeliveryAccess DeliveryCore::access_of(const Served& served) const {
-  DeliveryAccess access;
-  if (served.over_mqtt()) {
-    access.broker = options_.broker_url;
-    access.topic = served.account.topic;
-    access.username = served.account.username;
-    access.password = served.account.password;
-  } else {
-    access.url = options_.public_url + "/v1/integrations/" + served.view.id.hex() + "/stream?token=" + served.token;
-  }
-  return access;
-}
-
-void DeliveryCore::wait_for_access(Served& served, AccessDone done) {
-  if (served.ended) return done(fail(Status::not_found, "The integration has ended."));
-  if (served.grants_pending == 0) {
-    if (served.grant_refused) return done(fail(Status::unavailable, "The broker has no room for this integration's credentials."));
-    return done(access_of(served));
-  }
-  if (served.waiters.size() >= kWaitersMax) return done(fail(Status::overloaded, "Too many wait for these credentials."));
-  served.waiters.push_back(std::move(done));
-  lane_.after(kAccessWait, [this, id = served.view.id] {
-    Served* late = find(id);
-    if (late == nullptr) return;
-    std::vector<AccessDone> waiters;
-    waiters.swap(late->waiters);
-    for (AccessDone& waiter : waiters) waiter(fail(Status::unavailable, "The broker does not answer; the integration starts when it does."));
-  });
-}
-
-void DeliveryCore::claim_and_start(const Hash& id, AccessDone done) {
-  if (stopping_) return done(fail(Status::unavailable, "The node is stopping."));
-  const auto view = ledger_.integration(id);
-  if (!view) return done(fail(Status::not_found, "There is no such integration."));
-  if (view->state == IntegrationState::ended || view->state == IntegrationState::closing) {
-    return done(fail(Status::conflict, "The integration has ended."));
-  }
-  if (!broker_) return done(fail(Status::unavailable, "This node has no broker."));
-  if (!view->node.empty()) {
-    if (view->node != member_) return done(fail(Status::conflict, "The integration is served by " + view->node + "; ask there."));
-    refresh(id);
-    if (find(id) == nullptr) serve(*view);
-    return wait_for_access(*find(id), std::move(done));
-  }
-  if (counts_[integrations].load() >= options_.integrations_max) return done(fail(Status::overloaded, "This node serves as many integrations as it may."));
-  if (!view->unit.empty()) {
-    std::vector<subservices::DeviceTemplate> templates;
-    for (const GrantedDevice& device : view->devices) templates.push_back(device.measurement);
-    if (const auto unit = subservices::resolve_delivery_unit(view->unit, templates); !unit) return done(tl::unexpected(unit.error()));
-  }
-  auto& waiters = claims_[id];
-  waiters.push_back(std::move(done));
-  if (waiters.size() > 1) return;
-  Json body = Json::object({{"integration", id.hex()}, {"node", member_}, {"epoch", view->epoch + 1}});
-  chain_.submit_own("integration.claim", std::move(body), [weak = weak_from_this(), id](Result<Outcome> outcome) {
-    const auto self = weak.lock();
-    if (self) self->lane_.post_always([core = self.get(), id, outcome = std::move(outcome)] { core->claimed(id, outcome); });
-  });
-}
-
-void DeliveryCore::claimed(const Hash& id, Result<Outcome> outcome) {
-  std::vector<AccessDone> waiters;
-  if (auto found = claims_.extract(id)) waiters = std::move(found.mapped());
-  if (stopping_) return;
-  if (!outcome) {
-    for (AccessDone& done : waiters) done(tl::unexpected(outcome.error()));
-    return;
-  }
-  // Whoever claimed first, the ledger says who serves.
-  for (AccessDone& done : waiters) {
-    const auto view = ledger_.integration(id);
-    if (view && view->node.empty()) {
-      done(fail(Status::unavailable, "The claim was not accepted: " + outcome->receipt.result));
-    } else {
-      claim_and_start(id, std::move(done));
-    }
-  }
-}
-
-void DeliveryCore::delivery_for(const Hash& id, bool rotate, AccessDone done) {
-  if (stopping_) return done(fail(Status::unavailable, "The node is stopping."));
-  Served* served = find(id);
-  if (served == nullptr || served->ended) return done(fail(Status::not_found, "This node does not serve that integration."));
-  if (rotate && served->over_mqtt()) {
-    if (broker_->revoke(served->account.username)) --served->grants_pending;
-    applications_.erase(served->account.username);
-    served->attached = false;
-    served->account = random_account("out");
-    applications_[served->account.username] = id;
-    served->grant_refused = false;
-    for (std::size_t i = 0; i < served->devices.size(); ++i) end_flow(*served, i);   // another begins, to the new topic
-    ++served->grants_pending;
-    broker_->grant(application_grant(*served), [this, id](bool good) { grant_done(id, std::nullopt, good); });
-  } else if (rotate) {
-    served->token = random_token();
-    if (served->sink) {
-      served->sink->end("the credentials were renewed");
-      served->sink.reset();
-      count(streams, static_cast<std::uint64_t>(-1));
-    }
-  }
-  if (rotate) ledger_.local_put(notes::session(id), session_note(*served));
-  wait_for_access(*served, std::move(done));
-}
-
-std::optional<IntegrationUsage> DeliveryCore::usage(const Hash& id) const {
-  const auto found = served_.find(id);
-  if (found == served_.end() || found->second.replaced) return std::nullopt;
-  const Served& served = found->second;
-  IntegrationUsage out;
-  out.active = !served.ended;
-  out.ended_because = served.ended_because;
-  for (const ServedDevice& device : served.devices) {
-    DeviceUsage usage;
-    usage.device = device.granted.measurement.device;
-    usage.bytes_used = device.meter.bytes_used() - device.granted.bytes_lost;
-    usage.readings = device.meter.readings();
-    usage.sequence = device.meter.sequence();
-    usage.bytes_remaining = device.meter.bytes_remaining();
-    usage.expires = device.granted.expires;
-    usage.last_measurement = device.meter.last_reading();
-    if (!device.over && device.clock.is_silent(now())) usage.silent_since = device.clock.last_sign();
-    out.devices.push_back(std::move(usage));
-  }
-  return out;
-}
-
-Result<void> DeliveryCore::attach_stream(const Hash& id, const std::string& token, std::shared_ptr<StreamSink> sink) {
-  Served* served = find(id);
-  if (served == nullptr) return fail(Status::not_found, "This node does not serve that integration.");
-  if (served->over_mqtt()) return fail(Status::conflict, "The integration's delivery is over MQTT.");
-  if (!equal_constant_time(token, served->token)) return fail(Status::unauthorized, "The stream's token is not valid.");
-  if (served->ended) return fail(Status::not_found, "The integration has ended: " + served->ended_because + ".");
-  if (served->sink) {
-    served->sink->end("a newer stream took over");
-  } else {
-    count(streams);
-  }
-  served->sink = std::move(sink);
-  return {};
-}
-
-void DeliveryCore::detach_stream(const Hash& id, const StreamSink* sink) {
-  Served* served = find(id);
-  if (served == nullptr || !served->sink || served->sink.get() != sink) return;
-  served->sink.reset();
-  count(streams, static_cast<std::uint64_t>(-1));
 }
 
 }  // namespace agiddi::node

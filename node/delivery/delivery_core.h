@@ -1,6 +1,7 @@
-// DeliveryCore: what DeliveryService does, on its lane. In five files: delivery_core.cpp (integrations come and go, credentials, streams),
+// DeliveryCore: what DeliveryService does, on its lane. In seven files: delivery_core.cpp (integrations come and go),
+// delivery_requests.cpp (credentials, figures, streams),
 // delivery_flow.cpp (the path of a reading), delivery_leases.cpp (what may be forwarded at all),
-// delivery_broker_flows.cpp (readings that go through the broker's plugin alone), delivery_upkeep.cpp (commands to devices, usage reports, time).
+// delivery_broker_flows.cpp and delivery_flow_counts.cpp (readings that go through the broker's plugin alone), delivery_upkeep.cpp (commands to devices, usage reports, time).
 //
 // Threads: all members run on the delivery lane, except the constructor, start(), stop() and counters. Completions of the chain hold a weak
 // pointer and post to the lane.
@@ -30,7 +31,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   const DeliveryOptions& options() const { return options_; }
   DeliveryCounters counters() const;
 
-  // delivery_core.cpp
+  // delivery_requests.cpp
   void claim_and_start(const Hash& id, AccessDone done);
   void delivery_for(const Hash& id, bool rotate, AccessDone done);
   std::optional<IntegrationUsage> usage(const Hash& id) const;
@@ -58,13 +59,16 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   void restore(Served& served);
   void push_grants(const Hash& id, Served& served);
   BrokerGrant application_grant(const Served& served) const;
+  void grant_application(const Hash& id, Served& served);
   void grant_done(const Hash& id, std::optional<std::size_t> device, bool good);
   void grants_settled(Served& served);
+  void end_credentials(Served& served);      // the application's
+  void forget(const Hash& id, Served& served);
+
+  // delivery_requests.cpp
   DeliveryAccess access_of(const Served& served) const;
   void wait_for_access(Served& served, AccessDone done);
   void claimed(const Hash& id, Result<Outcome> outcome);
-  void end_credentials(Served& served);      // the application's
-  void forget(const Hash& id, Served& served);
 
   // delivery_flow.cpp
   void on_message(const std::string& topic, const Bytes& payload, TimeMs arrival);
@@ -101,17 +105,27 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   void end_flow(Served& served, std::size_t index);
   void ask_flow(Served& served, std::size_t index, const char* command);
   void flow_answered(Served& served, std::size_t index, const Json& answer, bool end);
+  void on_granted(const std::string& username, const Json& answer);
+  void take_over_flow(Served& served, std::size_t index, const Json& answer);
+  void ask_again(Served& served, std::size_t index);
+  void ask_flows();
+  void watch_flows(Served& served);
+
+  // delivery_flow_counts.cpp
+  static FlowCounts counts_so_far(const ServedDevice& device);
+  void skip_absence(ServedDevice& device) const;
   void lose_flow(Served& served, std::size_t index);
-  void on_passed(const std::string& username, std::uint64_t passed);
   void on_usage(const Json& event);
+  std::optional<TimeMs> ledger_time(std::uint64_t broker_ms) const;
+  void on_connection(const std::string& username, bool lost, std::uint64_t broker_ms);
   void take_counts(Served& served, std::size_t index, const FlowCounts& counts);
   void raise_flow(Served& served, std::size_t index);
   void raise_flows(Served& served);
-  void ask_flows();
-  void last_counts(Served& served, std::size_t index, const Json* answer);
+  void forget_flow(const ServedDevice& device);
+  void await_counts(Served& served, std::size_t index);
+  void ask_last_counts(Served& served, std::size_t index);
+  void last_counts(Served& served, std::size_t index, const std::optional<FlowCounts>& counts);   // nothing: nobody can tell
   static bool counts_awaited(const Served& served);
-  void watch_flows(Served& served);
-  void await_counts(ServedDevice& device);
 
   // delivery_upkeep.cpp
   void upkeep();

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
@@ -17,6 +18,7 @@ class DeliveryLane {
  public:
   using Work = std::function<void()>;
   using Clock = std::chrono::steady_clock;
+  static std::int64_t steady_ms() { return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now().time_since_epoch()).count(); }
 
   explicit DeliveryLane(std::size_t capacity) : capacity_(capacity) {}
   ~DeliveryLane() { stop(); }

@@ -61,7 +61,7 @@ void DeliveryCore::renewed(DeliveryLane::Clock::time_point asked, TimeMs term, c
 
 // On the ledger: a claim holds for a term, and a renewal, less the tolerance of clocks.
 TimeMs DeliveryCore::lease_end(const Served& served) const {
-  if (!served.view.leased) return ServiceClock::kEver;
+  if (!served.view.leased) return subservices::ServiceClock::kEver;
   const TimeMs claimed = served.view.claimed + served.view.lease_term - limits::kBatchClockTolerance_ms;
   if (lease_until_ == DeliveryLane::Clock::time_point{}) return claimed;
   return std::max(claimed, now() + std::chrono::duration_cast<std::chrono::milliseconds>(lease_until_ - DeliveryLane::Clock::now()).count());
@@ -113,7 +113,8 @@ std::uint64_t DeliveryCore::wanted_reservation(const ServedDevice& device) const
   const std::uint64_t lately = used - std::min(used, std::max(device.reported_bytes, device.granted.bytes_reported));
   const std::uint64_t flowing = device.flow.is_off() ? 0 : kFlowAhead_s * device.flow.bytes_per_s;
   const std::uint64_t ahead = std::min(std::max({least, 2 * lately, flowing}), kAheadMax_bytes);
-  return std::max(device.granted.bytes_reserved, std::min(limit, used + ahead + device.held_bytes));
+  const std::uint64_t most = device.meter.bytes_used() + limits::kReservedAheadMax_bytes;   // more would be refused, with all that the report says
+  return std::max(device.granted.bytes_reserved, std::min({limit, used + ahead + device.held_bytes, most}));
 }
 
 // Asks before it is needed; after a refusal the upkeep asks again.

@@ -76,10 +76,10 @@ void DeliveryCore::watch_expiry(const Hash& id, std::size_t index) {
 void DeliveryCore::end_device(Served& served, std::size_t index, MeterEnd reason, TimeMs at) {
   ServedDevice& device = served.devices[index];
   if (device.over) return;
-  if (device.flow.is_off()) {
+  const bool flowed = !device.flow.is_off();
+  if (!flowed) {
     account(served, device, at);
-  } else {
-    await_counts(device);
+    device.clock.finish(at, std::min(device.granted.expires.value_or(subservices::ServiceClock::kEver), lease_end(served)));
   }
   device.over = true;
   device.ended_at = at;
@@ -88,11 +88,12 @@ void DeliveryCore::end_device(Served& served, std::size_t index, MeterEnd reason
   device.meter.stop(reason);
   keep_meter(served, device);
   broker_->unlisten(device.account.topic);
-  const bool unanswered = broker_->revoke(device.account.username, [this, id = served.view.id, epoch = served.view.epoch, index](const Json* answer) {
-    Served* then = find(id);
-    if (then != nullptr && then->view.epoch == epoch) last_counts(*then, index, answer);
-  });
-  if (unanswered && --served.grants_pending == 0) grants_settled(served);
+  if (flowed) {
+    await_counts(served, index);
+    ask_last_counts(served, index);
+  } else if (broker_->revoke(device.account.username) && --served.grants_pending == 0) {
+    grants_settled(served);
+  }
   routes_.erase(device.account.topic);
   device_users_.erase(device.account.username);
   served.changed = served.report_due = true;
@@ -203,9 +204,9 @@ void DeliveryCore::send_stop(Served& served, std::size_t index) {
 
 // Counts the time served up to now: as far as it was bought, and as far as the lease held.
 void DeliveryCore::account(const Served& served, ServedDevice& device, TimeMs at) const {
-  if (device.over) return;
+  if (device.over || device.flow.unasked) return;
   if (!device.flow.is_off() && lease_holds(served)) at = std::min(at, flows_known_until_);   // what came since is not told yet
-  const TimeMs bought = device.granted.expires.value_or(ServiceClock::kEver);
+  const TimeMs bought = device.granted.expires.value_or(subservices::ServiceClock::kEver);
   device.clock.account(at, std::min(bought, lease_end(served)));
 }
 
@@ -216,7 +217,9 @@ std::int64_t DeliveryCore::active_ms(const ServedDevice& device) {
 }
 
 void DeliveryCore::report(Served& served) {
-  if (counts_awaited(served)) {
+  // A last report says all, or nothing yet: of each device its end, and what its flow counted until then.
+  const bool ending = served.ended && std::any_of(served.devices.begin(), served.devices.end(), [](const ServedDevice& device) { return !device.over; });
+  if (ending || counts_awaited(served)) {
     served.report_due = true;
     return;
   }

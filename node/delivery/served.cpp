@@ -40,8 +40,14 @@ Bytes key(std::string_view prefix, std::initializer_list<BytesView> parts) {
 
 std::int64_t patience_of(const Served& served, const ServedDevice& device) {
   constexpr std::int64_t kMissed = 3, kLeast_ms = 1'000, kByDefault_ms = 60'000;
-  if (!served.view.leased) return ServiceClock::kEver;
+  if (!served.view.leased) return subservices::ServiceClock::kEver;
   return device.granted.sampling_ms > 0 ? std::max(kMissed * device.granted.sampling_ms, kLeast_ms) : kByDefault_ms;
+}
+
+std::int64_t absence_of(const Served& served, const ServedDevice& device) {
+  constexpr std::int64_t kLeast_ms = 1'000;
+  if (!served.view.leased || device.granted.sampling_ms <= 0) return subservices::ServiceClock::kEver;
+  return std::max(device.granted.sampling_ms, kLeast_ms);
 }
 
 BrokerAccount random_account(std::string_view prefix) {
@@ -113,7 +119,7 @@ bool read_session_note(BytesView note, Served& served) {
     std::int64_t earned = 0, silent = 0, to = 0;
     // A note of a former release has none: what the ledger knows has to do.
     if (!whole_number(entry, "earnedMs", earned) || !whole_number(entry, "silentMs", silent) || !whole_number(entry, "accountedTo", to)) continue;
-    served.devices[i].clock = ServiceClock(to, patience_of(served, served.devices[i]), earned, silent);
+    served.devices[i].clock = subservices::ServiceClock(to, patience_of(served, served.devices[i]), earned, silent);
   }
   return true;
 }

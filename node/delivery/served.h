@@ -13,7 +13,7 @@
 #include "node/delivery/delivery_ledger.h"
 #include "node/delivery/delivery_service.h"
 #include "node/delivery/device_links.h"
-#include "node/delivery/service_clock.h"
+#include "subservices/forwarding/service_clock.h"
 #include "subservices/forwarding/meter.h"
 #include "subservices/forwarding/recent_readings.h"
 
@@ -49,7 +49,7 @@ struct ServedDevice {
   std::uint64_t reserve_asked = 0;           // in the report on its way, and
   std::int64_t active_asked = 0;
 
-  ServiceClock clock;                        // of this epoch; silence of former ones too
+  subservices::ServiceClock clock;                        // of this epoch; silence of former ones too
   bool over = false;                         // told to stop; nothing of it is forwarded any more
   TimeMs ended_at = 0;                       // when over: what its time earned ends here
   bool command_on_way = false;
@@ -92,6 +92,8 @@ struct Served {
 
 // How long a device may say nothing: three of the sampling intervals that it declared, a second at least; a minute when it declared none.
 std::int64_t patience_of(const Served& served, const ServedDevice& device);
+// How long it may stay away when its connection broke: its declared sampling interval, a second at least; for ever when it declared none.
+std::int64_t absence_of(const Served& served, const ServedDevice& device);
 
 // Keys of the node's own notes.
 namespace notes {

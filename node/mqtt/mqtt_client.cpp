@@ -161,7 +161,8 @@ struct MqttClient::Impl {
     mosquitto_int_option(mosq, MOSQ_OPT_PROTOCOL_VERSION, version_5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311);
     if (!options.username.empty()) mosquitto_username_pw_set(mosq, options.username.c_str(), options.password.c_str());
     int code = MOSQ_ERR_SUCCESS;
-    if (options.url.tls) {
+    if (!options.will_topic.empty()) code = mosquitto_will_set(mosq, options.will_topic.c_str(), 0, nullptr, 1, false);
+    if (options.url.tls && code == MOSQ_ERR_SUCCESS) {
       const bool system = options.ca_file.empty();
       code = mosquitto_tls_set(mosq, system ? nullptr : options.ca_file.c_str(), system ? kSystemCertificates : nullptr, nullptr, nullptr, nullptr);
     }

@@ -7,7 +7,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from conftest import Admin, Client, credentials, grant, wait_until
+from conftest import NODE_2, Admin, Client, credentials, grant, wait_until
 
 DEVICE_TOPIC, APPLICATION_TOPIC = "in/device-topic", "out/app-topic"
 
@@ -23,7 +23,8 @@ class Flow:
         self.ledger = int(time.time() * 1000) - self.clock
         self.lease(60_000)
         self.terms = {"command": "flow", "username": "device-1", "generation": "g1", "passed": made[0]["passed"], "topic": DEVICE_TOPIC, "application": "app-1",
-                      "applicationTopic": APPLICATION_TOPIC, "sequence": 0, "sequenceLimit": 1_000, "bytes": 10_000,
+                      "applicationTopic": APPLICATION_TOPIC, "bytesUsed": 0, "readings": 0, "sequence": 0, "sequenceLimit": 1_000, "bytes": 10_000,
+                      "clock": {"accountedTo": self.now(), "heard": self.now(), "earnedMs": 0, "silentMs": 0},
                       "sensors": [{"name": name, "head": '{"sensor":"%s","value":' % name, "middle": ',"time":"', "tail": '","sequence":'} for name in sensors], **terms}
         self.answer = self.admin.control({name: value for name, value in self.terms.items() if value is not None})[0]
         self.receiver = broker.client(credentials(self.application))
@@ -33,9 +34,21 @@ class Flow:
         self.sender = broker.client(credentials(self.device))
         self.left = []   # what the plugin left to the node
 
+    def now(self):
+        """On the ledger."""
+        return self.ledger + time.monotonic_ns() // 1_000_000
+
     def lease(self, ms):
-        now = self.ledger + time.monotonic_ns() // 1_000_000
-        assert self.admin.control({"command": "lease", "until": now + ms, "toLedger": self.ledger})[0]["ok"]
+        assert self.admin.control({"command": "lease", "until": self.now() + ms, "toLedger": self.ledger})[0]["ok"]
+
+    def again(self, generation, **terms):
+        """Ends what there is and begins another, as a node does."""
+        last = self.state("flow-end")
+        told = last["flow"]
+        terms = {"bytesUsed": told["bytes"], "readings": told["readings"], "sequence": told["sequence"], "passed": last["passed"], **terms}
+        answer = self.admin.control({**self.terms, "generation": generation, **terms})[0]
+        assert answer["ok"], answer
+        return last
 
     def send(self, *payloads):
         for payload in payloads:
@@ -47,6 +60,9 @@ class Flow:
     def state(self, command="flow-state"):
         self.take_left()
         return self.admin.control({"command": command, "username": "device-1"})[0]
+
+    def forget(self, generation):
+        assert self.admin.control({"command": "flow-forget", "username": "device-1", "generation": generation})[0]["ok"]
 
     def take_left(self, seconds=0.2):
         while message := self.admin.client.receive(seconds):
@@ -97,6 +113,10 @@ def test_no_limit_is_passed_and_what_comes_then_is_left_to_the_node_in_order(bro
     assert flow.take_left() == [b"56", b"7", b"8"]
     state = flow.state("flow-end")
     assert (state["flow"]["bytes"], state["flow"]["stopped"], state["passed"]) == (4, True, 3)
+    assert flow.state()["flow"]["ended"], "kept until the node says that it has it"
+    flow.forget("g0")
+    assert "flow" in flow.state()
+    flow.forget("g1")
     assert "flow" not in flow.state()
 
 
@@ -118,9 +138,8 @@ def test_a_flow_ends_with_the_lease_and_with_time(broker):
     flow.send("2")
     assert len(flow.received(1)) == 1
     assert flow.take_left() == [b"2"]
-    again = {**flow.terms, "generation": "g2", "passed": 1, "sequence": 1, "expires": flow.ledger + time.monotonic_ns() // 1_000_000 + 300}
     flow.lease(60_000)
-    assert flow.admin.control(again)[0]["ok"]
+    flow.again("g2", expires=flow.now() + 300)
     flow.send("3")
     time.sleep(0.5)
     flow.send("4")
@@ -182,12 +201,19 @@ def test_a_flow_begins_only_when_the_node_has_all_that_passed(broker):
 
 def test_terms_that_cannot_hold_are_refused(broker):
     flow = Flow(broker)
+    flow.send("0")
+    flow.received(1)
+    flow.state("flow-end")
     for change in ({"topic": "in/other"}, {"applicationTopic": "out/much-longer-than-the-devices"}, {"applicationTopic": "in/app"}, {"applicationTopic": "out/+"},
-                   {"username": "nobody"}, {"sensors": []}, {"sequence": -1}, {"bytes": "many"}, {"unknown": 1}, {"generation": None}):
-        command = {**flow.terms, "generation": "g2", **change}
+                   {"username": "nobody"}, {"sensors": []}, {"sequence": -1}, {"bytes": "many"}, {"unknown": 1}, {"generation": None},
+                   {"clock": {}}, {"clock": None}, {"clock": {**flow.terms["clock"], "patienceMs": 0}}, {"marks": "00"}, {"marks": "0" * 16}, {"marks": "1" * 16 * 257}, {"sequence": 0}):
+        command = {**flow.terms, "sequence": 1, "generation": "g2", **change}
         assert not flow.admin.control({name: value for name, value in command.items() if value is not None})[0]["ok"], change
+    assert flow.admin.control({**flow.terms, "sequence": 1, "generation": "g2"})[0]["ok"]
+    refused = flow.admin.control({**flow.terms, "sequence": 1, "generation": "g3"})[0]
+    assert not refused["ok"] and refused["flow"]["generation"] == "g2"
     flow.send("1")
-    assert flow.received(1)[0]["sequence"] == 1, "the flow that was there goes on"
+    assert flow.received(1)[0]["sequence"] == 2, "the flow that was there goes on"
 
 
 def test_usage_is_told_in_time_and_a_revocation_tells_the_rest(broker):
@@ -201,7 +227,7 @@ def test_usage_is_told_in_time_and_a_revocation_tells_the_rest(broker):
 
     event = wait_until("the usage is told", told)
     assert (event["flows"][0]["bytes"], event["flows"][0]["username"], event["reportedUntil"]) == (3, "device-1", event["clock"])
-    assert flow.ledger + event["clock"] >= event["flows"][0]["last"] >= event["flows"][0]["heardFirst"]
+    assert flow.ledger + event["clock"] >= event["flows"][0]["accountedTo"] >= event["flows"][0]["heard"] == event["flows"][0]["last"]
     flow.send("333")
     last = flow.admin.control({"command": "revoke", "username": "device-1"})[0]
     assert last["ok"] and last["flow"]["bytes"] == 6
@@ -210,7 +236,152 @@ def test_usage_is_told_in_time_and_a_revocation_tells_the_rest(broker):
 def test_the_same_grant_again_keeps_the_flow_and_another_ends_it(broker):
     flow = Flow(broker)
     flow.send("1")
-    assert flow.admin.control(flow.device)[0]["passed"] == 0
+    again = flow.admin.control(flow.device)[0]
+    assert (again["passed"], again["sequence"], again["flow"]["generation"]) == (0, 1, "g1")
     assert flow.state()["flow"]["readings"] == 1
     flow.admin.control(grant("device-1", publish=[DEVICE_TOPIC], password="another-password-0123456"))
-    assert "flow" not in flow.state()
+    assert flow.state()["flow"]["ended"]
+
+
+def test_the_last_count_is_kept_until_the_node_has_it(broker):
+    """However the flow ended, and over a lost connection."""
+    for end in ("flow-end", "revoke", "synced", "expired"):
+        flow = Flow(broker)
+        assert flow.answer["ok"], flow.answer
+        flow.send("1", "22")
+        flow.received(2)
+        if end == "synced":
+            flow.admin.control({"command": "sync"}, {"command": "synced"})
+        elif end == "expired":
+            flow.admin.control(grant("device-1", publish=[DEVICE_TOPIC], seconds=0.3))
+
+            def told_of_its_end():
+                event = flow.admin.event(0.2)
+                return event and any(told.get("ended") for told in event.get("flows", []))
+
+            wait_until("its end is told", told_of_its_end)
+        else:
+            flow.admin.control({"command": end, "username": "device-1"})
+        flow.admin.client.close()   # whatever was answered
+        flow.admin = Admin(broker)
+        for command in ("flow-state", "flow-end", "revoke"):
+            told = flow.admin.control({"command": command, "username": "device-1"})[0]["flow"]
+            assert (told["bytes"], told["sequence"], told["generation"], told["ended"]) == (3, 2, "g1", True), (end, command)
+        flow.forget("g1")
+        assert "flow" not in flow.admin.control({"command": "revoke", "username": "device-1"})[0]
+        flow.admin.control({"command": "reset"})
+        flow.admin.client.close()
+
+
+def test_another_node_cannot_see_or_forget_a_flow(broker):
+    flow = Flow(broker)
+    flow.state("flow-end")
+    other = Admin(broker, NODE_2)
+    assert "flow" not in other.control({"command": "flow-state", "username": "device-1"})[0]
+    other.control({"command": "flow-forget", "username": "device-1", "generation": "g1"})
+    assert "flow" in flow.state()
+
+
+def test_figures_go_on_from_what_the_node_had(broker):
+    flow = Flow(broker, bytesUsed=100, readings=7, sequence=9, bytes=105)
+    flow.send("1", "22", "333")
+    assert [m["sequence"] for m in flow.received(2)] == [10, 11]
+    told = flow.state()["flow"]
+    assert (told["bytes"], told["readings"], told["sequence"], told["stopped"]) == (103, 9, 11, True)
+
+
+def test_a_repeated_message_is_free_across_flows_and_paths(broker):
+    def timed(second):
+        return '{"sensor":"air","value":7,"time":"2026-01-31T08:00:%02dZ"}' % second
+
+    flow = Flow(broker)
+    flow.send(timed(1), timed(2))
+    flow.received(2)
+    last = flow.again("g2")
+    assert len(last["marks"]) == 2 * 16
+    flow.send(timed(1), timed(2))
+    assert flow.state()["flow"]["duplicates"] == 2
+    flow.admin.control({"command": "reset"})   # a plugin that knows nothing, told by its node
+    flow.admin.client.close()
+    fresh = Flow(broker, marks=last["marks"])
+    fresh.send(timed(1), timed(2), timed(3))
+    assert fresh.received(1)[0]["sequence"] == 1
+    told = fresh.state("flow-end")
+    assert (told["flow"]["duplicates"], told["flow"]["readings"]) == (2, 1)
+    assert told["marks"].startswith(last["marks"]) and len(told["marks"]) == 3 * 16
+
+
+def test_time_served_is_counted_by_the_plugin_and_silence_is_not_served(broker):
+    flow = Flow(broker, clock=None)
+    begun = flow.now()
+    clock = {"accountedTo": begun, "heard": begun, "earnedMs": 5_000, "silentMs": 70, "patienceMs": 300}
+    assert flow.admin.control({**flow.terms, "clock": clock})[0]["ok"]
+    flow.send("1")
+    time.sleep(1.0)   # of which 0.3 s are served
+    flow.send("2")
+    told = flow.state()["flow"]
+    assert told["accountedTo"] - begun == told["earnedMs"] - 5_000 + told["silentMs"] - 70, "every millisecond is one or the other"
+    assert 600 < told["silentMs"] - 70 < 1_300
+    flow.lease(0)
+    ended = flow.now()
+    time.sleep(0.2)
+    flow.send("3")
+    told = flow.state()["flow"]
+    assert told["stopped"] and told["earnedMs"] - 5_000 + told["silentMs"] - 70 <= ended - begun + 5, "without a lease nobody serves"
+
+
+def test_the_applications_quality_of_service_is_the_devices(broker):
+    flow = Flow(broker)
+    qualities = []
+    flow.receiver.mqtt.on_message = lambda c, u, message: qualities.append(message.qos)
+    for quality in (0, 1, 0):
+        flow.sender.mqtt.publish(DEVICE_TOPIC, "1", quality).wait_for_publish(5)
+    wait_until("all have come", lambda: len(qualities) == 3)
+    assert qualities == [0, 1, 0]
+    assert flow.state()["flow"]["readings"] == 3
+
+
+def test_a_used_up_limit_is_told_once(broker):
+    flow = Flow(broker, bytes=4)
+    flow.send("1234")
+    flow.received(1)
+    for _ in range(20):
+        flow.send("garbage")
+    time.sleep(0.6)
+    events = []
+    while event := flow.admin.event(0.2):
+        events.append(event)
+    told = [e for e in events if e.get("flows")]
+    assert 0 < len(told) <= 6, "every 0.1 s at most, not with every message"
+
+
+def test_a_will_says_that_the_device_is_lost_and_a_connection_that_it_is_back(broker):
+    flow = Flow(broker, clock=None)
+    begun = flow.now()
+    assert flow.admin.control({**flow.terms, "clock": {"accountedTo": begun, "heard": begun, "earnedMs": 0, "silentMs": 0, "patienceMs": 60_000, "absenceMs": 500}})[0]["ok"]
+
+    def event(what):
+        def found():
+            event = flow.admin.event(0.2)
+            return event and event["event"] == what and event
+        return wait_until(what + " is told", found)
+
+    flow.sender.close()
+    flow.sender = None
+    die_with_a_will(broker, credentials(flow.device), DEVICE_TOPIC)
+    lost = event("lost")
+    assert lost["username"] == "device-1" and flow.ledger + lost["at"] <= flow.now()
+    told = flow.state()["flow"]
+    assert abs(told["lost"] - flow.ledger - lost["at"]) < 5
+    wait_until("it has been away for long", lambda: flow.now() > told["lost"] + 700)
+    told = flow.state()["flow"]
+    assert told["earnedMs"] == told["lost"] - begun and told["silentMs"] == told["accountedTo"] - told["lost"]
+    again = broker.client(credentials(flow.device))
+    event("back")
+    assert "lost" in flow.state()["flow"], "it is heard with its next reading only"
+    again.publish(DEVICE_TOPIC, "1")
+    flow.received(1)
+    assert "lost" not in flow.state()["flow"]
+    again.close()   # of its own will
+    time.sleep(0.3)
+    assert "lost" not in flow.state()["flow"]

@@ -9,6 +9,7 @@ import paho.mqtt.client as mqtt
 
 from client import device, wait_until
 from test_access import integrate
+from test_broker_flows import Listener
 from test_handover import Reader
 
 
@@ -48,12 +49,16 @@ class HandMadeDevice:
                 client.disconnect()
 
 
+def registered(cluster, made_by_hand):
+    sealed = cluster.nodes[0].seal({"endpoint": cluster.broker, "topic": made_by_hand.topic}, cluster.provider.did)
+    document = device(cluster.nodes[0], cluster.provider.did, cost={"currency": "EUR", "perKilobyte": "0.10"}, access={"protocol": "mqtt", "sealed": sealed})
+    return cluster.register(document)[0]["id"]
+
+
 def test_a_reading_that_is_sent_again_is_charged_once(cluster):
     made_by_hand = HandMadeDevice(cluster.broker)
     try:
-        sealed = cluster.nodes[0].seal({"endpoint": cluster.broker, "topic": made_by_hand.topic}, cluster.provider.did)
-        document = device(cluster.nodes[0], cluster.provider.did, cost={"currency": "EUR", "perKilobyte": "0.10"}, access={"protocol": "mqtt", "sealed": sealed})
-        urn = cluster.register(document)[0]["id"]
+        urn = registered(cluster, made_by_hand)
         made = integrate(cluster, cluster.pay(urn, kilobytes=5), [urn]).json
         made_by_hand.start()
         reader = Reader(cluster.nodes[3], made["delivery"]["url"])
@@ -77,3 +82,30 @@ def test_a_reading_that_is_sent_again_is_charged_once(cluster):
         cluster.nodes[3].signed(path + "/close", {"integration": made["integration"]}, cluster.application, "integration.close")
     finally:
         made_by_hand.close()
+
+
+def test_it_is_known_on_whichever_path_it_comes_again(cluster):
+    made_by_hand, listener = HandMadeDevice(cluster.broker), None
+    try:
+        urn = registered(cluster, made_by_hand)
+        made = integrate(cluster, cluster.pay(urn, kilobytes=5), [urn], protocol="mqtt").json
+        listener, path = Listener(made["delivery"]), "/v1/integrations/" + made["integration"]
+        made_by_hand.start()
+        payloads = ['{"sensor":"air","value":%d,"time":"2026-01-31T08:00:0%dZ"}' % (i, i) for i in range(5)]
+        for payload in payloads * 2:
+            made_by_hand.publish(payload)
+        listener.wait_for(5 - len(listener.found))
+        made_by_hand.publish('[{"n":"air","u":"Cel","v":7}]')   # which only the node can read: from here on the path is its own
+        listener.wait_for(6 - len(listener.found))
+        for payload in payloads:
+            made_by_hand.publish(payload)
+        made_by_hand.publish("8")
+        wait_until("the last has come", lambda: listener.found[-1]["hasResult"]["numericValue"] == 8)
+        assert [d["hasResult"]["numericValue"] for d in listener.found] == [0, 1, 2, 3, 4, 7, 8]
+        assert listener.sequences() == list(range(1, 8))
+        wait_until("all is counted", lambda: cluster.nodes[3].get(path).json["devices"][0]["bytesUsed"] == sum(map(len, payloads)) + len('[{"n":"air","u":"Cel","v":7}]') + 1)
+        cluster.nodes[3].signed(path + "/close", {"integration": made["integration"]}, cluster.application, "integration.close")
+    finally:
+        made_by_hand.close()
+        if listener:
+            listener.close()

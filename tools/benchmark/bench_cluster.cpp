@@ -38,7 +38,6 @@ Outcome<std::unique_ptr<BenchCluster>> BenchCluster::start(std::size_t nodes) {
   cluster->own_folder_ = folder;
   cluster->folder_ = folder + "/cluster";
   ClusterUp up{cluster->folder_, static_cast<std::int64_t>(nodes), 0};
-  up.data_path = "auto";
   auto made = cluster_up(up);
   if (!made) return tl::unexpected(made.error());
   cluster->network_ = made->find("network")->as_string();

@@ -149,6 +149,7 @@ void ReplayDevice::take(const DeviceCommand& command) {
   options.username = command.username;
   options.password = command.password;
   options.queue_max = kQueuedReadingsMax;
+  options.will_topic = command.topic;   // never published there: the broker's plugin takes it as the sign that the connection broke
   options.dial = {true, true};
   Session session;
   session.topic = command.topic;

@@ -129,7 +129,7 @@ TEST_CASE("plain transports are for loopback only") {
   const auto config = load_config(folder.write("node.toml", kGood + "[broker]\nurl = \"mqtt://127.0.0.1:1883\"\n" + account));
   REQUIRE(config);
   CHECK(config->broker.password == "hush");
-  CHECK_FALSE(config->broker.flows);
+  CHECK(config->broker.flows);
 }
 
 TEST_CASE("endpoints") {

@@ -60,13 +60,23 @@ struct Flowing {
     const std::size_t before = application->received().size();
     return eventually([&] { return application->received().size() >= before + more; }, seconds);
   }
-  void close() {
+  void ask_to_close() {
     {
       const std::lock_guard lock(world.chain.mutex);
       world.chain.integrations.at(id).state = IntegrationState::closing;
     }
     world.chain.put(world.chain.view(id));
-    REQUIRE(eventually([&] { return world.chain.view(id).state == IntegrationState::ended; }));
+  }
+  bool ends(int seconds = 10) const {
+    return eventually([&] { return world.chain.view(id).state == IntegrationState::ended; }, seconds);
+  }
+  void close() {
+    ask_to_close();
+    REQUIRE(ends());
+  }
+  bool all_received_is_charged() const {
+    const auto received = application->received();
+    return figure(last_figures(), "bytes") == bytes_of(received) && figure(last_figures(), "readings") == received.size();
   }
   Json last_figures() const { return world.chain.reports(id).back().find("devices")->items().front(); }
 };
@@ -235,4 +245,179 @@ TEST_CASE("rotation moves a flow to the new credentials") {
   REQUIRE(it.flows());
   CHECK(rising(again.received()));
   CHECK(number_of(again.received().front()) > number_of(former.back()));
+}
+
+TEST_CASE("closed while its service was away: settled by what the plugin counted") {
+  Flowing it(1'000'000, std::nullopt, 60'000, 5);
+  it.begin();
+  REQUIRE(it.flows());
+  REQUIRE(it.receives(30));
+  it.world.stop_service();
+  REQUIRE(it.receives(50));
+  it.ask_to_close();
+  it.world.start_service();
+  REQUIRE(it.ends());
+  CHECK(without_gaps(it.application->received()));
+  CHECK(it.all_received_is_charged());
+  CHECK(it.world.service->counters().flows == 0);
+}
+
+TEST_CASE("its time ended while its service was away: all of it is earned, and every reading counted") {
+  Flowing it(std::nullopt, 3'000, 0, 10);
+  const TimeMs expires = *it.world.chain.view(it.id).devices.front().expires;
+  it.begin();
+  REQUIRE(it.flows());
+  REQUIRE(it.receives(30));
+  it.world.stop_service();
+  REQUIRE(eventually([&] { return it.world.chain.now() > expires + 100; }));
+  const std::size_t count = it.application->received().size();
+  it.world.start_service();
+  REQUIRE(it.ends());
+  CHECK(it.application->received().size() == count);
+  CHECK(it.all_received_is_charged());
+  CHECK(figure(it.last_figures(), "activeMs") == static_cast<std::uint64_t>(expires - it.world.chain.view(it.id).claimed));
+}
+
+TEST_CASE("what a flow served while its service was away is earned, and what it could not serve is not") {
+  const bool lease_lapses = GENERATE(false, true);
+  Flowing it(std::nullopt, 120'000, 0, 10, lease_lapses ? 4'000 : kTerm);
+  it.begin();
+  REQUIRE(it.flows());
+  REQUIRE(it.receives(30));
+  const auto last_time = [&] { return time_from_text(it.application->received().back().find("resultTime")->as_string()).value(); };
+  it.world.stop_service();
+  const std::size_t before = it.application->received().size();
+  const TimeMs left = it.world.chain.now();
+  REQUIRE(eventually([&] { return it.world.chain.now() > left + 3'000; }));
+  const TimeMs flowed_until = lease_lapses ? last_time() : 0;
+  CHECK(it.application->received().size() > before + 20);
+  it.world.start_service();
+  REQUIRE(it.flows());
+  REQUIRE(it.receives(30));
+  const TimeMs back = time_from_text(it.application->received()[it.application->received().size() - 30].find("resultTime")->as_string()).value();
+  it.close();
+  const auto active = static_cast<TimeMs>(figure(it.last_figures(), "activeMs"));
+  const TimeMs served = last_time() - it.world.chain.view(it.id).claimed - (lease_lapses ? back - flowed_until : 0);
+  INFO("active " << active << " served " << served);
+  CHECK(active >= served - 200);
+  CHECK(active <= served + 1'000);
+}
+
+TEST_CASE("the answer to the last question is lost: it is asked again, by the next run too") {
+  const bool restarted = GENERATE(true, false);
+  Flowing it(1'000'000, std::nullopt, 60'000, 5);
+  it.begin();
+  REQUIRE(it.flows());
+  REQUIRE(it.receives(30));
+  it.world.broker.pause(true);
+  it.ask_to_close();
+  REQUIRE(eventually([&] { return !it.world.usage(it.id)->active; }));
+  if (restarted) {
+    it.world.stop_service();
+  } else {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2'500));   // it asks a second time; both are answered
+  }
+  it.world.broker.pause(false);
+  if (restarted) it.world.start_service();
+  REQUIRE(it.ends(20));
+  CHECK(eventually([&] { return it.all_received_is_charged(); }, 2));
+}
+
+TEST_CASE("nobody can tell the last count: after a while it is settled by what the node knew") {
+  Flowing it(1'000'000, std::nullopt, 60'000, 5);
+  it.begin();
+  REQUIRE(it.flows());
+  REQUIRE(it.receives(60));
+  it.world.broker.kill();
+  it.ask_to_close();
+  REQUIRE(it.ends(20));
+  const auto received = it.application->received();
+  CHECK(figure(it.last_figures(), "bytes") <= bytes_of(received));
+  CHECK(figure(it.last_figures(), "bytes") + 2'000 > bytes_of(received));
+}
+
+TEST_CASE("a last report has the end of every device, also when nobody can tell what their flows counted") {
+  World world;
+  world.start_service();
+  const auto first = world.start_device(10), second = world.start_device(10);
+  const Hash id = world.integration({world.device(world.access(first), 500'000, std::nullopt), world.device(world.access(second), 500'000, std::nullopt)}, "mqtt");
+  world.chain.lease(id, kTerm, 60'000);
+  const auto access = world.claim(id);
+  REQUIRE(access);
+  Application application(*access);
+  REQUIRE(eventually([&] { return world.service->counters().flows == 2 && application.received().size() > 40; }));
+  world.broker.kill();
+  REQUIRE(eventually([&] { return !world.service->counters().broker_connected; }));
+  auto view = world.chain.view(id);
+  view.state = IntegrationState::closing;
+  world.chain.put(view);
+  REQUIRE(eventually([&] { return world.chain.view(id).state == IntegrationState::ended; }, 20));
+  int last = 0;
+  for (const Json& report : world.chain.reports(id)) {
+    if (!report.find("final")->as_bool()) continue;
+    ++last;
+    for (const Json& device : report.find("devices")->items()) CHECK((device.find("ended") && device.find("ended")->as_bool()));
+  }
+  CHECK(last == 1);
+}
+
+TEST_CASE("brokers that die again and again never stop an integration") {
+  Flowing it(100'000'000, std::nullopt, 4'190'000, 5);   // all but a little of what may be reserved
+  it.begin();
+  for (int death = 0; death < 3; ++death) {
+    REQUIRE(it.receives(60, 20));
+    it.world.broker.kill();
+    REQUIRE(eventually([&] { return !it.world.service->counters().broker_connected; }));
+    it.world.broker.start();
+  }
+  REQUIRE(it.receives(200, 20));
+  const std::uint64_t reserved = it.world.chain.view(it.id).devices.front().bytes_reserved;
+  REQUIRE(eventually([&] { return it.world.chain.view(it.id).devices.front().bytes_reported > 15'000; }));
+  CHECK(it.world.chain.view(it.id).devices.front().bytes_reserved >= reserved);
+  CHECK(it.world.chain.beyond_reserved == 0);
+  it.close();
+  CHECK(rising(it.application->received()));
+}
+
+TEST_CASE("a service that is to use its own path takes up what flowed, and goes on") {
+  Flowing it(1'000'000, std::nullopt, 60'000, 5);
+  it.begin();
+  REQUIRE(it.flows());
+  REQUIRE(it.receives(30));
+  it.world.stop_service();
+  REQUIRE(it.receives(30));
+  it.world.start_service(true, false);
+  const auto taken = [&] { return it.world.service->counters().received; };
+  REQUIRE(it.receives(30));
+  REQUIRE(it.flows(0));
+  const std::uint64_t before = taken();
+  REQUIRE(it.receives(60));
+  CHECK(taken() > before + 30);
+  it.close();
+  CHECK(without_gaps(it.application->received()));
+  CHECK(eventually([&] { return it.all_received_is_charged(); }, 3));   // the last of them are still on their way
+}
+
+TEST_CASE("a service that has forgotten how a flow began goes on from the plugin's numbers and bytes") {
+  Flowing it(1'000'000, std::nullopt, 60'000, 5);
+  it.begin();
+  REQUIRE(it.flows());
+  REQUIRE(it.receives(30));
+  const auto notes = it.world.ledger.copy();
+  it.world.broker.kill();          // another flow, of which the notes do not know
+  REQUIRE(eventually([&] { return !it.world.service->counters().broker_connected; }));
+  const std::uint64_t uncounted = bytes_of(it.application->received());
+  it.world.broker.start();
+  REQUIRE(it.receives(60, 20));
+  REQUIRE(it.flows());
+  REQUIRE(it.receives(60));
+  it.world.stop_service();
+  it.world.ledger.restore(notes);
+  it.world.start_service();
+  REQUIRE(it.receives(100));
+  it.close();
+  const auto received = it.application->received();
+  CHECK(rising(received));
+  CHECK(figure(it.last_figures(), "bytes") + uncounted >= bytes_of(received));
+  CHECK(figure(it.last_figures(), "bytes") <= bytes_of(received));
 }

@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "protocol/encoding.h"
+#include "protocol/limits.h"
 
 namespace agiddi::node::testing {
 namespace {
@@ -102,6 +103,10 @@ void Process::kill() {
   pid_ = -1;
 }
 
+void Process::signal(int number) {
+  if (pid_ > 0) ::kill(pid_, number);
+}
+
 bool Process::running() { return pid_ > 0 && ::waitpid(pid_, nullptr, WNOHANG) == 0; }
 
 Broker::Broker() : port_(free_port()) {
@@ -182,6 +187,10 @@ void WorldChain::submit_own(std::string action, Json body, Done done) {
           GrantedDevice& device = view.devices[i];
           device.bytes_reported = std::stoull(counts.items()[i].find("bytes")->number_text());
           if (device.bytes_reported > device.bytes_reserved) ++beyond_reserved;
+          if (const Json* reserve = counts.items()[i].find("reserve"); reserve && std::stoull(reserve->number_text()) > device.bytes_reported + limits::kReservedAheadMax_bytes) {
+            ++beyond_reserved;
+            outcome.receipt.status = Status::invalid;
+          }
           const auto active = static_cast<std::int64_t>(std::stoll(counts.items()[i].find("activeMs")->number_text()));
           if (active < device.active_reported_ms) {
             ++falling;
@@ -261,7 +270,7 @@ void WorldChain::lease(const Hash& id, TimeMs term, std::uint64_t reserved) {
   IntegrationView& view = integrations.at(id);
   view.leased = true;
   view.lease_term = term;
-  view.devices.front().bytes_reserved = reserved;
+  for (GrantedDevice& device : view.devices) device.bytes_reserved = reserved;
 }
 
 void WorldChain::hand_over(const Hash& id, const std::string& node, std::uint64_t used) {
@@ -324,6 +333,16 @@ void WorldLedger::local_erase(BytesView key) {
   notes_.erase(Bytes(key));
 }
 
+std::map<Bytes, Bytes> WorldLedger::copy() const {
+  const std::lock_guard lock(mutex_);
+  return notes_;
+}
+
+void WorldLedger::restore(std::map<Bytes, Bytes> notes) {
+  const std::lock_guard lock(mutex_);
+  notes_ = std::move(notes);
+}
+
 std::size_t WorldLedger::notes() const {
   const std::lock_guard lock(mutex_);
   return notes_.size();
@@ -382,7 +401,7 @@ std::vector<Json> Application::received() const {
 
 World::World() { crypto_init(); }
 
-void World::start_service(bool allow_private) {
+void World::start_service(bool allow_private, bool broker_flows) {
   DeliveryOptions options;
   options.broker_url = broker.url();
   options.broker_username = NodeAccount::kName;
@@ -390,7 +409,7 @@ void World::start_service(bool allow_private) {
   options.public_url = "http://127.0.0.1:1";
   options.allow_private_endpoints = allow_private;
   options.report_interval_ms = 200;
-  options.broker_flows = true;
+  options.broker_flows = broker_flows;
   service = std::make_unique<DeliveryService>(chain, ledger, options);
   service->start();
 }

@@ -2,6 +2,7 @@
 // processes, and clients that receive.
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <map>
@@ -22,6 +23,7 @@ class Process {
   ~Process();
   Process(const Process&) = delete;
   void kill();
+  void signal(int number);
   bool running();
 
  private:
@@ -34,6 +36,7 @@ class Broker {
   ~Broker();
   void start();
   void kill() { process_.reset(); }
+  void pause(bool yes) { process_->signal(yes ? SIGSTOP : SIGCONT); }
   std::string url() const { return "mqtt://127.0.0.1:" + std::to_string(port_); }
   const std::string& folder() const { return folder_; }
   std::string log() const;
@@ -72,7 +75,7 @@ class WorldChain : public Chain {
   std::vector<Json> reports(const Hash& id) const;
   void refuse_next_report() { refusals_ = 1; }
   void set_sequence(const Hash& id, std::uint64_t sequence);
-  void lease(const Hash& id, TimeMs term, std::uint64_t reserved);   // of its first device
+  void lease(const Hash& id, TimeMs term, std::uint64_t reserved);   // of each of its devices
   void hand_over(const Hash& id, const std::string& node, std::uint64_t used);
   std::atomic<bool> renews{true}, reserves{true};             // whether leases are renewed, and bytes reserved
   std::atomic<int> renewals{0}, beyond_reserved{0}, falling{0};   // and reports of more than was reserved, or of less time than before
@@ -100,6 +103,8 @@ class WorldLedger : public DeliveryLedger {
   void local_put(BytesView key, BytesView value) override;
   void local_erase(BytesView key) override;
   std::size_t notes() const;
+  std::map<Bytes, Bytes> copy() const;                        // and back: a machine that failed before its last notes reached the disk
+  void restore(std::map<Bytes, Bytes> notes);
 
  private:
   const WorldChain& chain_;
@@ -138,7 +143,7 @@ class Application {
 
 struct World {
   World();
-  void start_service(bool allow_private = true);
+  void start_service(bool allow_private = true, bool broker_flows = true);
   void stop_service() { service.reset(); }
   // A device process on a topic of its own, and an integration with it.
   std::string start_device(int interval_ms, std::string token = {}, std::string sensor = "air", std::string form = "reading");

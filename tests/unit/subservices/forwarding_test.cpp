@@ -295,6 +295,22 @@ TEST_CASE("a message that is sent again is known by its bytes, when its readings
   CHECK_FALSE(recent.contains(1));   // long ago
   CHECK(recent.contains(2));
 
+  // Handed from process to process, so it is the same in each.
+  CHECK(mark(with_time) == 10445560919218434231ULL);
+  CHECK(recent.last(3) == std::vector<std::uint64_t>{RecentReadings::kKept - 1, RecentReadings::kKept, RecentReadings::kKept + 1});
+
+  // Without room the oldest give way; with room again it grows and forgets none.
+  RecentReadings small;
+  CHECK(small.memory_bytes() == 0);
+  for (std::uint64_t i = 1; i <= 100; ++i) small.add(i, false);
+  CHECK(small.memory_bytes() == 24 * RecentReadings::kKeptFirst);
+  CHECK(small.next_memory_bytes() == 48 * RecentReadings::kKeptFirst);
+  CHECK((small.contains(69) && !small.contains(68)));
+  for (std::uint64_t i = 101; i <= 120; ++i) small.add(i);
+  CHECK((small.contains(69) && small.contains(120)));
+  const auto all = small.last(1'000);
+  CHECK((all.size() == 52 && all.front() == 69 && all.back() == 120));
+
   // Marks that meet in one place, gone in any order.
   RecentReadings crowded;
   const auto mark_of = [](std::uint64_t i) { return 1 + (i * 7'919) % 97 + (i << 20); };

@@ -67,7 +67,7 @@ void declare_cluster(Command& program) {
     command.examples("  agiddi cluster up --nodes 4 --dir demo --json");
     command.integer("--lease-seconds", o->lease_seconds, limits::kLeaseMin_ms / 1000, limits::kLeaseMax_ms / 1000, "How long a node serves without renewing its lease (10)");
     command.options("--authority", o->authorities, "A payment authority from the start on, ID=DID=CURRENCY[,CURRENCY…]; may be repeated");
-    command.choice("--data-path", o->data_path, {"auto", "node"}, "Whether readings may go through the broker's plugin alone (auto) or always through the node (node, the default)");
+    command.choice("--data-path", o->data_path, {"auto", "node"}, "Whether readings may go through the broker's plugin alone (auto, the default) or always through the node (node)");
     command.action([o] { return with_text(cluster_up({o->folder, o->nodes, o->base_port, o->rules, o->authorities, o->data_path, o->lease_seconds}), cluster_text); });
   }
   {
