@@ -150,7 +150,7 @@ struct MqttClient::Impl {
   }
 
   void connect(Session& session) {
-    const auto address = resolve_allowed(options.url, options.dial);
+    const auto address = resolve_allowed(options.url.host, options.url.tls, options.dial);
     if (!address) {
       session.reason = address.error().detail;
       return;
