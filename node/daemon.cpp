@@ -174,6 +174,7 @@ struct Daemon::Parts {
     delivered("agiddi_delivery_paid_bytes_total", "Bytes of payload that were counted.", &DeliveryCounters::bytes);
     delivered("agiddi_delivery_integrations", "Integrations that this node serves.", &DeliveryCounters::integrations);
     delivered("agiddi_delivery_streams", "Clients of event streams.", &DeliveryCounters::streams);
+    delivered("agiddi_delivery_webhooks", "Integrations whose readings are posted to a webhook.", &DeliveryCounters::webhooks);
     delivered("agiddi_delivery_flows", "Devices whose readings go through the broker's plugin alone.", &DeliveryCounters::flows);
     delivered("agiddi_delivery_broker_connected", "1 while every grant is in force at the broker.", &DeliveryCounters::broker_connected);
     using Dropped = std::pair<const char*, std::uint64_t DeliveryCounters::*>;

@@ -37,6 +37,8 @@ DeliveryCore::DeliveryCore(Chain& chain, DeliveryLedger& ledger, DeliveryOptions
     : chain_(chain), ledger_(ledger), options_(std::move(options)), member_(chain.self().id), network_(chain.genesis().network),
       clock_(chain.now()), lane_(kWorkMax),
       devices_(lane_, DialPolicy{options_.allow_private_endpoints, false}) {
+  webhook_client_ = std::make_unique<WebhookClient>(
+      WebhookClientOptions{DialPolicy{options_.allow_private_endpoints, false}, [this] { return chain_.signing_key(); }, [this] { return chain_.now(); }});
   if (options_.broker_url.empty()) return;
   BrokerEvents events;
   events.on_message = [this](const std::string& topic, const Bytes& payload, TimeMs arrival) { on_message(topic, payload, arrival); };
@@ -96,6 +98,7 @@ void DeliveryCore::stop() {
     for (auto& [id, waiters] : claims_) refuse(waiters);
   });
   lane_.stop();   // first: what the connections still report is then refused
+  webhook_client_->stop();
   if (broker_) broker_->stop();
   devices_.stop();
 }
@@ -114,6 +117,7 @@ DeliveryCounters DeliveryCore::counters() const {
   out.beyond_limit = value(beyond_limit);
   out.integrations = value(integrations);
   out.streams = value(streams);
+  out.webhooks = value(webhooks);
   out.flows = value(flows);
   out.broker_connected = broker_up_;
   return out;
@@ -265,6 +269,9 @@ void DeliveryCore::restore(Served& served) {
     device.clock.heard(now());
     device.clock.at_least(device.granted.active_reported_ms - device.granted.active_base_ms);
   }
+  if (known) {
+    if (const auto terms = webhook_of_note(*note)) start_webhook(served, *terms);
+  }
   ledger_.local_put(notes::session(id), session_note(served));
   for (ServedDevice& device : served.devices) {
     const Bytes prefix = notes::outbox_prefix(id, device.granted.device);
@@ -272,6 +279,7 @@ void DeliveryCore::restore(Served& served) {
       const std::uint64_t sequence = key.size() == prefix.size() + 8 ? read_u64_be(BytesView(key).substr(prefix.size())) : 0;
       // A crash between the two notes leaves one that was never counted.
       if (known && sequence > 0 && sequence <= device.meter.sequence()) {
+        device.outbox_bytes += value.size();
         device.outbox[sequence].json = std::make_shared<const std::string>(std::move(value));
       } else {
         ledger_.local_erase(key);
@@ -343,6 +351,7 @@ void DeliveryCore::end_credentials(Served& served) {
 }
 
 void DeliveryCore::forget(const Hash& id, Served& served) {
+  drop_webhook(served);
   ledger_.local_erase(notes::session(id));
   for (const ServedDevice& device : served.devices) {
     ledger_.local_erase(notes::meter(id, device.granted.device));
@@ -486,6 +495,7 @@ Result<void> DeliveryCore::attach_stream(const Hash& id, const std::string& toke
   if (served->over_mqtt()) return fail(Status::conflict, "The integration's delivery is over MQTT.");
   if (!equal_constant_time(token, served->token)) return fail(Status::unauthorized, "The stream's token is not valid.");
   if (served->ended) return fail(Status::not_found, "The integration has ended: " + served->ended_because + ".");
+  if (served->posts()) return fail(Status::conflict, "The readings go to a webhook; end it first (DELETE /v1/integrations/{id}/webhook).");
   if (served->sink) {
     served->sink->end("a newer stream took over");
   } else {

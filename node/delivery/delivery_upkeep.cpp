@@ -30,6 +30,8 @@ void DeliveryCore::upkeep() {
   std::vector<Hash> gone;
   for (auto& [id, served] : served_) {
     watch_flows(served);
+    if (served.webhook) post_webhook(served);
+    if (served.sink) drain_to_sink(served);
     for (std::size_t i = 0; i < served.devices.size(); ++i) {
       ServedDevice& device = served.devices[i];
       if (!device.access || device.command_on_way) continue;
