@@ -83,6 +83,7 @@ struct Daemon::Parts {
     delivery_ledger = make_delivery_ledger(*chain, *open.ledger);
     DeliveryOptions options;
     options.broker_url = config.broker.url;
+    options.broker_public_url = config.broker.public_url;
     options.broker_username = config.broker.username;
     options.broker_password = config.broker.password;
     options.broker_flows = config.broker.flows;

@@ -40,6 +40,7 @@ DeliveryCore::DeliveryCore(Chain& chain, DeliveryLedger& ledger, DeliveryOptions
   webhook_client_ = std::make_unique<WebhookClient>(
       WebhookClientOptions{DialPolicy{options_.allow_private_endpoints, false}, [this] { return chain_.signing_key(); }, [this] { return chain_.now(); }});
   if (options_.broker_url.empty()) return;
+  if (options_.broker_public_url.empty()) options_.broker_public_url = options_.broker_url;
   BrokerEvents events;
   events.on_message = [this](const std::string& topic, const Bytes& payload, TimeMs arrival) { on_message(topic, payload, arrival); };
   events.on_attached = [this](const std::string& username, bool attached) { on_attached(username, attached); };
@@ -365,7 +366,7 @@ void DeliveryCore::forget(const Hash& id, Served& served) {
 DeliveryAccess DeliveryCore::access_of(const Served& served) const {
   DeliveryAccess access;
   if (served.over_mqtt()) {
-    access.broker = options_.broker_url;
+    access.broker = options_.broker_public_url;
     access.topic = served.account.topic;
     access.username = served.account.username;
     access.password = served.account.password;

@@ -26,7 +26,8 @@
 namespace agiddi::node {
 
 struct DeliveryOptions {
-  std::string broker_url;                    // mqtt(s)://host:port as devices and applications are told; "" = no broker: MQTT delivery is 503
+  std::string broker_url;                    // mqtt(s)://host:port; "" = no broker: nothing is served, 503
+  std::string broker_public_url;             // as devices and applications are told; "" = broker_url
   std::string broker_username, broker_password;  // this node's own account at the broker plugin
   std::string public_url;                    // what stream urls begin with
   bool allow_private_endpoints = false;      // loopback, link-local and private device brokers

@@ -147,7 +147,7 @@ void DeliveryCore::end_all(Served& served, const std::string& because, std::opti
 Json DeliveryCore::command_json(const Served& served, const ServedDevice& device, const char* command) const {
   Json json = Json::object({{"command", command}, {"integration", served.view.id.hex()}, {"epoch", served.view.epoch}});
   if (std::string_view(command) == "start") {
-    json.set("broker", options_.broker_url);
+    json.set("broker", options_.broker_public_url);
     json.set("topic", device.account.topic);
     json.set("username", device.account.username);
     json.set("password", device.account.password);

@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   app.add_option("--form", form, "what is published: reading, number or senml")->check(CLI::IsMember({"reading", "number", "senml"}));
   app.add_option("--username", options.username, "user at the command broker");
   app.add_option("--password", options.password, "password at the command broker");
+  app.add_option("--ca", options.ca_file, "PEM file of the certificate authority that is trusted for mqtts (default: the system's)");
   app.footer("Example: agiddi-device --broker mqtt://127.0.0.1:1883 --command-topic devices/4f1c… --table weather.csv --column temperature --sensor air");
   try {
     app.parse(argc, argv);

@@ -78,6 +78,7 @@ void ReplayDevice::listen() {
   options.username = options_.username;
   options.password = options_.password;
   options.dial = {true, true};
+  options.ca_file = options_.ca_file;
   node::MqttHandlers handlers;
   handlers.on_up = [this] {
     control_->subscribe(options_.command_topic, [this](node::MqttAck ack) {
@@ -150,6 +151,7 @@ void ReplayDevice::take(const DeviceCommand& command) {
   options.password = command.password;
   options.queue_max = kQueuedReadingsMax;
   options.dial = {true, true};
+  options.ca_file = options_.ca_file;
   Session session;
   session.topic = command.topic;
   session.username = command.username;

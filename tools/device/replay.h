@@ -25,6 +25,7 @@ enum class PayloadForm { reading, number, senml };
 struct DeviceOptions {
   node::MqttUrl broker;
   std::string username, password;          // of the command connection, usually none
+  std::string ca_file;                     // trusted for mqtts; "" = the system's certificates
   std::string command_topic, token, sensor;
   std::vector<std::string> values;         // JSON number texts
   std::chrono::milliseconds interval{1000};
