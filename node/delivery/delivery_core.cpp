@@ -297,7 +297,7 @@ void DeliveryCore::restore(Served& served) {
 }
 
 BrokerGrant DeliveryCore::application_grant(const Served& served) const {
-  return {served.account.username, served.account.password, {}, {served.account.topic}, now() + kGrantMax_ms};
+  return {served.account.username, served.account.password, {}, {served.account.topic}, now() + kGrantMax_ms, "", ""};
 }
 
 void DeliveryCore::push_grants(const Hash& id, Served& served) {
@@ -309,7 +309,12 @@ void DeliveryCore::push_grants(const Hash& id, Served& served) {
     broker_->listen(device.account.topic);
     const TimeMs expires = device.granted.expires ? *device.granted.expires + kGrantAfter_ms : now() + kGrantMax_ms;
     ++served.grants_pending;
-    broker_->grant({device.account.username, device.account.password, {device.account.topic}, {}, expires},
+    BrokerGrant grant{device.account.username, device.account.password, {device.account.topic}, {}, expires, "", ""};
+    if (device.access && !device.access->device_key.empty()) {
+      grant.key = device.access->device_key;
+      grant.audience = network_;
+    }
+    broker_->grant(std::move(grant),
                    [this, id, i](bool good) { grant_done(id, i, good); });
     watch_expiry(id, i);
   }

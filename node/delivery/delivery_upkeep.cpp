@@ -150,7 +150,12 @@ Json DeliveryCore::command_json(const Served& served, const ServedDevice& device
     json.set("broker", options_.broker_public_url);
     json.set("topic", device.account.topic);
     json.set("username", device.account.username);
-    json.set("password", device.account.password);
+    if (device.access->device_key.empty()) {
+      json.set("password", device.account.password);
+    } else {
+      json.set("login", "jwt");
+      json.set("audience", network_);
+    }
     json.set("expires", time_text(device.granted.expires.value_or(served.view.claimed + kCommandExpiry_ms)));
   }
   if (!device.access->token.empty()) json.set("token", device.access->token);

@@ -36,6 +36,7 @@ struct MqttOptions {
   MqttUrl url;
   std::string client_id;                                // "" = a random one
   std::string username, password;                       // "" = none
+  std::function<std::string()> fresh_password;          // asked for each connection, on the client's thread, instead of password
   DialPolicy dial;
   std::string ca_file;                                  // "" = the system's certificates
   std::size_t queue_max = 1'000;

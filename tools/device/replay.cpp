@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "protocol/decimal.h"
+#include "protocol/device_token.h"
 #include "protocol/json.h"
 
 namespace agiddi::tools {
@@ -13,6 +14,7 @@ constexpr std::size_t kSessionsMax = 256;
 constexpr std::size_t kCommandsMax = 1'000;
 constexpr std::size_t kQueuedReadingsMax = 200;   // while the broker is away; more are lost, as from a real sensor
 constexpr std::size_t kRowsMax = 1'000'000;
+constexpr std::int64_t kTokenLifetime_s = 300;     // it serves for one connection attempt
 constexpr auto kPatience = std::chrono::milliseconds(200);
 
 void say(const char* what, const std::string& detail = {}) {
@@ -145,8 +147,14 @@ void ReplayDevice::take(const DeviceCommand& command) {
     end(found, "started anew");
   }
   if (sessions_.size() >= kSessionsMax) return say("ignored: too many integrations");
+  if (!command.audience.empty() && !options_.key) return say("ignored: it asks for tokens, and there is no --key");
   node::MqttOptions options;
   options.url = command.broker;
+  if (!command.audience.empty()) {
+    options.fresh_password = [key = options_.key, audience = command.audience, username = command.username] {
+      return make_device_token(*key, audience, username, wall_ms() / 1'000, kTokenLifetime_s);
+    };
+  }
   options.username = command.username;
   options.password = command.password;
   options.queue_max = kQueuedReadingsMax;
