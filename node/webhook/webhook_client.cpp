@@ -89,7 +89,7 @@ asio::awaitable<WebhookAnswer> exchange(Stream& stream, beast::flat_buffer& buff
   for (int interim = 0; interim <= kInterimMax; ++interim) {
     http::response_parser<http::string_body> parser;
     parser.header_limit(kAnswerHeadMax_bytes);
-    parser.body_limit(kAnswerBodyMax_bytes);
+    parser.body_limit(boost::none);   // else a long body would hide its status
     const auto [head_error, head_size] = co_await http::async_read_header(stream, buffer, parser, kTuple);
     if (head_error) {   // a refusal may have come before the body was sent whole, so this is looked at first
       const error_code why = write_error ? write_error : head_error;
@@ -97,6 +97,8 @@ asio::awaitable<WebhookAnswer> exchange(Stream& stream, beast::flat_buffer& buff
     }
     WebhookAnswer answer{static_cast<int>(parser.get().result_int()), "", retry_after(parser.get()[http::field::retry_after])};
     if (answer.status / 100 == 1) continue;
+    if (parser.content_length().value_or(0) > kAnswerBodyMax_bytes) co_return answer;
+    parser.body_limit(kAnswerBodyMax_bytes);   // of chunks, and of what ends with the connection
     const auto [body_error, body_size] = co_await http::async_read(stream, buffer, parser, kTuple);
     keep = !body_error && !write_error && parser.get().keep_alive();
     co_return answer;
