@@ -33,6 +33,7 @@ struct DeliveryOptions {
   bool allow_private_endpoints = false;      // loopback, link-local and private device brokers
   std::int64_t report_interval_ms = 5'000;   // usage reports while usage changes
   bool broker_flows = false;                 // readings go through the broker's plugin alone where it can do that
+  std::size_t webhooks_max = 1'000;          // each may hold a connection; more are refused with 429
   std::size_t integrations_max = 10'000;     // served at once; more are refused with 429
 };
 

@@ -7,8 +7,6 @@
 namespace agiddi::node {
 namespace {
 
-constexpr std::size_t kWebhooksMax = 1'000;       // of this node: each may hold a connection
-
 std::string measurement_id(const Served& served, std::size_t device, std::uint64_t sequence) {
   return "urn:agiddi:measurement:" + served.view.id.hex() + ":" + std::to_string(served.view.epoch) + ":" + std::to_string(device + 1) + "-" + std::to_string(sequence);
 }
@@ -38,7 +36,7 @@ Result<Json> DeliveryCore::set_webhook(const Hash& id, const WebhookTerms& terms
     for (const ServedDevice& device : served.devices) templates.push_back(device.frame.device);
     if (const auto unit = subservices::resolve_delivery_unit(terms.unit, templates); !unit) return fail_field("/unit", unit.error().detail);
   }
-  if (!served.webhook && counts_[webhooks].load() >= kWebhooksMax) return fail(Status::overloaded, "This node has as many webhooks as it may; use a stream, or ask another node.");
+  if (!served.webhook && counts_[webhooks].load() >= options_.webhooks_max) return fail(Status::overloaded, "This node has as many webhooks as it may; use a stream, or ask another node.");
   if (served.sink) {
     served.sink->end("a webhook took over");
     served.sink.reset();

@@ -168,7 +168,9 @@ struct WebhookClient::Impl {
     }
     auto tls = std::make_unique<beast::ssl_stream<beast::tcp_stream>>(std::move(stream), context);
     tls->set_verify_callback(asio::ssl::host_name_verification(receiver->url.host));
-    if (!SSL_set_tlsext_host_name(tls->native_handle(), receiver->url.host.c_str())) co_return "the host's name cannot be asked for";
+    (void)asio::ip::make_address(receiver->url.host, error);
+    const bool is_name = error.failed();   // RFC 6066: no addresses
+    if (is_name && !SSL_set_tlsext_host_name(tls->native_handle(), receiver->url.host.c_str())) co_return "the host's name cannot be asked for";
     beast::get_lowest_layer(*tls).expires_after(kConnectMax);
     const auto [tls_error] = co_await tls->async_handshake(asio::ssl::stream_base::client, kTuple);
     if (tls_error) co_return "no TLS connection: " + tls_error.message();
