@@ -75,6 +75,8 @@ class Chain {
   virtual void unsubscribe(std::uint64_t handle) = 0;          // no call of the listener after it returns
   // Opens the content key of sealed access with this member's sealing key.
   virtual Result<Bytes> open_sealed_key(BytesView sealed) const = 0;
+  // This member's key in use, for messages to others that are no documents of the ledger: each kind must not be mistaken for one.
+  virtual std::shared_ptr<const KeyPair> signing_key() const = 0;
 };
 
 }  // namespace agiddi::node

@@ -681,5 +681,6 @@ void ChainDriver::unsubscribe(std::uint64_t handle) {
 }
 
 Result<Bytes> ChainDriver::open_sealed_key(BytesView sealed) const { return keys_->open(sealed); }
+std::shared_ptr<const KeyPair> ChainDriver::signing_key() const { return keys_->key(); }
 
 }  // namespace agiddi::node

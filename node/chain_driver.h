@@ -49,6 +49,7 @@ class ChainDriver final : public Chain {
   std::uint64_t subscribe(Listener listener) override;
   void unsubscribe(std::uint64_t handle) override;
   Result<Bytes> open_sealed_key(BytesView sealed) const override;
+  std::shared_ptr<const KeyPair> signing_key() const override;
 
  private:
   // Who speaks with whom in an epoch; replaced as a whole by the core lane when the members, their links or what is known of them change.

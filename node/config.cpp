@@ -25,6 +25,15 @@ Result<std::string> read_secret(const std::string& path) {
   return line;
 }
 
+Result<void> check_broker_url(const std::string& url) {
+  const bool plain = url.starts_with("mqtt://");
+  if (!plain && !url.starts_with("mqtts://")) return fail(Status::invalid, "must begin with mqtt:// or mqtts://");
+  auto address = parse_endpoint(std::string_view(url).substr(url.find("//") + 2));
+  if (!address) return fail(Status::invalid, "must be mqtt://host:port");
+  if (plain && !is_loopback(address->host)) return fail(Status::invalid, "is plain mqtt:// on " + address->host + ", which is not loopback: use mqtts://");
+  return {};
+}
+
 }  // namespace
 
 bool is_loopback(const std::string& host) {
@@ -97,6 +106,7 @@ Result<NodeConfig> load_config(const std::string& path) {
 
   TableReader broker(top.section("broker"), path, "broker");
   config.broker.url = broker.string("url", false, "mqtt://127.0.0.1:1883");
+  config.broker.public_url = broker.string("public_url", false, "mqtts://broker.example.org:8883");
   config.broker.username = broker.string("username", false, "node-1");
   const std::string password_file = resolved(broker.string("password_file", false, "broker.password"));
   const std::string data_path = broker.string("data_path", false, "auto");
@@ -159,14 +169,11 @@ Result<NodeConfig> load_config(const std::string& path) {
     return fail(Status::invalid, path + ": http.listen is " + http_listen +
                                      ", which is not loopback: give http.certificate and http.private_key (https), or listen on 127.0.0.1");
   }
-  const std::string& url = config.broker.url;
-  if (!url.empty()) {
-    const bool plain = url.starts_with("mqtt://");
-    if (!plain && !url.starts_with("mqtts://")) return fail(Status::invalid, path + ": broker.url must begin with mqtt:// or mqtts://");
-    auto address = parse_endpoint(std::string_view(url).substr(url.find("//") + 2));
-    if (!address) return fail(Status::invalid, path + ": broker.url must be mqtt://host:port");
-    if (plain && !is_loopback(address->host)) {
-      return fail(Status::invalid, path + ": broker.url is plain mqtt:// on " + address->host + ", which is not loopback: use mqtts://");
+  if (config.broker.public_url.empty()) config.broker.public_url = config.broker.url;
+  if (config.broker.url.empty() && !config.broker.public_url.empty()) return fail(Status::invalid, path + ": broker.public_url needs broker.url");
+  if (!config.broker.url.empty()) {
+    for (const auto& [key, url] : {std::pair<const char*, const std::string&>{"broker.url", config.broker.url}, {"broker.public_url", config.broker.public_url}}) {
+      if (auto fits = check_broker_url(url); !fits) return fail(Status::invalid, path + ": " + key + " " + fits.error().detail);
     }
     if (config.broker.username.empty() || password_file.empty()) {
       return fail(Status::invalid, path + ": broker.url needs broker.username and broker.password_file");

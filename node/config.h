@@ -10,6 +10,7 @@
 //   [peer.addresses] node-2 = "10.0.0.7:8201"    # optional: where this node dials a member instead, as behind NAT or through a proxy
 //   [peer] bootstrap = [{ address = "10.0.0.8:8201", did = "did:key:z6Mk…" }]   # optional: present members, for a node that knows only genesis
 //   [broker] url = "mqtt://127.0.0.1:1883", username = "node-1", password_file = "broker.password"
+//            public_url = "mqtts://…" # optional: what devices and applications are told instead
 //            data_path = "auto"        # readings go through the broker's plugin alone where it can do that; "node": always through the node
 //   [ledger] archive = true            # or keep_blocks = N: blocks older than these and than a snapshot are dropped; join = "snapshot" or "blocks";
 //                                      # columns = false: queries read the disk, for machines with little memory
@@ -46,6 +47,7 @@ struct HttpConfig {
 
 struct BrokerConfig {
   std::string url;                   // mqtt:// or mqtts://, "" = no broker: integrations over MQTT are refused with 503
+  std::string public_url;            // what devices and applications are told; url when not given
   std::string username;
   std::string password;              // read from password_file; never logged
   bool flows = true;                 // data_path = "auto" (default): readings go through the broker's plugin alone where it can; "node": always through the node

@@ -81,8 +81,18 @@ struct Daemon::Parts {
     const std::string network = open.keys->genesis().network;
     chain = std::make_unique<ChainDriver>(std::move(open.keys), *open.ledger, config, chain_io, metrics, [this] { restart_wanted(); });
     delivery_ledger = make_delivery_ledger(*chain, *open.ledger);
+    const std::size_t files = raise_file_limit();
+    const FilePlan plan = plan_files(files, config.http.connections_max, config.http.watchers_max);
+    if (!plan.enough) {
+      log_warn(
+          "too few files may be open: fewer clients than configured are served; raise the hard limit (LimitNOFILE of the service, ulimit -Hn), or lower "
+          "http.watchers_max",
+          {{"allowed", files}, {"wanted", plan.wanted}, {"connections", plan.connections}, {"watchers", plan.watchers}, {"webhooks", plan.webhooks}});
+    }
     DeliveryOptions options;
+    options.webhooks_max = plan.webhooks;
     options.broker_url = config.broker.url;
+    options.broker_public_url = config.broker.public_url;
     options.broker_username = config.broker.username;
     options.broker_password = config.broker.password;
     options.broker_flows = config.broker.flows;
@@ -90,14 +100,6 @@ struct Daemon::Parts {
     options.allow_private_endpoints = config.allow_private_endpoints;
     delivery = std::make_unique<DeliveryService>(*chain, *delivery_ledger, options);
     workers = std::make_unique<Lane>("workers", kWorkerQueue, kWorkerThreads);
-    const std::size_t files = raise_file_limit();
-    const FilePlan plan = plan_files(files, config.http.connections_max, config.http.watchers_max);
-    if (!plan.enough) {
-      log_warn(
-          "too few files may be open: fewer clients than configured are served; raise the hard limit (LimitNOFILE of the service, ulimit -Hn), or lower "
-          "http.watchers_max",
-          {{"allowed", files}, {"wanted", plan.wanted}, {"connections", plan.connections}, {"watchers", plan.watchers}});
-    }
     HttpConfig http_config = config.http;
     http_config.connections_max = plan.connections;
     ApiContext context{*chain, *delivery, *workers, metrics, options.public_url};
@@ -174,6 +176,7 @@ struct Daemon::Parts {
     delivered("agiddi_delivery_paid_bytes_total", "Bytes of payload that were counted.", &DeliveryCounters::bytes);
     delivered("agiddi_delivery_integrations", "Integrations that this node serves.", &DeliveryCounters::integrations);
     delivered("agiddi_delivery_streams", "Clients of event streams.", &DeliveryCounters::streams);
+    delivered("agiddi_delivery_webhooks", "Integrations whose readings are posted to a webhook.", &DeliveryCounters::webhooks);
     delivered("agiddi_delivery_flows", "Devices whose readings go through the broker's plugin alone.", &DeliveryCounters::flows);
     delivered("agiddi_delivery_broker_connected", "1 while every grant is in force at the broker.", &DeliveryCounters::broker_connected);
     using Dropped = std::pair<const char*, std::uint64_t DeliveryCounters::*>;

@@ -22,9 +22,11 @@ std::size_t raise_file_limit() {
 
 FilePlan plan_files(std::size_t allowed, std::size_t connections_max, std::size_t watchers_max) {
   FilePlan plan;
-  plan.wanted = kOwnFiles + connections_max + watchers_max;
+  plan.wanted = kOwnFiles + connections_max + watchers_max + kWebhooksMax;
   plan.enough = allowed >= plan.wanted;
-  const std::size_t room = allowed > 2 * kOwnFiles ? allowed - kOwnFiles : allowed / 2;
+  const std::size_t clients = allowed > 2 * kOwnFiles ? allowed - kOwnFiles : allowed / 2;
+  plan.webhooks = std::min(kWebhooksMax, clients / 8);
+  const std::size_t room = clients - plan.webhooks;
   plan.watchers = std::min(watchers_max, std::max(room / 4, room - std::min(room, connections_max)));
   plan.connections = std::min(connections_max, room - plan.watchers);
   return plan;

@@ -13,10 +13,11 @@ namespace agiddi::node {
 std::size_t raise_file_limit();
 
 struct FilePlan {
-  std::size_t connections = 0, watchers = 0;
+  std::size_t connections = 0, watchers = 0, webhooks = 0;
   std::size_t wanted = 0;   // the limit that would allow all that was asked for
   bool enough = true;
 };
+inline constexpr std::size_t kWebhooksMax = 1'000;
 // What is left of `allowed` beside the store's files and the links to members. Of too little the clients with standing queries get less first, but at least a
 // quarter:
 // were it used up, the store could not open its files, and the node would end.

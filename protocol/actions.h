@@ -13,10 +13,11 @@ inline constexpr std::array<std::string_view, 18> kLedgerActions{
     "credit.redeem",     "receipt.reverse",   "access.rewrap",     "account.rotate", "account.admit", "governance.propose", "governance.vote"};
 
 // Signed like the others and never put on the ledger.
-inline constexpr std::string_view kCredentialsAction = "integration.credentials";
+inline constexpr std::array<std::string_view, 2> kNodeActions{"integration.credentials", "integration.webhook"};
 
 constexpr bool is_action(std::string_view name) {
-  return name == kCredentialsAction || std::find(kLedgerActions.begin(), kLedgerActions.end(), name) != kLedgerActions.end();
+  return std::find(kNodeActions.begin(), kNodeActions.end(), name) != kNodeActions.end() ||
+         std::find(kLedgerActions.begin(), kLedgerActions.end(), name) != kLedgerActions.end();
 }
 
 }  // namespace agiddi

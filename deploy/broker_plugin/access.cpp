@@ -12,6 +12,7 @@
 #include "deploy/broker_plugin/flow_commands.h"
 #include "deploy/broker_plugin/grant_table.h"
 #include "protocol/field_reader.h"
+#include "protocol/identity.h"
 #include "protocol/json.h"
 
 namespace agiddi::broker {
@@ -204,7 +205,14 @@ class BrokerAccess {
   Json grant(Owner owner, FieldReader& reader, std::vector<FieldError>& errors, Effects& effects) {
     GrantRequest request;
     request.username = reader.required_string("username", kNameMax).value_or("");
-    request.password = reader.required_string("password", kPasswordMax).value_or("");
+    if (const auto did = reader.optional_string("key", kNameMax)) {
+      const auto key = key_from_did(*did);
+      if (key) request.key = *key;
+      else reader.error("key", key.error().detail);
+      request.audience = reader.required_string("audience", kAudienceMax).value_or("");
+    } else {
+      request.password = reader.required_string("password", kPasswordMax).value_or("");
+    }
     request.publish = read_topics(reader, "publish");
     request.subscribe = read_topics(reader, "subscribe");
     request.expires_ms = reader.required_integer("expires", 0, 253'402'300'799'999).value_or(0);

@@ -56,8 +56,11 @@ std::optional<Owner> GrantTable::admin(std::string_view username) const {
 
 Result<void> GrantTable::grant(Owner owner, const GrantRequest& request, std::int64_t now_ms, Effects& effects) {
   if (!is_name(request.username) || admin(request.username)) return fail(Status::invalid, "username is not one that can be granted");
-  if (request.password.size() < kPasswordMin || request.password.size() > kPasswordMax) {
+  if (!request.key && (request.password.size() < kPasswordMin || request.password.size() > kPasswordMax)) {
     return fail(Status::invalid, "password must have 16 to 256 characters");
+  }
+  if (request.key && (!request.password.empty() || request.audience.empty() || request.audience.size() > kAudienceMax)) {
+    return fail(Status::invalid, "a grant with a key has an audience of 1 to 128 characters and no password");
   }
   const std::size_t topics = request.publish.size() + request.subscribe.size();
   if (topics == 0 || topics > kGrantTopicsMax) return fail(Status::invalid, "a grant has 1 to 8 topics");
@@ -71,7 +74,8 @@ Result<void> GrantTable::grant(Owner owner, const GrantRequest& request, std::in
   if (request.expires_ms <= now_ms) return fail(Status::invalid, "expires has passed");
 
   auto found = grants_.find(request.username);
-  const Hash proof = verifier(request.username, request.password);
+  // A key's grant has a verifier too, of what its tokens are checked against: by it a changed grant is told from the same one.
+  const Hash proof = request.key ? verifier(request.username, Bytes(view(*request.key)) + request.audience) : verifier(request.username, request.password);
   if (found == grants_.end()) {
     if (grants_.size() >= grants_max_) return fail(Status::overloaded, "the broker holds as many grants as it may");
     found = grants_.emplace(request.username, Grant{}).first;
@@ -81,7 +85,7 @@ Result<void> GrantTable::grant(Owner owner, const GrantRequest& request, std::in
     Grant& old = found->second;
     if (old.owner != owner) return fail(Status::forbidden, "the grant belongs to another account");
     by_expiry_.erase({old.expires_ms, found->first});
-    const bool same = old.verifier == proof && old.publish == request.publish && old.subscribe == request.subscribe;
+    const bool same = old.verifier == proof && old.token.has_value() == request.key.has_value() && old.publish == request.publish && old.subscribe == request.subscribe;
     if (!same) {
       if (!old.connections.empty()) effects.kick.push_back(found->first);
       old.connections.clear();
@@ -92,6 +96,8 @@ Result<void> GrantTable::grant(Owner owner, const GrantRequest& request, std::in
   }
   Grant& grant = found->second;
   grant.verifier = proof;
+  grant.token.reset();
+  if (request.key) grant.token = DeviceTokenTerms{*request.key, request.audience, request.username};
   grant.publish = request.publish;
   grant.subscribe = request.subscribe;
   grant.expires_ms = request.expires_ms;
@@ -148,14 +154,16 @@ void GrantTable::expire(std::int64_t now_ms, Effects& effects) {
 }
 
 bool GrantTable::authenticate(ClientKey client, std::string_view username, std::string_view password, std::int64_t now_ms, Effects& effects) {
-  if (username.size() > kNameMax || password.size() > kPasswordMax) return false;
+  if (username.size() > kNameMax || password.size() > std::max(kPasswordMax, kDeviceTokenMax_bytes)) return false;
   const Hash proof = verifier(username, password);
   if (const auto owner = admin(username)) return equal_constant_time(proof.view(), admin_verifiers_[*owner].view());
   const auto found = grants_.find(username);
   if (found == grants_.end()) return false;
   Grant& grant = found->second;
-  if (!equal_constant_time(proof.view(), grant.verifier.view()) || grant.expires_ms <= now_ms) return false;
+  if (grant.expires_ms <= now_ms) return false;
   if (grant.connections.size() >= kGrantConnectionsMax && !grant.connections.contains(client)) return false;
+  const bool proven = grant.token ? check_device_token(password, *grant.token, now_ms / 1'000).has_value() : equal_constant_time(proof.view(), grant.verifier.view());
+  if (!proven) return false;
   grant.connections.insert(client);
   grant.left_ms = 0;
   if (grant.lost) find_device(*found, effects);

@@ -1,7 +1,8 @@
 // GrantTable: who may use the broker, in memory. Grants belong to the node account that pushed them and end by revocation or by time.
 //
 // Threads: one, the broker's. Clients are told apart by opaque pointers that are never followed, so a stale one can do no harm.
-// Passwords are kept as salted BLAKE2b-256 only; they are random tokens of at least 16 characters, so no slow hash is needed.
+// Passwords are kept as salted BLAKE2b-256 only; they are random tokens of at least 16 characters, so no slow hash is needed. A grant with a key takes
+// no password but device tokens (protocol/device_token.h) that the key signed.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,7 @@
 
 #include "deploy/broker_plugin/ended_flows.h"
 #include "protocol/crypto/crypto.h"
+#include "protocol/device_token.h"
 
 namespace agiddi::broker {
 
@@ -26,6 +28,7 @@ inline constexpr std::size_t kGrantConnectionsMax = 16;
 inline constexpr std::size_t kNameMax = 64;
 inline constexpr std::size_t kPasswordMin = 16;
 inline constexpr std::size_t kPasswordMax = 256;
+inline constexpr std::size_t kAudienceMax = 128;
 inline constexpr std::size_t kTopicMax = 256;
 inline constexpr std::size_t kGrantedPayloadMax_bytes = 64 * 1024;
 inline constexpr std::size_t kMarksMax_bytes = 64 * 1024 * 1024;   // of all devices' recent messages, beside the first 768 bytes of each
@@ -36,9 +39,11 @@ using Owner = std::size_t;                   // index of a node account
 bool is_single_topic(std::string_view topic);   // no wildcard, no empty or oversized text, no control characters
 
 struct GrantRequest {
-  std::string username, password;
+  std::string username, password;          // no password with a key
   std::vector<std::string> publish, subscribe;
   std::int64_t expires_ms = 0;
+  std::optional<PublicKey> key;            // of the device
+  std::string audience;                    // of its tokens
 };
 
 enum class Access { read, write, subscribe, unsubscribe };
@@ -116,6 +121,7 @@ class GrantTable {
   struct Grant {
     Owner owner = 0;
     Hash verifier;
+    std::optional<DeviceTokenTerms> token;       // instead of the verifier
     std::vector<std::string> publish, subscribe;
     std::int64_t expires_ms = 0;
     bool confirmed = true;

@@ -64,12 +64,13 @@ Json BrokerLink::grant_command(const BrokerGrant& grant) {
   Json publish(Json::Array{}), subscribe(Json::Array{});
   for (const std::string& topic : grant.publish) publish.push(topic);
   for (const std::string& topic : grant.subscribe) subscribe.push(topic);
-  return Json::object({{"command", "grant"},
-                       {"username", grant.username},
-                       {"password", grant.password},
-                       {"publish", std::move(publish)},
-                       {"subscribe", std::move(subscribe)},
-                       {"expires", grant.expires}});
+  Json command = Json::object({{"command", "grant"},
+                               {"username", grant.username},
+                               {"publish", std::move(publish)},
+                               {"subscribe", std::move(subscribe)},
+                               {"expires", grant.expires}});
+  if (grant.key.empty()) return command.set("password", grant.password);
+  return command.set("key", grant.key).set("audience", grant.audience);
 }
 
 std::string BrokerLink::command(Json commands, std::vector<std::string> usernames) {

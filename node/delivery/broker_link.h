@@ -27,6 +27,7 @@ struct BrokerGrant {
   std::string username, password;
   std::vector<std::string> publish, subscribe;
   TimeMs expires = 0;
+  std::string key, audience;         // a device's did:key and what its tokens are for; then there is no password
 };
 
 struct BrokerEvents {

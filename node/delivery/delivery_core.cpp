@@ -34,7 +34,10 @@ DeliveryCore::DeliveryCore(Chain& chain, DeliveryLedger& ledger, DeliveryOptions
     : chain_(chain), ledger_(ledger), options_(std::move(options)), member_(chain.self().id), network_(chain.genesis().network),
       clock_(chain.now()), lane_(kWorkMax),
       devices_(lane_, DialPolicy{options_.allow_private_endpoints, false}) {
+  webhook_client_ = std::make_unique<WebhookClient>(
+      WebhookClientOptions{DialPolicy{options_.allow_private_endpoints, false}, [this] { return chain_.signing_key(); }, [this] { return chain_.now(); }});
   if (options_.broker_url.empty()) return;
+  if (options_.broker_public_url.empty()) options_.broker_public_url = options_.broker_url;
   BrokerEvents events;
   events.on_message = [this](const std::string& topic, const Bytes& payload, TimeMs arrival) { on_message(topic, payload, arrival); };
   events.on_attached = [this](const std::string& username, bool attached) { on_attached(username, attached); };
@@ -94,6 +97,7 @@ void DeliveryCore::stop() {
     for (auto& [id, waiters] : claims_) refuse(waiters);
   });
   lane_.stop();   // first: what the connections still report is then refused
+  webhook_client_->stop();
   if (broker_) broker_->stop();
   devices_.stop();
 }
@@ -112,6 +116,7 @@ DeliveryCounters DeliveryCore::counters() const {
   out.beyond_limit = value(beyond_limit);
   out.integrations = value(integrations);
   out.streams = value(streams);
+  out.webhooks = value(webhooks);
   out.flows = value(flows);
   out.broker_connected = broker_up_;
   return out;
@@ -268,6 +273,9 @@ void DeliveryCore::restore(Served& served) {
     if (known && device.flow.is_off()) skip_absence(device);   // a flow went on alone: for how long its plugin tells
     device.clock.at_least(device.granted.active_reported_ms - device.granted.active_base_ms);
   }
+  if (known) {
+    if (const auto terms = webhook_of_note(*note)) start_webhook(served, *terms);
+  }
   ledger_.local_put(notes::session(id), session_note(served));
   for (ServedDevice& device : served.devices) {
     const Bytes prefix = notes::outbox_prefix(id, device.granted.device);
@@ -275,6 +283,7 @@ void DeliveryCore::restore(Served& served) {
       const std::uint64_t sequence = key.size() == prefix.size() + 8 ? read_u64_be(BytesView(key).substr(prefix.size())) : 0;
       // A crash between the two notes leaves one that was never counted.
       if (known && sequence > 0 && sequence <= device.meter.sequence()) {
+        device.outbox_bytes += value.size();
         device.outbox[sequence].json = std::make_shared<const std::string>(std::move(value));
       } else {
         ledger_.local_erase(key);
@@ -291,7 +300,7 @@ void DeliveryCore::restore(Served& served) {
 }
 
 BrokerGrant DeliveryCore::application_grant(const Served& served) const {
-  return {served.account.username, served.account.password, {}, {served.account.topic}, now() + kGrantMax_ms};
+  return {served.account.username, served.account.password, {}, {served.account.topic}, now() + kGrantMax_ms, "", ""};
 }
 
 void DeliveryCore::push_grants(const Hash& id, Served& served) {
@@ -303,7 +312,12 @@ void DeliveryCore::push_grants(const Hash& id, Served& served) {
     broker_->listen(device.account.topic);
     const TimeMs expires = device.granted.expires ? *device.granted.expires + kGrantAfter_ms : now() + kGrantMax_ms;
     ++served.grants_pending;
-    broker_->grant({device.account.username, device.account.password, {device.account.topic}, {}, expires},
+    BrokerGrant grant{device.account.username, device.account.password, {device.account.topic}, {}, expires, "", ""};
+    if (device.access && !device.access->device_key.empty()) {
+      grant.key = device.access->device_key;
+      grant.audience = network_;
+    }
+    broker_->grant(std::move(grant),
                    [this, id, i](bool good) { grant_done(id, i, good); });
     watch_expiry(id, i);
   }
@@ -349,6 +363,7 @@ void DeliveryCore::end_credentials(Served& served) {
 }
 
 void DeliveryCore::forget(const Hash& id, Served& served) {
+  drop_webhook(served);
   ledger_.local_erase(notes::session(id));
   for (const ServedDevice& device : served.devices) {
     ledger_.local_erase(notes::meter(id, device.granted.device));

@@ -1,6 +1,7 @@
-// DeliveryCore: what DeliveryService does, on its lane. In seven files: delivery_core.cpp (integrations come and go),
+// DeliveryCore: what DeliveryService does, on its lane. In nine files: delivery_core.cpp (integrations come and go),
 // delivery_requests.cpp (credentials, figures, streams),
 // delivery_flow.cpp (the path of a reading), delivery_leases.cpp (what may be forwarded at all),
+// delivery_webhook.cpp and delivery_pull.cpp (readings that are posted to the application, or fetched by it),
 // delivery_broker_flows.cpp and delivery_flow_counts.cpp (readings that go through the broker's plugin alone), delivery_upkeep.cpp (commands to devices, usage reports, time).
 //
 // Threads: all members run on the delivery lane, except the constructor, start(), stop() and counters. Completions of the chain hold a weak
@@ -37,9 +38,15 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   std::optional<IntegrationUsage> usage(const Hash& id) const;
   Result<void> attach_stream(const Hash& id, const std::string& token, std::shared_ptr<StreamSink> sink);
   void detach_stream(const Hash& id, const StreamSink* sink);
+  // delivery_webhook.cpp
+  Result<Json> set_webhook(const Hash& id, const WebhookTerms& terms);
+  Result<void> end_webhook(const Hash& id);
+  Result<Json> webhook(const Hash& id, const std::string& token);
+  // delivery_pull.cpp
+  Result<std::vector<IdentifiedMeasurement>> latest(const Hash& id, const std::string& token);
 
  private:
-  enum Count { received, forwarded, bytes, unreadable, unknown_sensor, duplicates, no_receiver, overflow, beyond_limit, integrations, streams, flows, kCounts };
+  enum Count { received, forwarded, bytes, unreadable, unknown_sensor, duplicates, no_receiver, overflow, beyond_limit, integrations, streams, webhooks, flows, kCounts };
   struct Route {
     Hash integration;
     std::size_t device;
@@ -72,13 +79,29 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
 
   // delivery_flow.cpp
   void on_message(const std::string& topic, const Bytes& payload, TimeMs arrival);
-  bool has_room(const Served& served, std::size_t measurements);
-  void forward(Served& served, std::size_t index, const std::vector<subservices::ResolvedReading>& readings);
+  enum class Way { push, pull };             // to whoever receives; or to the caller of `latest`
+  enum class Room { yes, full, nobody };
+  Room room_for(Served& served, std::size_t measurements);
+  void forward(Served& served, std::size_t index, const std::vector<subservices::ResolvedReading>& readings, Way way);
+  void erase_outbox(Served& served, std::size_t index, std::uint64_t sequence);
   void publish_outbox(const Hash& id, Served& served, std::size_t index);
-  void take(Served& served, std::size_t index, const Bytes& payload, TimeMs arrival);
+  void take(Served& served, std::size_t index, const Bytes& payload, TimeMs arrival, Way way = Way::push);
   void acknowledged(const Hash& id, std::uint64_t epoch, std::size_t index, std::uint64_t sequence, MqttAck ack);
   void on_attached(const std::string& username, bool attached);
   void keep_meter(const Served& served, const ServedDevice& device);
+
+  // delivery_webhook.cpp
+  Result<Served*> served_stream(const Hash& id, const std::string* token);   // token: nothing when the caller was authenticated otherwise
+  void start_webhook(Served& served, const WebhookTerms& terms);
+  void set_frame_unit(Served& served) const;
+  void drop_webhook(Served& served);
+  Json webhook_json(const Served& served) const;
+  void post_webhook(Served& served);
+  void webhook_answered(const Hash& id, std::uint64_t number, const WebhookAnswer& answer);
+  IdentifiedMeasurement identified(const Served& served, std::size_t device, std::uint64_t sequence, std::shared_ptr<const std::string> json) const;
+
+  // delivery_pull.cpp
+  bool drain_to_sink(Served& served);
 
   // delivery_leases.cpp
   void keep_lease();
@@ -158,6 +181,8 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   TimeMs flows_known_until_ = 0;                                 // all that flows did before was told
   DeliveryLane::Clock::time_point broker_seen_{};                // when it was last up
 
+  std::unique_ptr<WebhookClient> webhook_client_;
+  std::uint64_t webhook_number_ = 0;
   std::unordered_map<Hash, Served, HashHasher> served_;
   std::unordered_map<std::string, Route> routes_;             // device topic -> whose
   std::unordered_map<std::string, Route> device_users_;       // device's broker user -> whose

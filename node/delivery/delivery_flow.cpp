@@ -6,7 +6,8 @@
 namespace agiddi::node {
 namespace {
 
-constexpr std::size_t kOutboxMax = 2'000;   // measurements of one integration that the broker has not acknowledged
+constexpr std::size_t kOutboxMax = 2'000;   // measurements of one integration that nobody has acknowledged
+constexpr std::size_t kOutboxMax_bytes = 8 * 1024 * 1024;   // checked before a message is taken, whose measurements may pass it
 
 }  // namespace
 
@@ -34,18 +35,25 @@ void DeliveryCore::on_message(const std::string& topic, const Bytes& payload, Ti
 }
 
 // Meters a reading and forwards it.
-void DeliveryCore::take(Served& served, std::size_t index, const Bytes& payload, TimeMs arrival) {
+void DeliveryCore::take(Served& served, std::size_t index, const Bytes& payload, TimeMs arrival, Way way) {
   ServedDevice& device = served.devices[index];
   const auto readings = subservices::parse_readings(payload, arrival);
   if (!readings) return count(unreadable);
   const auto resolved = subservices::resolve_readings(device.frame, *readings, arrival);
   if (resolved.empty()) return count(unknown_sensor);
-  account(served, device, arrival);
-  device.clock.heard(arrival);
-  device.heard = std::max(device.heard, arrival);
+  if (way == Way::push) {   // else it was when it came
+    account(served, device, arrival);
+    device.clock.heard(arrival);
+    device.heard = std::max(device.heard, arrival);
+  }
   const auto mark = subservices::RecentReadings::mark(payload, *readings);
   if (mark && device.recent.contains(*mark)) return count(duplicates);
-  if (!has_room(served, resolved.size())) return;
+  if (way == Way::push) {
+    const Room room = room_for(served, resolved.size());
+    if (room == Room::nobody && !served.over_mqtt()) device.unclaimed = ServedDevice::Held{payload, arrival};
+    if (room != Room::yes) return count(room == Room::nobody ? no_receiver : overflow);
+    device.unclaimed.reset();   // passed over: it was not asked for
+  }
   if (!device.meter.admit(payload.size(), static_cast<std::uint32_t>(resolved.size()), arrival)) {
     count(beyond_limit);
     return end_device(served, index, device.meter.ended(), arrival);
@@ -53,29 +61,26 @@ void DeliveryCore::take(Served& served, std::size_t index, const Bytes& payload,
   if (mark) device.recent.add(*mark);
   served.changed = true;
   count(bytes, payload.size());
-  forward(served, index, resolved);
+  forward(served, index, resolved, way);
   reserve_ahead(served, index);
   // Used up to the last byte: whatever comes next would pass the limit.
   if (device.meter.bytes_remaining() == std::uint64_t{0}) end_device(served, index, subservices::MeterEnd::data, arrival);
 }
 
 // Whether somebody takes so many measurements now. If not the reading is dropped, neither charged nor numbered.
-bool DeliveryCore::has_room(const Served& served, std::size_t measurements) {
+DeliveryCore::Room DeliveryCore::room_for(Served& served, std::size_t measurements) {
+  const auto outbox_has_room = [&] { return served.outbox_size() + measurements <= kOutboxMax && served.outbox_bytes() < kOutboxMax_bytes; };
   if (served.over_mqtt()) {
-    if (!served.attached || !broker_->ready()) {
-      count(no_receiver);
-      return false;
-    }
-    if (served.outbox_size() + measurements <= kOutboxMax) return true;
-  } else {
-    if (!served.sink) {
-      count(no_receiver);
-      return false;
-    }
-    if (served.sink->room() >= measurements) return true;
+    if (!served.attached || !broker_->ready()) return Room::nobody;
+    return outbox_has_room() ? Room::yes : Room::full;
   }
-  count(overflow);
-  return false;
+  if (served.posts()) {
+    if (outbox_has_room()) return Room::yes;
+    ++served.webhook->dropped;
+    return Room::full;
+  }
+  if (!served.sink) return Room::nobody;
+  return drain_to_sink(served) && served.sink->room() >= measurements ? Room::yes : Room::full;
 }
 
 void DeliveryCore::keep_meter(const Served& served, const ServedDevice& device) {
@@ -84,23 +89,27 @@ void DeliveryCore::keep_meter(const Served& served, const ServedDevice& device) 
 
 // The note of a measurement is written before the meter's, the meter's before the measurement goes out: after a crash, what is noted and counted is
 // sent (again), what is noted and not counted is dropped.
-void DeliveryCore::forward(Served& served, std::size_t index, const std::vector<subservices::ResolvedReading>& readings) {
+void DeliveryCore::forward(Served& served, std::size_t index, const std::vector<subservices::ResolvedReading>& readings, Way way) {
   ServedDevice& device = served.devices[index];
   const Hash& id = served.view.id;
   std::uint64_t sequence = device.meter.sequence() - readings.size();
   std::vector<StreamMeasurement> stream;
+  const bool to_outbox = served.over_mqtt() || (way == Way::push && served.posts());
   for (const auto& reading : readings) {
     auto json = std::make_shared<const std::string>(subservices::measurement_json(device.frame, reading, ++sequence));
-    if (served.over_mqtt()) {
+    if (!served.over_mqtt()) device.latest[reading.sensor] = {sequence, json};
+    if (to_outbox) {
       ledger_.local_put(notes::outbox(id, device.granted.device, sequence), *json);
+      device.outbox_bytes += json->size();
       device.outbox[sequence].json = std::move(json);
-    } else {
+    } else if (way == Way::push) {
       stream.push_back({std::to_string(index + 1) + "-" + std::to_string(sequence), std::move(json)});
     }
   }
   keep_meter(served, device);
   count(forwarded, readings.size());
   if (served.over_mqtt()) return publish_outbox(id, served, index);
+  if (to_outbox) return post_webhook(served);
   for (StreamMeasurement& measurement : stream) served.sink->push(std::move(measurement));
 }
 
@@ -121,14 +130,22 @@ void DeliveryCore::acknowledged(const Hash& id, std::uint64_t epoch, std::size_t
   const auto entry = device.outbox.find(sequence);
   if (entry == device.outbox.end()) return;
   if (ack == MqttAck::accepted) {
-    device.outbox.erase(entry);
-    ledger_.local_erase(notes::outbox(id, device.granted.device, sequence));
+    erase_outbox(*served, index, sequence);
     begin_flow(*served, index);   // the best moment: nothing is in hand, and the next reading is probably not yet on its way
     return;
   }
   // Nobody has it: it waits for the application to come back.
   entry->second.on_way = false;
   if (ack == MqttAck::no_subscriber) served->attached = false;
+}
+
+void DeliveryCore::erase_outbox(Served& served, std::size_t index, std::uint64_t sequence) {
+  ServedDevice& device = served.devices[index];
+  const auto entry = device.outbox.find(sequence);
+  if (entry == device.outbox.end()) return;
+  device.outbox_bytes -= entry->second.json->size();
+  device.outbox.erase(entry);
+  ledger_.local_erase(notes::outbox(served.view.id, device.granted.device, sequence));
 }
 
 void DeliveryCore::on_attached(const std::string& username, bool attached) {

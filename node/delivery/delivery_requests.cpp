@@ -12,7 +12,7 @@ constexpr std::size_t kWaitersMax = 64;
 DeliveryAccess DeliveryCore::access_of(const Served& served) const {
   DeliveryAccess access;
   if (served.over_mqtt()) {
-    access.broker = options_.broker_url;
+    access.broker = options_.broker_public_url;
     access.topic = served.account.topic;
     access.username = served.account.username;
     access.password = served.account.password;
@@ -140,6 +140,7 @@ Result<void> DeliveryCore::attach_stream(const Hash& id, const std::string& toke
   if (served->over_mqtt()) return fail(Status::conflict, "The integration's delivery is over MQTT.");
   if (!equal_constant_time(token, served->token)) return fail(Status::unauthorized, "The stream's token is not valid.");
   if (served->ended) return fail(Status::not_found, "The integration has ended: " + served->ended_because + ".");
+  if (served->posts()) return fail(Status::conflict, "The readings go to a webhook; end it first (DELETE /v1/integrations/{id}/webhook).");
   if (served->sink) {
     served->sink->end("a newer stream took over");
   } else {

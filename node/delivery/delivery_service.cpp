@@ -71,6 +71,26 @@ void DeliveryService::detach_stream(Hash integration, const StreamSink* sink) {
   impl_->core->lane().post_always([core = impl_->core.get(), integration, sink] { core->detach_stream(integration, sink); });
 }
 
+void DeliveryService::set_webhook(Hash integration, WebhookTerms terms, std::function<void(Result<Json>)> done) {
+  const bool posted = impl_->core->lane().post_always([core = impl_->core.get(), integration, terms = std::move(terms), done] { done(core->set_webhook(integration, terms)); });
+  if (!posted) done(fail(Status::unavailable, "The node is stopping."));
+}
+
+void DeliveryService::end_webhook(Hash integration, std::function<void(Result<void>)> done) {
+  const bool posted = impl_->core->lane().post_always([core = impl_->core.get(), integration, done] { done(core->end_webhook(integration)); });
+  if (!posted) done(fail(Status::unavailable, "The node is stopping."));
+}
+
+void DeliveryService::webhook(Hash integration, std::string token, std::function<void(Result<Json>)> done) {
+  const bool posted = impl_->core->lane().post_always([core = impl_->core.get(), integration, token = std::move(token), done] { done(core->webhook(integration, token)); });
+  if (!posted) done(fail(Status::unavailable, "The node is stopping."));
+}
+
+void DeliveryService::latest(Hash integration, std::string token, std::function<void(Result<std::vector<IdentifiedMeasurement>>)> done) {
+  const bool posted = impl_->core->lane().post_always([core = impl_->core.get(), integration, token = std::move(token), done] { done(core->latest(integration, token)); });
+  if (!posted) done(fail(Status::unavailable, "The node is stopping."));
+}
+
 DeliveryCounters DeliveryService::counters() const { return impl_->core->counters(); }
 
 }  // namespace agiddi::node

@@ -6,7 +6,7 @@
 // Ownership: chain and ledger must outlive it. stop() (and the destructor) ends the streams, leaves grants and meters as they are on disk, and joins.
 // Exactness: a reading is counted durably (Column::local) before it is forwarded, so a crash can charge what was not delivered, at most what
 // was in hand, and never delivers what was not charged. With MQTT delivery what was in hand is kept on disk too and sent again after a restart
-// (same sequence numbers). A reading for which there is no receiver, or no room in its queue, is dropped: neither charged nor numbered.
+// (same sequence numbers); with a webhook until its receiver has acknowledged it. A reading for which there is no receiver, or no room in its queue, is dropped: neither charged nor numbered.
 // Source: the aGIDDI paper, sections 5.4, 5.5 and 6 steps 4 and 5.
 #pragma once
 
@@ -20,17 +20,20 @@
 
 #include "node/chain.h"
 #include "node/delivery/delivery_ledger.h"
+#include "node/delivery/webhook.h"
 #include "protocol/json.h"
 
 namespace agiddi::node {
 
 struct DeliveryOptions {
-  std::string broker_url;                    // mqtt(s)://host:port as devices and applications are told; "" = no broker: MQTT delivery is 503
+  std::string broker_url;                    // mqtt(s)://host:port; "" = no broker: nothing is served, 503
+  std::string broker_public_url;             // as devices and applications are told; "" = broker_url
   std::string broker_username, broker_password;  // this node's own account at the broker plugin
   std::string public_url;                    // what stream urls begin with
   bool allow_private_endpoints = false;      // loopback, link-local and private device brokers
   std::int64_t report_interval_ms = 5'000;   // usage reports while usage changes
   bool broker_flows = true;                  // readings go through the broker's plugin alone where it can do that
+  std::size_t webhooks_max = 1'000;          // each may hold a connection; more are refused with 429
   std::size_t integrations_max = 10'000;     // served at once; more are refused with 429
 };
 
@@ -77,7 +80,7 @@ struct DeliveryCounters {
   std::uint64_t duplicates = 0;                           // dropped: sent again with the same time
   std::uint64_t no_receiver = 0, overflow = 0;            // dropped uncharged: nobody attached; a queue was full
   std::uint64_t beyond_limit = 0;                         // arrived after T or S
-  std::uint64_t integrations = 0, streams = 0;            // active now
+  std::uint64_t integrations = 0, streams = 0, webhooks = 0;   // now
   std::uint64_t flows = 0;                                // devices whose readings go through the broker's plugin alone
   bool broker_connected = false;
 };
@@ -111,6 +114,16 @@ class DeliveryService {
   // Attaches a stream: 401 when the token is not the integration's, 404, 409 when its delivery is MQTT. A newer stream takes over from an older one.
   void attach_stream(Hash integration, std::string token, std::shared_ptr<StreamSink> sink, std::function<void(Result<void>)> done);
   void detach_stream(Hash integration, const StreamSink* sink);  // the client went away; the sink is released soon after
+
+  // Posts the readings of an integration whose delivery is a stream to the application's address from now on, also after a restart; takes the place of a former
+  // webhook and of a stream. Yields its state. not_found, conflict (MQTT, ended), invalid (an address that may not be dialled), overloaded.
+  void set_webhook(Hash integration, WebhookTerms terms, std::function<void(Result<Json>)> done);
+  void end_webhook(Hash integration, std::function<void(Result<void>)> done);   // what is still queued waits for another receiver
+  // {"url","format","unit"?,"state","delivered","failed","queued","dropped","lastDelivery"?,"lastError"?}. 401 without the stream's token.
+  void webhook(Hash integration, std::string token, std::function<void(Result<Json>)> done);
+
+  // The last measurement of each sensor. One that nobody received when it came is charged and numbered now; asked for again it is the same. Of this run of the node.
+  void latest(Hash integration, std::string token, std::function<void(Result<std::vector<IdentifiedMeasurement>>)> done);
 
   DeliveryCounters counters() const;
 

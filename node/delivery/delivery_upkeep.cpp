@@ -30,6 +30,8 @@ void DeliveryCore::upkeep() {
   std::vector<Hash> gone;
   for (auto& [id, served] : served_) {
     watch_flows(served);
+    if (served.webhook) post_webhook(served);
+    if (served.sink) drain_to_sink(served);
     for (std::size_t i = 0; i < served.devices.size(); ++i) {
       ServedDevice& device = served.devices[i];
       if (!device.access || device.command_on_way) continue;
@@ -146,10 +148,15 @@ void DeliveryCore::end_all(Served& served, const std::string& because, std::opti
 Json DeliveryCore::command_json(const Served& served, const ServedDevice& device, const char* command) const {
   Json json = Json::object({{"command", command}, {"integration", served.view.id.hex()}, {"epoch", served.view.epoch}});
   if (std::string_view(command) == "start") {
-    json.set("broker", options_.broker_url);
+    json.set("broker", options_.broker_public_url);
     json.set("topic", device.account.topic);
     json.set("username", device.account.username);
-    json.set("password", device.account.password);
+    if (device.access->device_key.empty()) {
+      json.set("password", device.account.password);
+    } else {
+      json.set("login", "jwt");
+      json.set("audience", network_);
+    }
     json.set("expires", time_text(device.granted.expires.value_or(served.view.claimed + kCommandExpiry_ms)));
   }
   if (!device.access->token.empty()) json.set("token", device.access->token);

@@ -5,6 +5,7 @@
 #include "protocol/crypto/crypto.h"
 #include "protocol/encoding.h"
 #include "protocol/field_reader.h"
+#include "protocol/identity.h"
 
 namespace agiddi::node {
 namespace {
@@ -60,11 +61,13 @@ Result<DeviceAccess> open_access(const Json& access, const AccessExpectation& ex
   out.token = fields.optional_string("token", kSecretMax).value_or("");
   out.username = fields.optional_string("username", kSecretMax).value_or("");
   out.password = fields.optional_string("password", kSecretMax, 0).value_or("");
+  out.device_key = fields.optional_string("deviceKey", 128).value_or("");
   const auto provider = fields.optional_string("provider", 256), network = fields.optional_string("network", 128);
   if (!errors.empty()) return fail(Status::invalid, "the opened access lacks " + errors.front().pointer + " or holds it in a wrong form");
   if ((provider && *provider != expected.provider) || (network && *network != expected.network)) {
     return fail(Status::forbidden, "the opened access names another provider or network than the registration");
   }
+  if (!out.device_key.empty() && !key_from_did(out.device_key)) return fail(Status::invalid, "deviceKey is not the did:key of an Ed25519 key");
   if (!is_command_topic(out.topic)) return fail(Status::invalid, "the command topic is not a single topic");
   const auto url = parse_mqtt_url(*endpoint);
   if (!url) return fail(Status::invalid, "the endpoint is not mqtt://host:port or mqtts://host:port");

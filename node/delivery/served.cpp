@@ -60,6 +60,12 @@ std::size_t Served::outbox_size() const {
   return size;
 }
 
+std::size_t Served::outbox_bytes() const {
+  std::size_t size = 0;
+  for (const ServedDevice& device : devices) size += device.outbox_bytes;
+  return size;
+}
+
 namespace notes {
 
 Bytes session(const Hash& integration) { return key(kSession, {integration.view()}); }
@@ -91,11 +97,12 @@ Bytes session_note(const Served& served) {
     entry.set("accountedTo", std::to_string(device.clock.accounted_to()));
     devices.push(std::move(entry));
   }
-  return Json::object({{"epoch", std::to_string(served.view.epoch)},
-                       {"application", account_json(served.account)},
-                       {"token", served.token},
-                       {"devices", std::move(devices)}})
-      .dump();
+  Json note = Json::object({{"epoch", std::to_string(served.view.epoch)},
+                            {"application", account_json(served.account)},
+                            {"token", served.token},
+                            {"devices", std::move(devices)}});
+  if (served.posts()) note.set("webhook", served.webhook->terms.json().set("integration", served.view.id.hex()));
+  return note.dump();
 }
 
 std::optional<std::uint64_t> session_epoch(BytesView note) {
@@ -103,6 +110,14 @@ std::optional<std::uint64_t> session_epoch(BytesView note) {
   std::int64_t epoch = 0;
   if (!json || !whole_number(*json, "epoch", epoch)) return std::nullopt;
   return static_cast<std::uint64_t>(epoch);
+}
+
+std::optional<WebhookTerms> webhook_of_note(BytesView note) {
+  const auto json = parse_json(note);
+  const Json* webhook = json ? json->find("webhook") : nullptr;
+  if (webhook == nullptr) return std::nullopt;
+  auto terms = parse_webhook_request(*webhook);
+  return terms ? std::optional(std::move(*terms)) : std::nullopt;
 }
 
 bool read_session_note(BytesView note, Served& served) {

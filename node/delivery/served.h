@@ -13,6 +13,7 @@
 #include "node/delivery/delivery_ledger.h"
 #include "node/delivery/delivery_service.h"
 #include "node/delivery/device_links.h"
+#include "node/delivery/webhook.h"
 #include "subservices/forwarding/service_clock.h"
 #include "subservices/forwarding/meter.h"
 #include "subservices/forwarding/recent_readings.h"
@@ -36,7 +37,8 @@ struct ServedDevice {
   subservices::RecentReadings recent;        // of this run of the node
   BrokerAccount account;                     // where and as whom the device publishes
   std::optional<DeviceAccess> access;        // nothing when it could not be opened: then the device is never commanded
-  std::map<std::uint64_t, OutboxEntry> outbox;   // by sequence: counted, not yet acknowledged by the broker (MQTT delivery)
+  std::map<std::uint64_t, OutboxEntry> outbox;   // by sequence: counted, not yet acknowledged by the broker (MQTT delivery) or the webhook
+  std::size_t outbox_bytes = 0;
 
   struct Held {
     Bytes payload;
@@ -44,6 +46,15 @@ struct ServedDevice {
   };
   std::deque<Held> held;                     // waits for a lease or a reservation
   std::size_t held_bytes = 0;
+
+  // For `latest`, of this run of the node.
+  std::optional<Held> unclaimed;             // the last message that came while nobody received: neither charged nor numbered yet
+  struct Last {
+    std::uint64_t sequence = 0;
+    std::shared_ptr<const std::string> json;
+  };
+  std::map<std::size_t, Last> latest;        // by sensor, of those that it declared
+
   std::uint64_t reported_bytes = 0;          // as the report before said: how fast it is used
   BrokerFlow flow;
   std::uint64_t reserve_asked = 0;           // in the report on its way, and
@@ -69,6 +80,7 @@ struct Served {
   std::string token;                         // streams
   bool attached = false;                     // MQTT: somebody is subscribed
   std::shared_ptr<StreamSink> sink;          // streams: the client, if there is one
+  std::optional<Webhook> webhook;            // streams: instead of a client
 
   std::size_t grants_pending = 0;            // not yet in force at the broker
   bool grant_refused = false;
@@ -87,7 +99,9 @@ struct Served {
   TimeMs refused_at = 0;                     // when one was not taken
 
   bool over_mqtt() const { return view.protocol == "mqtt"; }
+  bool posts() const { return webhook && !webhook->gone; }
   std::size_t outbox_size() const;
+  std::size_t outbox_bytes() const;
 };
 
 // How long a device may say nothing: three of the sampling intervals that it declared, a second at least; a minute when it declared none.
@@ -106,9 +120,10 @@ Bytes outbox_prefix(const Hash& integration, const Hash& device);
 std::optional<Hash> integration_of(BytesView key);       // of any of these keys
 }  // namespace notes
 
-// The session's note: accounts and token, as JSON. False when a note is of another epoch or damaged: then new secrets are made.
+// The session's note: accounts, token and webhook, as JSON. False when a note is of another epoch or damaged: then new secrets are made.
 Bytes session_note(const Served& served);
 std::optional<std::uint64_t> session_epoch(BytesView note);
 bool read_session_note(BytesView note, Served& served);
+std::optional<WebhookTerms> webhook_of_note(BytesView note);   // nothing: there was none
 
 }  // namespace agiddi::node

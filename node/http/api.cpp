@@ -13,6 +13,7 @@ Router make_api_router(ApiContext context, boost::asio::io_context& io) {
   bind_sparql(router, core);
   bind_payments(router, core);
   bind_integrations(router, core);
+  bind_receive(router, core);
   bind_chain(router, core);
   bind_governance(router, core);
   bind_events(router, core);

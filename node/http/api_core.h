@@ -89,6 +89,7 @@ void bind_discovery(Router& router, const Core& core);
 void bind_sparql(Router& router, const Core& core);
 void bind_payments(Router& router, const Core& core);
 void bind_integrations(Router& router, const Core& core);
+void bind_receive(Router& router, const Core& core);
 void bind_chain(Router& router, const Core& core);
 void bind_governance(Router& router, const Core& core);
 void bind_events(Router& router, const Core& core);

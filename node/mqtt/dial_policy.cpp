@@ -53,12 +53,12 @@ AddressKind address_kind(const std::string& numeric) {
   return AddressKind::special;
 }
 
-Result<std::string> resolve_allowed(const MqttUrl& url, const DialPolicy& policy) {
+Result<std::string> resolve_allowed(const std::string& host, bool tls, const DialPolicy& policy) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
-  const int code = ::getaddrinfo(url.host.c_str(), nullptr, &hints, &list);
+  const int code = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
   if (code != 0 || list == nullptr) return fail(Status::unavailable, "cannot resolve the host: " + std::string(::gai_strerror(code)));
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(list, ::freeaddrinfo);
   std::string first;
@@ -68,7 +68,7 @@ Result<std::string> resolve_allowed(const MqttUrl& url, const DialPolicy& policy
     const std::string numeric = std::string(text).substr(0, std::string(text).find('%'));
     const AddressKind kind = address_kind(numeric);
     if (kind != AddressKind::global && !policy.allow_private) return fail(Status::forbidden, "the host has a loopback or private address");
-    if (!url.tls && kind != AddressKind::loopback && !policy.allow_plain) return fail(Status::forbidden, "plain mqtt:// is for loopback only, use mqtts://");
+    if (!tls && kind != AddressKind::loopback && !policy.allow_plain) return fail(Status::forbidden, "a connection without TLS is for loopback only, use mqtts:// or https://");
     if (first.empty()) first = numeric;
   }
   if (first.empty()) return fail(Status::unavailable, "the host has no address");

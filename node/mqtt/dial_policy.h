@@ -1,5 +1,5 @@
-// Which addresses the data plane may dial: resolves a host and refuses what a provider's endpoint has no business to name (RFC 6890 special
-// addresses), and plain MQTT to anything but loopback. Blocks while it resolves: client threads only.
+// Which addresses the data plane may dial: resolves a host and refuses what a provider's endpoint or a webhook has no business to name
+// (RFC 6890 special addresses), and connections without TLS to anything but loopback. Blocks while it resolves: client threads only.
 #pragma once
 
 #include <string>
@@ -13,6 +13,6 @@ enum class AddressKind { loopback, special, global };
 AddressKind address_kind(const std::string& numeric);
 
 // The first of the host's addresses, numeric, when the policy allows all of them; otherwise the reason.
-Result<std::string> resolve_allowed(const MqttUrl& url, const DialPolicy& policy);
+Result<std::string> resolve_allowed(const std::string& host, bool tls, const DialPolicy& policy);
 
 }  // namespace agiddi::node

@@ -150,7 +150,7 @@ struct MqttClient::Impl {
   }
 
   void connect(Session& session) {
-    const auto address = resolve_allowed(options.url, options.dial);
+    const auto address = resolve_allowed(options.url.host, options.url.tls, options.dial);
     if (!address) {
       session.reason = address.error().detail;
       return;
@@ -159,7 +159,8 @@ struct MqttClient::Impl {
     AGIDDI_CHECK(session.mosq != nullptr, "an MQTT client can be made");
     mosquitto* mosq = session.mosq;
     mosquitto_int_option(mosq, MOSQ_OPT_PROTOCOL_VERSION, version_5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311);
-    if (!options.username.empty()) mosquitto_username_pw_set(mosq, options.username.c_str(), options.password.c_str());
+    const std::string password = options.fresh_password ? options.fresh_password() : options.password;
+    if (!options.username.empty()) mosquitto_username_pw_set(mosq, options.username.c_str(), password.c_str());
     int code = MOSQ_ERR_SUCCESS;
     if (!options.will_topic.empty()) code = mosquitto_will_set(mosq, options.will_topic.c_str(), 0, nullptr, 1, false);
     if (options.url.tls && code == MOSQ_ERR_SUCCESS) {

@@ -36,6 +36,7 @@ struct MqttOptions {
   MqttUrl url;
   std::string client_id;                                // "" = a random one
   std::string username, password;                       // "" = none
+  std::function<std::string()> fresh_password;          // asked for each connection, on the client's thread, instead of password
   std::string will_topic;                               // where the broker is to publish an empty last will, QoS 1; "" = it has none
   DialPolicy dial;
   std::string ca_file;                                  // "" = the system's certificates

@@ -47,6 +47,13 @@ Hash blake2b(std::initializer_list<BytesView> parts) {
   return state.finish();
 }
 
+Hash sha256(BytesView data) {
+  Hash out;
+  static_assert(sizeof out.bytes == crypto_hash_sha256_BYTES);
+  crypto_hash_sha256(out.bytes.data(), raw(data), data.size());
+  return out;
+}
+
 Hash tagged_hash(std::string_view tag, std::initializer_list<BytesView> parts) {
   Blake2b state;
   state.add(tag);

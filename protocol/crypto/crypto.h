@@ -14,6 +14,7 @@ void crypto_init();  // call once at program start, before any other function he
 // BLAKE2b-256 (RFC 7693) of the concatenated parts.
 Hash blake2b(BytesView data);
 Hash blake2b(std::initializer_list<BytesView> parts);
+Hash sha256(BytesView data);                    // FIPS 180-4, for what other standards ask
 // H(tag 0x00 parts…): every hash of the protocol has a domain tag such as "agiddi/tx/1".
 Hash tagged_hash(std::string_view tag, std::initializer_list<BytesView> parts);
 

@@ -1,11 +1,28 @@
 """The broker plugin on a real Mosquitto: who may connect, publish and subscribe, and what nodes may change."""
 
+import base64
 import json
 import time
 
+import paho.mqtt.client as mqtt
 import pytest
+from nacl.signing import SigningKey
 
 from conftest import CONTROL, NODE_1, NODE_2, Admin, credentials, grant, wait_until
+
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+def b64u(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def did_of(key: SigningKey) -> str:
+    number, text = int.from_bytes(b"\xed\x01" + bytes(key.verify_key), "big"), ""
+    while number:
+        number, digit = divmod(number, 58)
+        text = BASE58[digit] + text
+    return "did:key:z" + text
 
 
 def test_a_granted_pair_of_clients_exchanges_messages(broker):
@@ -262,3 +279,62 @@ def test_the_broker_does_not_start_with_unusable_options(unstarted_broker, conte
     log = unstarted_broker.log.read_text()
     assert unstarted_broker.process.returncode != 0 and "agiddi:" in log
     assert "password-of-node-1" not in log
+
+
+def token(key, audience="net-1", subject="device-1", issued=0, lifetime=60, algorithm="EdDSA", **more):
+    """A JWT made by hand, so that the plugin is not checked against the project's own code."""
+    now = int(time.time()) + issued
+    claims = {"aud": audience, "sub": subject, "iat": now, "exp": now + lifetime, **more}
+    text = ".".join(b64u(json.dumps(part).encode()) for part in ({"alg": algorithm, "typ": "JWT"}, claims))
+    return text + "." + b64u(key.sign(text.encode()).signature)
+
+
+def key_grant(key, username="device-1", audience="net-1", **more):
+    made = grant(username, publish=["in/abc"], key=did_of(key), audience=audience, **more)
+    del made["password"]
+    return made
+
+
+def test_a_device_logs_in_with_a_token_that_its_key_signed(broker):
+    admin, key, other = Admin(broker), SigningKey.generate(), SigningKey.generate()
+    assert admin.control(key_grant(key))[0]["ok"]
+    admin.client.subscribe("in/abc")
+    for protocol in (mqtt.MQTTv311, mqtt.MQTTv5):
+        sender = broker.client(("device-1", token(key)), protocol=protocol)
+        assert sender.code == 0
+        sender.publish("in/abc", "21.5")
+        assert admin.client.receive() == ("in/abc", b"21.5")
+    stolen = token(key)
+    refused = [token(other), token(key, audience="net-2"), token(key, subject="device-2"), token(key, issued=-300), token(key, lifetime=7200), token(key, issued=300),
+               token(key, algorithm="none"), stolen[:-1], stolen + "A", stolen.rsplit(".", 1)[0] + ".", "secret-of-device-1-0123456789", "", None, "x" * 30000]
+    for attempt in refused:
+        assert broker.client(("device-1", attempt)).code != 0, attempt
+    # A token is for the user name that it names, and for no grant with a password.
+    assert admin.control(grant("device-2", publish=["in/abc"]))[0]["ok"]
+    assert broker.client(("device-2", token(key, subject="device-2"))).code != 0
+    assert broker.client(("node-1", token(key, subject="node-1"))).code != 0
+
+
+def test_another_key_ends_connections_and_the_same_keeps_them(broker):
+    admin, key, other = Admin(broker), SigningKey.generate(), SigningKey.generate()
+    command = key_grant(key)
+    admin.control(command)
+    sender = broker.client(("device-1", token(key)))
+    assert sender.code == 0
+    admin.control(command)
+    sender.publish("in/abc", "still here")
+    assert sender.ended is None
+    admin.control(key_grant(other))
+    wait_until("the device was disconnected", lambda: sender.ended is not None)
+    assert broker.client(("device-1", token(key))).code != 0
+    assert broker.client(("device-1", token(other))).code == 0
+
+
+def test_grants_with_a_bad_key_are_refused(broker):
+    admin, key = Admin(broker), SigningKey.generate()
+    for bad in ({"key": "did:key:zabc"}, {"key": did_of(key) + "x"}, {"key": 1}, {"audience": ""}, {"audience": "x" * 129}, {"password": "a-password-as-well-0123"}):
+        assert not admin.control({**key_grant(key), **bad})[0]["ok"], bad
+    without = key_grant(key)
+    del without["audience"]
+    assert not admin.control(without)[0]["ok"]
+    assert admin.control({"command": "status"})[0]["grants"] == 0

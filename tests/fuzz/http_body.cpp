@@ -89,6 +89,7 @@ class OneNode final : public Chain {
   std::uint64_t subscribe(Listener) override { return 1; }
   void unsubscribe(std::uint64_t) override {}
   Result<Bytes> open_sealed_key(BytesView) const override { return fail(Status::forbidden, "no"); }
+  std::shared_ptr<const KeyPair> signing_key() const override { return std::make_shared<const KeyPair>(key_of(1)); }
 
  private:
   Genesis genesis_;

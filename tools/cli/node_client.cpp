@@ -103,7 +103,7 @@ Outcome<Json> NodeClient::write(const std::string& method, const std::string& pa
     if (transaction) failure.problem.set("transaction", transaction->id.hex());
     return tl::unexpected(std::move(failure));
   }
-  return json_of(*response);
+  return response->status == 204 ? Outcome<Json>(Json::object()) : json_of(*response);
 }
 
 Outcome<Json> NodeClient::validators() {

@@ -3,6 +3,7 @@
 #include "node/mqtt/mqtt_client.h"
 #include "protocol/encoding.h"
 #include "protocol/field_reader.h"
+#include "protocol/identity.h"
 
 namespace agiddi::tools {
 namespace {
@@ -56,6 +57,8 @@ Outcome<Json> clear_access(const Json& access, const std::string& pointer, const
   take("token", false);
   take("username", false);
   take("password", false);
+  take("deviceKey", false);
+  if (const Json* key = out.find("deviceKey"); key && !key_from_did(key->as_string())) reader.error("deviceKey", "must be the did:key of the device's Ed25519 key (agiddi keygen makes one)");
   // Already written in by hand: they must be what would be written now, or a node would start nothing.
   for (const auto& [name, value] : {std::pair<const char*, const std::string&>("provider", provider), {"network", network}}) {
     const auto text = reader.optional_string(name, kTextMax);

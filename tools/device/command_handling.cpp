@@ -23,7 +23,11 @@ Result<DeviceCommand> read_command(BytesView payload, const std::string& token) 
     broker = fields.required_string("broker", 300).value_or("");
     out.topic = fields.required_string("topic", 256).value_or("");
     out.username = fields.required_string("username", 256).value_or("");
-    out.password = fields.required_string("password", 256).value_or("");
+    if (fields.optional_string("login", 16).value_or("password") == "jwt") {
+      out.audience = fields.required_string("audience", 128).value_or("");
+    } else {
+      out.password = fields.required_string("password", 256).value_or("");
+    }
     out.expires = fields.required_string("expires", 64).value_or("");
   }
   // Members that a later version adds are no reason to refuse a command.

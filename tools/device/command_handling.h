@@ -13,7 +13,9 @@ struct DeviceCommand {
   std::string integration;
   std::uint64_t epoch = 0;             // grows when another node takes over; 0: not told
   node::MqttUrl broker;                // only of a start, like what follows
-  std::string topic, username, password, expires;
+  std::string topic, username, expires;
+  std::string password;                // or, when the device logs in by tokens that it signs:
+  std::string audience;                // what they are for
 };
 
 // token: the device's own, "" = it has none. Status::unauthorized when the command does not carry it, Status::invalid when it is none.

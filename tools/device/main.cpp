@@ -3,7 +3,7 @@
 #include <csignal>
 #include <cstdio>
 
-#include "protocol/crypto/crypto.h"
+#include "protocol/identity.h"
 #include "tools/device/replay.h"
 
 namespace {
@@ -16,7 +16,7 @@ extern "C" void on_signal(int) { stopping = true; }
 int main(int argc, char** argv) {
   using namespace agiddi;
   CLI::App app{"A device that waits on its command topic and replays a table of readings over MQTT."};
-  std::string broker, table, column, form = "reading";
+  std::string broker, table, column, key_file, form = "reading";
   tools::DeviceOptions options;
   std::int64_t interval_ms = 1000;
   app.add_option("--broker", broker, "broker of the command topic, mqtt://host:port")->required();
@@ -29,6 +29,8 @@ int main(int argc, char** argv) {
   app.add_option("--form", form, "what is published: reading, number or senml")->check(CLI::IsMember({"reading", "number", "senml"}));
   app.add_option("--username", options.username, "user at the command broker");
   app.add_option("--password", options.password, "password at the command broker");
+  app.add_option("--ca", options.ca_file, "PEM file of the certificate authority that is trusted for mqtts (default: the system's)");
+  app.add_option("--key", key_file, "key file of the device, whose did:key stands in its access as deviceKey: it logs in by tokens");
   app.footer("Example: agiddi-device --broker mqtt://127.0.0.1:1883 --command-topic devices/4f1c… --table weather.csv --column temperature --sensor air");
   try {
     app.parse(argc, argv);
@@ -46,6 +48,14 @@ int main(int argc, char** argv) {
   if (!values) {
     std::fprintf(stderr, "agiddi-device: %s\n", values.error().detail.c_str());
     return 1;
+  }
+  if (!key_file.empty()) {
+    auto key = load_key_file(key_file);
+    if (!key) {
+      std::fprintf(stderr, "agiddi-device: %s\n", key.error().detail.c_str());
+      return 1;
+    }
+    options.key = std::make_shared<const KeyPair>(std::move(*key));
   }
   options.broker = *url;
   options.values = std::move(*values);

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "protocol/decimal.h"
+#include "protocol/device_token.h"
 #include "protocol/json.h"
 
 namespace agiddi::tools {
@@ -13,6 +14,7 @@ constexpr std::size_t kSessionsMax = 256;
 constexpr std::size_t kCommandsMax = 1'000;
 constexpr std::size_t kQueuedReadingsMax = 200;   // while the broker is away; more are lost, as from a real sensor
 constexpr std::size_t kRowsMax = 1'000'000;
+constexpr std::int64_t kTokenLifetime_s = 300;     // it serves for one connection attempt
 constexpr auto kPatience = std::chrono::milliseconds(200);
 
 void say(const char* what, const std::string& detail = {}) {
@@ -78,6 +80,7 @@ void ReplayDevice::listen() {
   options.username = options_.username;
   options.password = options_.password;
   options.dial = {true, true};
+  options.ca_file = options_.ca_file;
   node::MqttHandlers handlers;
   handlers.on_up = [this] {
     control_->subscribe(options_.command_topic, [this](node::MqttAck ack) {
@@ -144,13 +147,20 @@ void ReplayDevice::take(const DeviceCommand& command) {
     end(found, "started anew");
   }
   if (sessions_.size() >= kSessionsMax) return say("ignored: too many integrations");
+  if (!command.audience.empty() && !options_.key) return say("ignored: it asks for tokens, and there is no --key");
   node::MqttOptions options;
   options.url = command.broker;
+  if (!command.audience.empty()) {
+    options.fresh_password = [key = options_.key, audience = command.audience, username = command.username] {
+      return make_device_token(*key, audience, username, wall_ms() / 1'000, kTokenLifetime_s);
+    };
+  }
   options.username = command.username;
   options.password = command.password;
   options.queue_max = kQueuedReadingsMax;
   options.will_topic = command.topic;   // never published there: the broker's plugin takes it as the sign that the connection broke
   options.dial = {true, true};
+  options.ca_file = options_.ca_file;
   Session session;
   session.topic = command.topic;
   session.username = command.username;

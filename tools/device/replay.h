@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "node/mqtt/mqtt_client.h"
+#include "protocol/crypto/crypto.h"
 #include "protocol/time.h"
 #include "tools/device/command_handling.h"
 
@@ -25,6 +26,8 @@ enum class PayloadForm { reading, number, senml };
 struct DeviceOptions {
   node::MqttUrl broker;
   std::string username, password;          // of the command connection, usually none
+  std::string ca_file;                     // trusted for mqtts; "" = the system's certificates
+  std::shared_ptr<const KeyPair> key;      // signs the device's tokens; nullptr: it takes passwords only
   std::string command_topic, token, sensor;
   std::vector<std::string> values;         // JSON number texts
   std::chrono::milliseconds interval{1000};

@@ -1,12 +1,6 @@
 // Steps 4 and 5: integrations, their credentials, and the stream of measurements.
-#include "node/http/fresh_jtis.h"
-#include "node/http/uri.h"
-#include "node/http/writes.h"
-#include "protocol/field_reader.h"
+#include "node/http/endpoints/application_document.h"
 #include "subservices/access/access_service.h"
-#include "subservices/payment/account_keys.h"
-#include "subservices/records.h"
-#include "subservices/state_keys.h"
 
 namespace agiddi::node {
 namespace {
@@ -68,44 +62,12 @@ void create(const Core& core, HttpRequest request, Responder responder) {
       });
 }
 
-struct CredentialsTarget {
-  Hash integration;
-  bool unclaimed = false;     // nobody serves it, for example because the node that took it went down: this one does now
-};
-
 // The document of integration.credentials: who may ask, and that it is fresh.
-Result<CredentialsTarget> credentials_target(ApiCore& core, FreshJtis& fresh, const HttpRequest& request) {
-  const auto document = authenticate(core.chain(), "integration.credentials", request);
-  if (!document) return tl::unexpected(document.error());
-  const TimeMs now = core.chain().now();
-  if (!inside_window(document->header, now)) return fail(Status::unauthorized, "The document is outside its time window: iat must lie within 60 s ahead and 600 s behind.");
-  const auto body = parse_json(document->body);
-  if (!body) return tl::unexpected(body.error());
-  std::vector<FieldError> errors;
-  FieldReader reader(*body, "", errors);
-  const auto named = reader.required_string("integration", 64);
-  reader.finish();
-  if (named && *named != request.parameter("id")) reader.error("integration", "must be the id that the path names");
-  if (!errors.empty()) return tl::unexpected(invalid_fields(std::move(errors)));
-  const auto integration = Hash::from_hex(*named);
-  if (!integration) return fail(Status::not_found, "There is no such integration.");
-  const auto snapshot = core.chain().snapshot();
-  const auto task = subservices::AccessService(*snapshot).task(*integration);
-  if (!task) return tl::unexpected(task.error());
-  const auto account = subservices::account_of_key(subservices::StateView(snapshot->state()), document->header.kid);
-  if (!account) return tl::unexpected(account.error());
-  if (task->application != *account) return fail(Status::forbidden, "Only the integration's application may ask for its credentials.");
-  if (task->state == subservices::ServiceState::ended || task->state == subservices::ServiceState::closing) {
-    return fail(Status::conflict, "The integration has ended; it has no credentials any more.");
-  }
-  if (!task->node.empty() && task->node != core.chain().self().id) {
-    return fail(Status::conflict, "The integration is served by " + task->node + "; ask there.");
-  }
-  if (snapshot->state().get(ledger::Column::state, subservices::keys::seen(document->header.kid, document->header.jti))) {
-    return fail(Status::conflict, "This jti was used before; sign the document again with a fresh one.");
-  }
-  if (auto taken = fresh.take(document->header, now); !taken) return tl::unexpected(taken.error());
-  return CredentialsTarget{*integration, task->node.empty()};
+Result<ApplicationDocument> credentials_target(ApiCore& core, FreshJtis& fresh, const HttpRequest& request) {
+  auto document = application_document(core, "integration.credentials", request, only_integration);
+  if (!document) return document;
+  if (auto taken = take_jti(core, fresh, *document); !taken) return tl::unexpected(taken.error());
+  return document;
 }
 
 void credentials(const Core& core, const std::shared_ptr<FreshJtis>& fresh, HttpRequest request, Responder responder) {
@@ -189,31 +151,11 @@ class MeasurementSink final : public StreamSink {
   std::shared_ptr<EventStream> stream_;
 };
 
-std::optional<std::string> stream_token(const HttpRequest& request) {
-  if (const auto authorization = request.header("authorization")) {
-    if (lower_case(authorization->substr(0, 7)) == "bearer ") return std::string(trim(authorization->substr(7)));
-  }
-  if (const auto token = request.query_value("token")) return std::string(*token);
-  return std::nullopt;
-}
-
-HttpResponse stream_problem(const Error& error) {
-  HttpResponse response = problem(error);
-  for (auto& [name, value] : response.headers) {
-    if (name == "WWW-Authenticate") value = "Bearer";
-  }
-  return response;
-}
-
 void stream(const Core& core, HttpRequest request, Responder responder) {
-  const auto token = stream_token(request);
-  if (!token || token->empty()) {
-    return responder.send(stream_problem(Error{Status::unauthorized, "The stream asks for the token of its url, as ?token=… or Authorization: Bearer.", {}}));
-  }
-  const auto integration = Hash::from_hex(request.parameter("id"));
-  if (!integration) return responder.send(problem(Status::not_found, "There is no such integration."));
+  const auto call = stream_call(request, responder);
+  if (!call) return;
   auto sink = std::make_shared<MeasurementSink>();
-  core->delivery().attach_stream(*integration, *token, sink, [core, id = *integration, sink, responder](Result<void> attached) {
+  core->delivery().attach_stream(call->integration, call->token, sink, [core, id = call->integration, sink, responder](Result<void> attached) {
     if (!attached) return responder.send(stream_problem(attached.error()));
     const auto events = responder.stream();
     if (!events) return core->delivery().detach_stream(id, sink.get());

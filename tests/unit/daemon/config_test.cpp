@@ -136,3 +136,14 @@ TEST_CASE("endpoints") {
   CHECK(parse_endpoint("[::1]:80")->host == "::1");
   for (const char* bad : {"", ":", "host", "host:", ":80", "host:70000", "host:8o", "host:-1"}) CHECK(!parse_endpoint(bad));
 }
+
+TEST_CASE("what devices and applications are told of the broker may be another address of it") {
+  const Folder folder;
+  folder.write("secret", "a-password-of-node-1\n");
+  const std::string broker = "[broker]\nurl = \"mqtt://127.0.0.1:1883\"\nusername = \"node-1\"\npassword_file = \"secret\"\n";
+  CHECK(load_config(folder.write("node.toml", kGood + broker))->broker.public_url == "mqtt://127.0.0.1:1883");
+  CHECK(load_config(folder.write("node.toml", kGood + broker + "public_url = \"mqtts://broker.example.org:8883\"\n"))->broker.public_url == "mqtts://broker.example.org:8883");
+  CHECK(refusal(folder, kGood + broker + "public_url = \"mqtt://broker.example.org:1883\"\n").find("broker.public_url is plain mqtt://") != std::string::npos);
+  CHECK(refusal(folder, kGood + broker + "public_url = \"https://broker.example.org\"\n").find("broker.public_url must begin with mqtt://") != std::string::npos);
+  CHECK(refusal(folder, kGood + "[broker]\npublic_url = \"mqtts://broker.example.org:8883\"\n").find("needs broker.url") != std::string::npos);
+}

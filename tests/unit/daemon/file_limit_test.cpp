@@ -11,6 +11,7 @@ TEST_CASE("enough files allow all that was asked for") {
   CHECK(plan.enough);
   CHECK(plan.connections == 1024);
   CHECK(plan.watchers == 10'000);
+  CHECK(plan.webhooks == agiddi::node::kWebhooksMax);
   CHECK(plan_files(plan.wanted, 1024, 10'000).enough);
   CHECK_FALSE(plan_files(plan.wanted - 1, 1024, 10'000).enough);
 }
@@ -19,12 +20,13 @@ TEST_CASE("of too few files the watchers get less first, and the node keeps its 
   const FilePlan some = plan_files(4096, 1024, 10'000);
   CHECK_FALSE(some.enough);
   CHECK(some.connections == 1024);
-  CHECK(some.watchers > 2000);
+  CHECK(some.watchers > 1800);
   for (const std::size_t allowed : {256, 1024, 1600, 4096, 11'000}) {
     const FilePlan plan = plan_files(allowed, 1024, 10'000);
     CHECK(plan.connections > 0);
     CHECK(plan.watchers > 0);
-    CHECK(plan.connections + plan.watchers <= allowed - std::min<std::size_t>(allowed / 2, 768));
+    CHECK(plan.webhooks > 0);
+    CHECK(plan.connections + plan.watchers + plan.webhooks <= allowed - std::min<std::size_t>(allowed / 2, 768));
   }
   CHECK(plan_files(1024, 1024, 0).watchers == 0);
 }

@@ -135,7 +135,7 @@ std::string Broker::log() const { return read_file(folder_ + "/broker.log"); }
 
 // ---- chain and ledger
 
-WorldChain::WorldChain() : sealing_(SealingKey::generate()) {
+WorldChain::WorldChain() : sealing_(SealingKey::generate()), key_(std::make_shared<const KeyPair>(KeyPair::generate())) {
   genesis_.name = "world";
   genesis_.network = kNetwork;
   Member member;

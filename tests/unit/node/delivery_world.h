@@ -67,6 +67,7 @@ class WorldChain : public Chain {
   std::uint64_t subscribe(Listener listener) override;
   void unsubscribe(std::uint64_t handle) override;
   Result<Bytes> open_sealed_key(BytesView sealed) const override { return open_sealed(sealing_, sealed); }
+  std::shared_ptr<const KeyPair> signing_key() const override { return key_; }
 
   // The world's side.
   Json seal(const Json& clear) const;                        // {"protocol","sealed"}
@@ -87,6 +88,7 @@ class WorldChain : public Chain {
   void tell(const Hash& id);
   Genesis genesis_;
   SealingKey sealing_;
+  std::shared_ptr<const KeyPair> key_;
   std::map<Hash, std::vector<Json>> reports_;
   std::map<std::uint64_t, Listener> listeners_;
   std::atomic<int> refusals_{0};

@@ -124,6 +124,7 @@ class WorldChain final : public Chain {
     const std::lock_guard lock(mutex_);
     listeners_.erase(handle);
   }
+  std::shared_ptr<const KeyPair> signing_key() const override { return key_; }
   Result<Bytes> open_sealed_key(BytesView) const override { return fail(Status::forbidden, "There is no sealing key here."); }
 
  private:
@@ -133,6 +134,7 @@ class WorldChain final : public Chain {
   std::map<std::uint64_t, Listener> listeners_;
   std::uint64_t handles_ = 0;
   std::size_t submitted_ = 0;
+  std::shared_ptr<const KeyPair> key_ = std::make_shared<const KeyPair>(KeyPair::generate());
 };
 
 }  // namespace agiddi::node::testing

@@ -36,6 +36,7 @@ TEST_CASE("ports follow from the base port") {
   CHECK(plan.broker_url() == "mqtt://127.0.0.1:9000");
   CHECK(plan.nodes[0].url() == "http://127.0.0.1:9001");
   CHECK(plan.nodes[2].peer_port == 9103);
+  CHECK(plan.broker_tls_url() == "mqtts://127.0.0.1:9050");
   CHECK(plan.find("2") == &plan.nodes[1]);
   CHECK(plan.find("node-2") == &plan.nodes[1]);
   CHECK(plan.find("4") == nullptr);
@@ -49,8 +50,12 @@ TEST_CASE("configurations name what the daemon and the broker need") {
                            "username = \"node-2\"", "allow_private_endpoints = true"}) {
     CHECK(node.find(std::string(line) + "\n") != std::string::npos);
   }
+  CHECK(node.find("public_url") == std::string::npos);
+  ClusterPlan with_tls = plan;
+  with_tls.tells_tls = true;
+  CHECK(node_config(with_tls, with_tls.nodes[1]).find("public_url = \"mqtts://127.0.0.1:9050\"\n") != std::string::npos);
   const std::string broker = broker_config(plan, "/lib/plugin.so");
-  for (const char* line : {"listener 9000 127.0.0.1", "allow_anonymous false", "plugin /lib/plugin.so", "plugin_opt_admins /x/broker/admins"}) {
+  for (const char* line : {"listener 9000 127.0.0.1", "listener 9050 127.0.0.1", "certfile /x/broker/server.crt", "allow_anonymous false", "plugin /lib/plugin.so", "plugin_opt_admins /x/broker/admins"}) {
     CHECK(broker.find(std::string(line) + "\n") != std::string::npos);
   }
 }
@@ -75,6 +80,8 @@ TEST_CASE("a cluster's files fit each other") {
     CHECK(mode_of(node + "/broker.password") == 0600);
   }
   CHECK(mode_of(plan.broker_folder() + "/admins") == 0600);
+  CHECK(mode_of(plan.broker_folder() + "/server.key") == 0600);
+  CHECK(read_file(plan.broker_authority_file()).value() != read_file(plan.broker_folder() + "/server.crt").value());
   REQUIRE(genesis.accounts.size() == 3);
   REQUIRE(plan.accounts.size() == 3);
   for (std::size_t i = 0; i < 3; ++i) {
@@ -90,6 +97,13 @@ TEST_CASE("a cluster's files fit each other") {
 
   ClusterPlan second = plan_cluster(folder.path, 4, 9000);
   CHECK_FALSE(make_files(second, "/lib/plugin.so"));   // keys are never overwritten
+}
+
+TEST_CASE("a cluster of a former release has no broker with TLS") {
+  const auto plan = parse_plan("/x", R"({"network":"n","brokerPort":9000,"nodes":[{"id":"node-1","httpPort":9001,"peerPort":9101}],"accounts":[]})");
+  REQUIRE(plan);
+  CHECK(plan->broker_tls_port == 0);
+  CHECK(plan_text(*plan).find("Tls") == std::string::npos);
 }
 
 TEST_CASE("a folder without a cluster, or with a broken one") {

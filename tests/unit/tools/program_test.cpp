@@ -87,6 +87,24 @@ TEST_CASE("keygen, sign, and what sign refuses") {
   CHECK(run({"sign", "--key", key, "--network", "n", "--action", "integration.credentials", body}).status == 0);
 }
 
+TEST_CASE("readings go to one receiver: what excludes a webhook is wrong usage") {
+  const ProgramFolder folder;
+  const std::string key = folder.file("a.jwk"), id(64, '0');
+  REQUIRE(run({"keygen", key}).status == 0);
+  const std::vector<std::string> integrate{"integrate", "--node", "http://127.0.0.1:1", "--key", key, "--payment", id, "--webhook", "https://h/"};
+  const std::vector<std::string> webhook{"integration", "webhook", id, "--node", "http://127.0.0.1:1", "--key", key};
+  const auto with = [](std::vector<std::string> arguments, const std::vector<std::string>& more) {
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments).status;
+  };
+  CHECK(with(integrate, {"--follow"}) == 2);
+  CHECK(with(integrate, {"--protocol", "mqtt"}) == 2);
+  CHECK(with(integrate, {}) == 1);   // nobody listens there
+  CHECK(with(webhook, {}) == 2);
+  CHECK(with(webhook, {"--url", "https://h/", "--end"}) == 2);
+  CHECK(with(webhook, {"--url", "https://h/"}) == 1);
+}
+
 TEST_CASE("verify accepts a proof and refuses a changed one") {
   const ProgramFolder folder;
   const test::SmallChain chain;

@@ -9,9 +9,13 @@
 namespace agiddi::tools {
 
 std::string broker_config(const ClusterPlan& plan, const std::string& plugin) {
+  const std::string tls = plan.broker_tls_port == 0 ? "" :
+      "listener " + std::to_string(plan.broker_tls_port) + " 127.0.0.1\n"
+      "certfile " + plan.broker_folder() + "/server.crt\n"
+      "keyfile " + plan.broker_folder() + "/server.key\n";
   std::string out =
       "# Written by agiddi cluster up.\n"
-      "listener " + std::to_string(plan.broker_port) + " 127.0.0.1\n"
+      "listener " + std::to_string(plan.broker_port) + " 127.0.0.1\n" + tls +
       "allow_anonymous false\n"
       "per_listener_settings false\n"
       "persistence false\n"

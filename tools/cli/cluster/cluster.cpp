@@ -163,13 +163,17 @@ Outcome<ProcessId> launch_node(const ClusterPlan& plan, const PlannedNode& node)
 // Starts what does not run; `started` gets each process as soon as it stands, so that the caller can stop it after a failure.
 Outcome<void> start_all(const ClusterPlan& plan, std::vector<ProcessId>& started) {
   if (!is_running(broker_process(plan))) {
-    if (!port_is_free(plan.broker_port)) return failed("port " + std::to_string(plan.broker_port) + " on 127.0.0.1 is taken by another process");
+    for (const std::uint16_t port : {plan.broker_port, plan.broker_tls_port}) {
+      if (port != 0 && !port_is_free(port)) return failed("port " + std::to_string(port) + " on 127.0.0.1 is taken by another process");
+    }
     auto what = broker_launch(plan);
     if (!what) return tl::unexpected(what.error());
     auto process = launch_recorded(*what, plan.broker_pid_file());
     if (!process) return tl::unexpected(process.error());
     started.push_back(*process);
-    auto ready = await("the broker", *process, plan.broker_log(), Clock::now() + kBrokerMax, [&] { return accepts_connections(plan.broker_port); });
+    auto ready = await("the broker", *process, plan.broker_log(), Clock::now() + kBrokerMax, [&] {
+      return accepts_connections(plan.broker_port) && (plan.broker_tls_port == 0 || accepts_connections(plan.broker_tls_port));
+    });
     if (!ready) return ready;
   }
   for (const PlannedNode& node : plan.nodes) {
@@ -235,13 +239,15 @@ Json cluster_json(const ClusterPlan& plan) {
   for (const PlannedNode& node : plan.nodes) nodes.push(node_json(plan, node));
   for (const PlannedAccount& account : plan.accounts) accounts.push(account_json(plan, account));
   const ProcessId broker = broker_process(plan);
-  return Json::object({{"network", plan.network},
-                       {"genesis", plan.genesis_file()},
-                       {"broker", plan.broker_url()},
-                       {"brokerPid", is_running(broker) ? Json(broker.pid) : Json()},
-                       {"nodes", std::move(nodes)},
-                       {"accounts", std::move(accounts)},
-                       {"issuer", Json::object({{"key", plan.account_file("issuer")}})}});
+  Json out = Json::object({{"network", plan.network},
+                           {"genesis", plan.genesis_file()},
+                           {"broker", plan.broker_url()},
+                           {"brokerPid", is_running(broker) ? Json(broker.pid) : Json()},
+                           {"nodes", std::move(nodes)},
+                           {"accounts", std::move(accounts)},
+                           {"issuer", Json::object({{"key", plan.account_file("issuer")}})}});
+  if (plan.broker_tls_port != 0) out.set("brokerTls", plan.broker_tls_url()).set("brokerAuthority", plan.broker_authority_file());
+  return out;
 }
 
 // The cluster that stands in the folder, if it is the one that is meant.
@@ -344,6 +350,7 @@ Outcome<Json> make_and_start(ClusterPlan& plan, const ClusterUp& options) {
     network.authorities.push_back(*authority);
   }
   plan.data_path = options.data_path;
+  plan.tells_tls = options.tells_tls;
   if (auto made = make_files(plan, *plugin, network); !made) return tl::unexpected(made.error());
   return start_cluster(plan);
 }

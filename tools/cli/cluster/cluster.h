@@ -12,6 +12,7 @@ struct ClusterUp {
   std::int64_t rules = 0;        // rules version that a new cluster starts with; 0: the newest
   std::vector<std::string> authorities{}; // each ID=DID=CURRENCY[,CURRENCY…]
   std::string data_path{};          // of a new cluster's nodes, as in their configuration; empty: the default
+  bool tells_tls = false;           // of a new cluster's nodes: devices and applications are told the broker's address with TLS
   std::int64_t lease_seconds = 0;   // how long a member serves without renewing its lease; 0: the default
 };
 

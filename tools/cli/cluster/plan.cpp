@@ -9,6 +9,7 @@
 #include "protocol/genesis.h"
 #include "protocol/limits.h"
 #include "tools/cli/cluster/broker_config.h"
+#include "tools/cli/cluster/certificates.h"
 #include "tools/cli/cluster/ports.h"
 #include "tools/cli/files.h"
 
@@ -45,6 +46,7 @@ ClusterPlan plan_cluster(const std::string& folder, std::size_t nodes, std::uint
   ClusterPlan plan;
   plan.folder = folder;
   plan.broker_port = base_port;
+  plan.broker_tls_port = static_cast<std::uint16_t>(base_port + kBrokerTlsPortOffset);
   for (std::size_t i = 1; i <= nodes; ++i) {
     plan.nodes.push_back({"node-" + std::to_string(i), static_cast<std::uint16_t>(base_port + i), static_cast<std::uint16_t>(base_port + kPeerPortOffset + i)});
   }
@@ -64,7 +66,7 @@ std::string node_config(const ClusterPlan& plan, const PlannedNode& node) {
          "[broker]\n"
          "url = \"" + plan.broker_url() + "\"\n"
          "username = \"" + node.id + "\"\n"
-         "password_file = \"broker.password\"\n" + (plan.data_path.empty() ? "" : "data_path = \"" + plan.data_path + "\"\n") + "\n"
+         "password_file = \"broker.password\"\n" + (plan.tells_tls ? "public_url = \"" + plan.broker_tls_url() + "\"\n" : "") + (plan.data_path.empty() ? "" : "data_path = \"" + plan.data_path + "\"\n") + "\n"
          "[access]\n"
          "allow_private_endpoints = true\n\n"
          "[log]\n"
@@ -79,11 +81,9 @@ std::string plan_text(const ClusterPlan& plan) {
   for (const PlannedAccount& account : plan.accounts) {
     accounts.push(Json::object({{"name", account.name}, {"did", account.did}, {"balance", account.balance}, {"currency", account.currency}}));
   }
-  return Json::object({{"network", plan.network},
-                       {"brokerPort", static_cast<int>(plan.broker_port)},
-                       {"nodes", std::move(nodes)},
-                       {"accounts", std::move(accounts)}})
-      .pretty();
+  Json out = Json::object({{"network", plan.network}, {"brokerPort", static_cast<int>(plan.broker_port)}});
+  if (plan.broker_tls_port != 0) out.set("brokerTlsPort", static_cast<int>(plan.broker_tls_port));
+  return out.set("nodes", std::move(nodes)).set("accounts", std::move(accounts)).pretty();
 }
 
 Outcome<ClusterPlan> parse_plan(const std::string& folder, std::string_view text) {
@@ -98,6 +98,7 @@ Outcome<ClusterPlan> parse_plan(const std::string& folder, std::string_view text
     return static_cast<std::uint16_t>(from.required_integer(name, 1, 65535).value_or(0));
   };
   plan.broker_port = port(reader, "brokerPort");
+  plan.broker_tls_port = static_cast<std::uint16_t>(reader.optional_integer("brokerTlsPort", 1, 65535).value_or(0));
   if (const auto* nodes = reader.required_array("nodes", 1, limits::kMembersMax)) {
     for (std::size_t i = 0; i < nodes->size(); ++i) {
       FieldReader node((*nodes)[i], pointer_index("/nodes", i), errors);
@@ -165,6 +166,11 @@ Outcome<void> make_files(ClusterPlan& plan, const std::string& broker_plugin, co
   genesis.issuers.push_back(did_from_key(issuer.public_key()));
   if (auto made = make_folder(plan.broker_folder()); !made) return made;
   if (auto done = write(plan.broker_folder() + "/admins", admins, 0600); !done) return done;
+  auto tls = make_tls_material(genesis.name);
+  if (!tls) return tl::unexpected(tls.error());
+  if (auto done = write(plan.broker_authority_file(), tls->authority); !done) return done;
+  if (auto done = write(plan.broker_folder() + "/server.crt", tls->certificate); !done) return done;
+  if (auto done = write(plan.broker_folder() + "/server.key", tls->private_key, 0600); !done) return done;
   if (auto done = write(plan.broker_folder() + "/mosquitto.conf", broker_config(plan, broker_plugin)); !done) return done;
 
   const std::string file = write_genesis(genesis);

@@ -2,7 +2,7 @@
 //
 //   DIR/cluster.json, cluster.lock, genesis.json
 //   DIR/nodes/node-I/  node.toml, node.jwk, sealing.jwk, broker.password, data/, log, pid
-//   DIR/broker/        mosquitto.conf, admins, log, pid
+//   DIR/broker/        mosquitto.conf, admins, ca.crt, server.crt, server.key, log, pid
 //   DIR/accounts/      provider.jwk, application-1.jwk, application-2.jwk; issuer.jwk, which may mint and redeem credit
 #pragma once
 
@@ -27,8 +27,10 @@ struct ClusterPlan {
   std::string folder;                  // absolute
   std::string network;                 // id, known once the genesis file stands
   std::uint16_t broker_port = 0;
+  std::uint16_t broker_tls_port = 0;   // 0: a cluster of a former release, which has none
   std::vector<PlannedNode> nodes;
   std::vector<PlannedAccount> accounts;
+  bool tells_tls = false;              // the configurations that are written tell devices and applications the broker's address with TLS
   std::string data_path;               // broker.data_path of the configurations that are written; empty: the default
 
   std::string genesis_file() const { return folder + "/genesis.json"; }
@@ -36,6 +38,8 @@ struct ClusterPlan {
   std::string broker_folder() const { return folder + "/broker"; }
   std::string broker_log() const { return broker_folder() + "/log"; }
   std::string broker_pid_file() const { return broker_folder() + "/pid"; }
+  std::string broker_authority_file() const { return broker_folder() + "/ca.crt"; }
+  std::string broker_tls_url() const { return "mqtts://127.0.0.1:" + std::to_string(broker_tls_port); }
   std::string broker_url() const { return "mqtt://127.0.0.1:" + std::to_string(broker_port); }
   std::string node_folder(const PlannedNode& node) const { return folder + "/nodes/" + node.id; }
   std::string node_log(const PlannedNode& node) const { return node_folder(node) + "/log"; }

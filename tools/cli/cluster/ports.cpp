@@ -36,7 +36,9 @@ sockaddr_in loopback(std::uint16_t port) {
 }
 
 std::uint16_t taken_port(std::uint16_t base, std::size_t nodes) {
-  if (!port_is_free(base)) return base;
+  for (const int port : {base + 0, base + kBrokerTlsPortOffset}) {
+    if (!port_is_free(static_cast<std::uint16_t>(port))) return static_cast<std::uint16_t>(port);
+  }
   for (std::size_t i = 1; i <= nodes; ++i) {
     for (const std::size_t port : {base + i, base + kPeerPortOffset + i}) {
       if (!port_is_free(static_cast<std::uint16_t>(port))) return static_cast<std::uint16_t>(port);

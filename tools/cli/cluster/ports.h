@@ -1,4 +1,4 @@
-// TCP ports of a local cluster on 127.0.0.1. The broker has the base port P, node I listens at P+I for HTTP and at P+100+I for its peers.
+// TCP ports of a local cluster on 127.0.0.1. The broker has the base port P and P+50 for TLS, node I listens at P+I for HTTP and at P+100+I for its peers.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 namespace agiddi::tools {
 
-inline constexpr int kPeerPortOffset = 100;
+inline constexpr int kBrokerTlsPortOffset = 50, kPeerPortOffset = 100;
 
 bool port_is_free(std::uint16_t port);
 // A base whose ports are all free now, below the range from which the system picks ports for outgoing connections.

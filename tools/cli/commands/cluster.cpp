@@ -21,6 +21,7 @@ std::string balance_text(const Json& account) {
 std::string cluster_text(const Json& cluster) {
   std::string out = "network  " + shown(cluster, "network") + "\ngenesis  " + shown(cluster, "genesis") + "\nbroker   " + shown(cluster, "broker") + "  pid " +
                     shown(cluster, "brokerPid") + "\n";
+  if (cluster.find("brokerTls")) out += "         " + shown(cluster, "brokerTls") + "  trust " + shown(cluster, "brokerAuthority") + "\n";
   for (const Json& node : cluster.find("nodes")->items()) out += node_text(node);
   for (const Json& account : cluster.find("accounts")->items()) {
     out += shown(account, "name") + "  " + shown(account, "did") + "  " + shown(account, "key") + "  " + balance_text(account) + "\n";
@@ -56,19 +57,20 @@ void declare_cluster(Command& program) {
       "  agiddi cluster stop-node 1 --kill --dir demo\n"
       "  agiddi cluster start-node 1 --dir demo\n"
       "  agiddi cluster down --dir demo");
-  struct Options { std::string folder, node, data_path; std::int64_t nodes = 0, base_port = 0, rules = 0, lease_seconds = 0; bool kill = false; std::vector<std::string> authorities; };
+  struct Options { std::string folder, node, data_path; std::int64_t nodes = 0, base_port = 0, rules = 0, lease_seconds = 0; bool kill = false, broker_tls = false; std::vector<std::string> authorities; };
   const auto o = std::make_shared<Options>();
   {
     Command command = cluster.sub("up", "Make and start a cluster, or start an existing one again with its data; returns when all nodes are ready");
     command.option("--dir", o->folder, "Folder of the cluster", true);
     command.integer("--nodes", o->nodes, 1, static_cast<std::int64_t>(limits::kMembersMax), "Number of nodes, 1 to 16 (4)");
-    command.integer("--base-port", o->base_port, 1024, 65'000, "P: broker at P, HTTP of node I at P+I, its peers' port P+100+I (default: free ports)");
+    command.integer("--base-port", o->base_port, 1024, 65'000, "P: broker at P and with TLS at P+50, HTTP of node I at P+I, its peers' port P+100+I (default: free ports)");
     command.integer("--rules", o->rules, 1, kRulesVersionMax, "Rules version that a new cluster starts with (the newest)");
     command.examples("  agiddi cluster up --nodes 4 --dir demo --json");
     command.integer("--lease-seconds", o->lease_seconds, limits::kLeaseMin_ms / 1000, limits::kLeaseMax_ms / 1000, "How long a node serves without renewing its lease (10)");
     command.options("--authority", o->authorities, "A payment authority from the start on, ID=DID=CURRENCY[,CURRENCY…]; may be repeated");
     command.choice("--data-path", o->data_path, {"auto", "node"}, "Whether readings may go through the broker's plugin alone (auto, the default) or always through the node (node)");
-    command.action([o] { return with_text(cluster_up({o->folder, o->nodes, o->base_port, o->rules, o->authorities, o->data_path, o->lease_seconds}), cluster_text); });
+    command.flag("--broker-tls", o->broker_tls, "Nodes of a new cluster tell devices and applications the broker's address with TLS, mqtts://");
+    command.action([o] { return with_text(cluster_up({o->folder, o->nodes, o->base_port, o->rules, o->authorities, o->data_path, o->broker_tls, o->lease_seconds}), cluster_text); });
   }
   {
     Command command = cluster.sub("down", "Stop all nodes and the broker; keys and data stay");

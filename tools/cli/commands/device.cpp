@@ -157,7 +157,7 @@ void declare_device(Command& program) {
   {
     const auto o = std::make_shared<Options>();
     Command command = device.sub("register", "Seal, sign and register 1 to 1000 devices");
-    command.positional("DEVICES.json", o->file, "Body of POST /v1/devices; access may stand in clear {\"protocol\",\"endpoint\",\"topic\",\"token\"?}, - for standard input");
+    command.positional("DEVICES.json", o->file, "Body of POST /v1/devices; access may stand in clear {\"protocol\",\"endpoint\",\"topic\",\"token\"?,\"deviceKey\"?}, - for standard input");
     command.node(o->node);
     command.option("--key", o->key, "The provider's key file", true);
     command.option("--account", o->account, kAccountHelp);

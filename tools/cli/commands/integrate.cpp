@@ -6,7 +6,7 @@ namespace agiddi::tools {
 namespace {
 
 struct Options {
-  std::string node, key, account, payment, protocol = "mqtt", unit, member;
+  std::string node, key, account, payment, protocol, unit, member, webhook;
   std::vector<std::string> devices;
   FollowOptions following;
 };
@@ -26,6 +26,9 @@ Outcome<Json> paid_devices(NodeClient& node, const std::string& payment) {
 }
 
 Outcome<Answer> integrate(const Options& o) {
+  if (!o.webhook.empty() && o.following.follow) return wrong_usage("--webhook and --follow exclude each other: readings go to one receiver");
+  if (!o.webhook.empty() && o.protocol == "mqtt") return wrong_usage("--webhook belongs to delivery by sse: leave out --protocol mqtt");
+  const std::string protocol = !o.protocol.empty() ? o.protocol : o.webhook.empty() ? "mqtt" : "sse";
   if (auto fits = check_id("--payment", o.payment); !fits) return tl::unexpected(fits.error());
   if (auto fit = check_device_ids("--device", o.devices); !fit) return tl::unexpected(fit.error());
   auto key = load_key_file(o.key);
@@ -41,7 +44,7 @@ Outcome<Answer> integrate(const Options& o) {
     devices = std::move(*paid);
   }
   const std::size_t device_count = devices.items().size();
-  Json delivery = Json::object({{"protocol", o.protocol}});
+  Json delivery = Json::object({{"protocol", protocol}});
   if (!o.unit.empty()) delivery.set("unit", o.unit);
   Json body = Json::object({{"application", *application}, {"payment", o.payment}, {"devices", std::move(devices)}, {"delivery", std::move(delivery)}});
   const Json anywhere = body;
@@ -51,7 +54,16 @@ Outcome<Answer> integrate(const Options& o) {
   auto id = text_member(*answer, "integration");
   if (!id) return tl::unexpected(id.error());
   const Json* access = answer->find("delivery");
-  if (o.following.follow) return follow_integration(o.node, *key, {*id, o.protocol, device_count, access ? *access : Json(), anywhere}, o.following);
+  if (o.following.follow) return follow_integration(o.node, *key, {*id, protocol, device_count, access ? *access : Json(), anywhere}, o.following);
+  if (!o.webhook.empty()) {
+    auto webhook = node.write("POST", "/v1/integrations/" + *id + "/webhook", "integration.webhook", *key, Json::object({{"integration", *id}, {"url", o.webhook}}));
+    if (!webhook) {
+      message("integration " + *id + " has been made, its webhook not; try again with: agiddi integration webhook " + *id + " --url URL");
+      return tl::unexpected(webhook.error());
+    }
+    answer->set("webhook", *webhook);
+    return Answer{*answer, "integration " + *id + "\nreadings go to " + o.webhook + "\n"};
+  }
   const auto problem = text_member(*answer, "deliveryProblem");
   const std::string instead = "no credentials yet" + (problem ? ": " + *problem : std::string(", its node gives them")) + " (agiddi integration credentials " + *id + ")\n";
   return Answer{*answer, "integration " + *id + "\n" + (access ? access->pretty() : instead)};
@@ -68,12 +80,14 @@ void declare_integrate(Command& program) {
   command.option("--payment", o->payment, "Id of the payment", true);
   command.options("--device", o->devices, "Only this device of the payment; may be repeated (default: all)");
   command.choice("--protocol", o->protocol, {"mqtt", "sse"}, "How measurements come: mqtt (default) or sse");
+  command.option("--webhook", o->webhook, "Address to which the serving node posts the readings (https://…)");
   command.option("--unit", o->unit, "Unit wanted in the measurements (UCUM code or QUDT IRI)");
   command.option("--serving-node", o->member, "Id of the member that is to serve (default: the node asked)");
   o->following.declare(command);
   command.examples(
       "  agiddi integrate --payment 5f… --key application.jwk --protocol sse --follow --node http://127.0.0.1:8101\n"
       "  agiddi integrate --payment 5f… --key application.jwk --json --node http://127.0.0.1:8101     credentials for your own MQTT client\n"
+      "  agiddi integrate --payment 5f… --key application.jwk --webhook https://example.org/readings --node http://127.0.0.1:8101\n"
       "--follow prints short lines on a terminal (and with --text), else each measurement as JSON; what happens to the connection goes to standard\n"
       "error. It ends with status 0 when the integration ends and after Ctrl-C, 1 when the node or the broker stays away. With --fallback URL another node\n"
       "goes on when the serving one falls silent: nothing paid is lost, and what nobody accounted for is refunded.");

@@ -6,7 +6,8 @@ namespace agiddi::tools {
 namespace {
 
 struct IntegrationOptions {
-  std::string node, key, id;
+  std::string node, key, id, url, format, unit;
+  bool end = false;
   FollowOptions following;
 };
 
@@ -62,6 +63,22 @@ Outcome<Answer> renew_credentials(const IntegrationOptions& o) {
   return follow_integration(o.node, *key, {o.id, delivery ? shown(*delivery, "protocol") : "sse", device_count, Json(), Json()}, o.following);
 }
 
+Outcome<Answer> change_webhook(const IntegrationOptions& o) {
+  if (auto fits = check_id("ID", o.id); !fits) return tl::unexpected(fits.error());
+  if (o.end != o.url.empty()) return wrong_usage("give either --url or --end");
+  auto key = load_key_file(o.key);
+  if (!key) return passed_on(key.error());
+  NodeClient node(o.node);
+  Json body = Json::object({{"integration", o.id}});
+  for (const auto& [name, value] : {std::pair<const char*, const std::string&>{"url", o.url}, {"format", o.format}, {"unit", o.unit}}) {
+    if (!value.empty()) body.set(name, value);
+  }
+  auto answer = node.write(o.end ? "DELETE" : "POST", "/v1/integrations/" + o.id + "/webhook", "integration.webhook", *key, body);
+  if (!answer) return tl::unexpected(answer.error());
+  if (o.end) return Answer{Json::object({{"integration", o.id}, {"state", "ended"}}), "the webhook of integration " + o.id + " has ended\n"};
+  return Answer{*answer, "readings of integration " + o.id + " go to " + o.url + "\n"};
+}
+
 }  // namespace
 
 void declare_integration(Command& program) {
@@ -100,6 +117,21 @@ void declare_integration(Command& program) {
     o->following.declare(command);
     command.examples("  agiddi integration credentials 5f… --key application.jwk --json --node http://127.0.0.1:8101");
     command.action([o] { return renew_credentials(*o); });
+  }
+  {
+    const auto o = std::make_shared<IntegrationOptions>();
+    Command command = integration.sub("webhook", "Have the node that serves it post the readings to an address, or end that");
+    command.positional("ID", o->id, "Id of the integration");
+    command.node(o->node);
+    command.option("--key", o->key, "The application's key file", true);
+    command.option("--url", o->url, "Where to: https://host[:port]/path");
+    command.choice("--format", o->format, {"jsonld", "senml"}, "How readings are written: jsonld (default) or senml");
+    command.option("--unit", o->unit, "Unit wanted in the readings (UCUM code or QUDT IRI)");
+    command.flag("--end", o->end, "Post no more");
+    command.examples(
+        "  agiddi integration webhook 5f… --url https://example.org/readings --key application.jwk --node http://127.0.0.1:8101\n"
+        "  agiddi integration webhook 5f… --end --key application.jwk --node http://127.0.0.1:8101");
+    command.action([o] { return change_webhook(*o); });
   }
 }
 

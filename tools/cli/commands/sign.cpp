@@ -1,4 +1,5 @@
 #include <chrono>
+#include <span>
 
 #include "protocol/actions.h"
 #include "protocol/transaction.h"
@@ -23,7 +24,8 @@ void declare_sign(Command& program) {
       "  curl -X POST --data-binary @body.json -H 'Content-Type: application/json' -H \"Agiddi-Signature: $(agiddi sign …)\" …");
   command.action([o]() -> Outcome<Answer> {
     if (!o->any_action && !is_action(o->action)) {
-      std::string known(kCredentialsAction);
+      std::string known(kNodeActions.front());
+      for (const std::string_view name : std::span(kNodeActions).subspan(1)) known += ", " + std::string(name);
       for (const std::string_view name : kLedgerActions) known += ", " + std::string(name);
       return wrong_usage("no node knows the action '" + o->action + "'; there are " + known + " (--any-action signs all the same)");
     }

@@ -1,0 +1,111 @@
+"""Devices that log in at the broker by a JWT that their registered key signed: the project's own device, and one made of paho and PyNaCl."""
+
+import json
+import secrets
+import subprocess
+import time
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as mqtt
+import pytest
+
+from client import Identity, b64u, binary, device, wait_until
+from conftest import READINGS
+from test_access import check_measurement, integrate, measurements
+
+
+def registered(cluster, topic, key, **more):
+    sealed = cluster.nodes[0].seal({"endpoint": cluster.broker, "topic": topic, "deviceKey": key.did, **more}, cluster.provider.did)
+    document = device(cluster.nodes[0], cluster.provider.did, cost={"currency": "EUR", "perKilobyte": "0.10"}, access={"protocol": "mqtt", "sealed": sealed})
+    return cluster.register(document)[0]["id"]
+
+
+def jwt(key, audience, subject, lifetime=60, issued=0, algorithm="EdDSA"):
+    now = int(time.time()) + issued
+    text = ".".join(b64u(json.dumps(part).encode()) for part in ({"alg": algorithm, "typ": "JWT"}, {"aud": audience, "sub": subject, "iat": now, "exp": now + lifetime}))
+    return text + "." + b64u(key.key.sign(text.encode()).signature)
+
+
+def connected(broker, username, password, version):
+    codes, address = [], urlsplit(broker)
+    client = mqtt.Client(protocol=version)
+    client.username_pw_set(username, password)
+    client.reconnect_delay_set(60, 60)
+    client.on_connect = lambda c, u, f, code, p=None: codes.append(int(code.value) if hasattr(code, "value") else int(code))
+    client.connect(address.hostname, address.port)
+    client.loop_start()
+    wait_until("the broker answers", lambda: codes)
+    return client, codes[0]
+
+
+@pytest.mark.parametrize("version", [mqtt.MQTTv311, mqtt.MQTTv5])
+def test_a_foreign_device_with_its_own_token(cluster, version):
+    key, topic, commands = Identity.fresh(), "devices/" + secrets.token_hex(8), []
+    urn = registered(cluster, topic, key)
+    listener = mqtt.Client(protocol=version)
+    subscribed = []
+    listener.on_subscribe = lambda *_: subscribed.append(1)
+    listener.on_message = lambda c, u, message: commands.append(json.loads(message.payload))
+    address = urlsplit(cluster.broker)
+    listener.connect(address.hostname, address.port)
+    listener.loop_start()
+    listener.subscribe(topic, 1)
+    wait_until("it listens", lambda: subscribed)
+    clients = [listener]
+    try:
+        made = integrate(cluster, cluster.pay(urn, kilobytes=1), [urn]).json
+        command = wait_until("the start command", lambda: commands and commands[0])
+        assert command["login"] == "jwt" and command["audience"] == cluster.network and "password" not in command
+        user, network, stranger = command["username"], command["audience"], Identity.fresh()
+        for wrong in (jwt(stranger, network, user), jwt(key, "other", user), jwt(key, network, "i-other"), jwt(key, network, user, issued=-600), jwt(key, network, user, lifetime=7200),
+                      jwt(key, network, user, algorithm="none"), "", "guess-0123456789abcdef"):
+            client, code = connected(command["broker"], user, wrong, version)
+            clients.append(client)
+            assert code != 0, wrong
+        sender, code = connected(command["broker"], user, jwt(key, network, user), version)
+        clients.append(sender)
+        assert code == 0
+        sender.publish(command["topic"], json.dumps({"sensor": "air", "value": 21.5}), 1).wait_for_publish(10)
+        path = f"/v1/integrations/{made['integration']}/latest?token=" + made["delivery"]["url"].split("token=")[1]
+        answer = wait_until("the reading", lambda: (a := cluster.nodes[3].get(path)).status == 200 and a)
+        check_measurement(answer.json[0], urn, made["integration"])
+        assert answer.json[0]["hasResult"]["numericValue"] == 21.5
+    finally:
+        for client in clients:
+            client.disconnect()
+            client.loop_stop()
+
+
+def test_the_project_s_own_device_signs_in_and_sends_all_that_was_paid_for(cluster):
+    key_file, topic = cluster.dir + "/device.jwk", "devices/" + secrets.token_hex(8)
+    cluster.tool("keygen", key_file, "--json")
+    key = Identity.from_file(key_file)
+    urn = registered(cluster, topic, key, token="t0ken")
+    log = open(cluster.dir + "/signing-device.log", "w", encoding="utf-8")
+    process = subprocess.Popen([binary("agiddi-device"), "--broker", cluster.broker, "--key", key_file, "--command-topic", topic, "--token", "t0ken", "--table", READINGS,
+                                "--column", "temperature", "--sensor", "air", "--interval-ms", "20"], stdout=log, stderr=log)
+    log.close()
+    cluster.devices.append(process)
+    wait_until("the device listens", lambda: "listening" in open(log.name, encoding="utf-8").read())
+    made = integrate(cluster, cluster.pay(urn, kilobytes=1), [urn]).json
+    found = measurements(cluster.nodes[3], made["delivery"])
+    assert len(found) > 10 and [m["sequence"] for m in found] == list(range(1, len(found) + 1))
+
+
+def test_without_its_key_the_device_sends_nothing_and_says_so(cluster):
+    key = Identity.fresh()
+    topic = cluster.start_device()
+    urn = registered(cluster, topic, key)
+    made = integrate(cluster, cluster.pay(urn, kilobytes=1), [urn]).json
+    log = cluster.dir + f"/device-{len(cluster.devices) - 1}.log"
+    wait_until("it says so", lambda: "there is no --key" in open(log, encoding="utf-8").read())
+    assert cluster.nodes[3].get("/v1/integrations/" + made["integration"]).json["devices"][0]["bytesUsed"] == 0
+
+
+def test_the_tool_seals_a_device_s_key_and_refuses_what_is_none(cluster, tmp_path):
+    file = tmp_path / "access.json"
+    file.write_text(json.dumps({"endpoint": cluster.broker, "topic": "devices/x", "deviceKey": "did:key:zabc"}))
+    refused = cluster.tool("seal", str(file), "--node", cluster.nodes[0].url, "--json", check=False)
+    assert refused.returncode != 0 and "deviceKey" in refused.stdout + refused.stderr
+    file.write_text(json.dumps({"endpoint": cluster.broker, "topic": "devices/x", "deviceKey": Identity.fresh().did}))
+    assert cluster.tool("seal", str(file), "--node", cluster.nodes[0].url, "--json")["recipients"]
