@@ -1,9 +1,13 @@
 """Flows: readings that the plugin measures, counts and sends on by itself, on a real Mosquitto."""
 
 import json
+import os
+import socket
+import struct
 import time
 
 import paho.mqtt.client as mqtt
+import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -385,3 +389,47 @@ def test_a_will_says_that_the_device_is_lost_and_a_connection_that_it_is_back(br
     again.close()   # of its own will
     time.sleep(0.3)
     assert "lost" not in flow.state()["flow"]
+
+
+def packet(kind, body):
+    """An MQTT packet; its length takes at most two bytes."""
+    assert len(body) < 16_384
+    length = bytes([len(body)]) if len(body) < 128 else bytes([len(body) % 128 | 128, len(body) // 128])
+    return bytes([kind]) + length + body
+
+
+def text(value):
+    return struct.pack(">H", len(value)) + value.encode()
+
+
+def deaf_subscriber(broker, username, password):
+    """Subscribes at QoS 1 and reads nothing more; the socket is to be closed."""
+    connection = socket.create_connection(("127.0.0.1", broker.port), timeout=5)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.sendall(packet(0x10, text("MQTT") + b"\x04\xc2\x00\x00" + text("deaf") + text(username) + text(password)))
+    assert connection.recv(4, socket.MSG_WAITALL) == b"\x20\x02\x00\x00"
+    connection.sendall(packet(0x82, b"\x00\x01" + text(APPLICATION_TOPIC) + b"\x01"))
+    assert connection.recv(5, socket.MSG_WAITALL) == b"\x90\x03\x00\x01\x01"
+    return connection
+
+
+def memory_mib(process):
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) / 1024
+
+
+@pytest.mark.skipif("AGIDDI_BROKER_PRELOAD" in os.environ, reason="a sanitizer keeps memory that was given back")
+def test_an_application_that_reads_nothing_takes_bounded_memory(broker):
+    """Measurements are much larger than the payloads that are paid for: what is queued at QoS 1 is bounded in bytes, not in messages alone."""
+    flow = Flow(broker, listen=False)
+    flow.again("g2", sequenceLimit=100_000, bytes=100_000,
+               sensors=[{"name": "air", "head": '{"text":"' + "x" * 30_000 + '","value":', "middle": ',"time":"', "tail": '","sequence":'}])
+    before = memory_mib(broker.process)
+    with deaf_subscriber(broker, *credentials(flow.application)):
+        for _ in range(12):
+            sent = [flow.sender.mqtt.publish(DEVICE_TOPIC, "1", 1) for _ in range(500)]
+            for one in sent:
+                one.wait_for_publish(10)
+        assert flow.state()["flow"]["readings"] == 6_000
+        grown = memory_mib(broker.process) - before
+        assert 32 < grown < 110, f"{grown:.0f} MiB of the 170 MiB that was sent"

@@ -55,7 +55,7 @@ TEST_CASE("configurations name what the daemon and the broker need") {
   with_tls.tells_tls = true;
   CHECK(node_config(with_tls, with_tls.nodes[1]).find("public_url = \"mqtts://127.0.0.1:9050\"\n") != std::string::npos);
   const std::string broker = broker_config(plan, "/lib/plugin.so");
-  for (const char* line : {"listener 9000 127.0.0.1", "listener 9050 127.0.0.1", "certfile /x/broker/server.crt", "allow_anonymous false", "plugin /lib/plugin.so", "plugin_opt_admins /x/broker/admins"}) {
+  for (const char* line : {"listener 9000 127.0.0.1", "listener 9050 127.0.0.1", "certfile /x/broker/server.crt", "allow_anonymous false", "max_queued_bytes 67108864", "plugin /lib/plugin.so", "plugin_opt_admins /x/broker/admins"}) {
     CHECK(broker.find(std::string(line) + "\n") != std::string::npos);
   }
 }
