@@ -47,11 +47,18 @@ void StateCache::apply(std::uint64_t height, const StateChanges& changes) {
       own.old_bytes -= size_of(change.key, found->second.value);
       own.old.erase(found);
     }
+    if (const auto found = own.young.find(change.key); found != own.young.end() && !fits(change.key, change.after)) {
+      own.young_bytes -= size_of(change.key, found->second.value);
+      own.young.erase(found);
+    }
     put(own, change.key, {change.after, height});
   }
 }
 
+bool StateCache::fits(BytesView key, const std::optional<Bytes>& value) const { return size_of(key, value) <= generation_max_bytes_ / 8; }
+
 void StateCache::put(Shard& shard, BytesView key, Entry entry) {
+  if (!fits(key, entry.value)) return;
   const std::size_t size = size_of(key, entry.value);
   if (const auto found = shard.young.find(key); found != shard.young.end()) {
     shard.young_bytes += size - size_of(key, found->second.value);

@@ -4,7 +4,8 @@
 // of a key since a height: a snapshot of that height or a later one may use it, since a block that changes the key replaces the entry *before* it is
 // written to the store, so before there is a snapshot that could see the change. Absent keys have entries too.
 //
-// Bounded: two generations of at most half the bytes each; what is not asked for while a generation fills goes.
+// Bounded: two generations of at most half the bytes each; what is not asked for while a generation fills goes. A value that would fill much of one is not
+// kept.
 //
 // Threads: any; apply from one at a time.
 #pragma once
@@ -53,7 +54,9 @@ class StateCache {
     std::size_t young_bytes = 0, old_bytes = 0;
   };
 
-  Shard& shard(BytesView key) { return shards_[KeyHash()(key) % kShards]; }
+  // By other bits than those that tell entries of one table apart.
+  Shard& shard(BytesView key) { return shards_[(KeyHash()(key) >> 32) % kShards]; }
+  bool fits(BytesView key, const std::optional<Bytes>& value) const;
   void put(Shard& shard, BytesView key, Entry entry);   // with its lock held
 
   static constexpr std::size_t kShards = 16;

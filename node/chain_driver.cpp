@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t kCoreQueue = 16'384;
 constexpr std::size_t kVerifyQueue = 4'096;
 constexpr std::size_t kVoteMax_bytes = 2'048;
+constexpr std::size_t kVotesHereMax = 4'000;     // of one sender in a second; one that is refused counts as a tenth of them
 constexpr std::size_t kApplyQueue = 256;
 constexpr std::size_t kFormerMembersMax = 16;                            // whose links are still taken
 constexpr std::size_t kFramesOfMemberMax_bytes = 2 * limits::kPeerFrameMax_bytes;   // between a link and the core lane
@@ -304,21 +305,36 @@ std::shared_ptr<void> ChainDriver::charge_frame(const PublicKey& peer, std::size
   return {under_way.get(), [under_way, bytes](std::atomic<std::size_t>*) { *under_way -= bytes; }};
 }
 
-// Votes are short, and most of what is sent: they are checked where they arrive and do not wait behind transactions. False: it is something else.
+bool ChainDriver::count_votes(const PublicKey& peer, std::size_t count) {
+  const std::lock_guard lock(frames_mutex_);
+  Votes& votes = votes_here_[peer];
+  const std::int64_t now_ms = clocks().monotonic_ms;
+  if (now_ms - votes.since_ms >= 1'000) votes = {now_ms, 0};
+  votes.count += count;
+  return votes.count <= kVotesHereMax;
+}
+
+// Votes are short, and most of what is sent: they are checked where they arrive and do not wait behind transactions. False: it is something else, or its
+// sender has sent so many, or wrong ones, that they have to wait for the verify lane: this thread serves all links.
 bool ChainDriver::take_vote(const PublicKey& peer, const Bytes& bytes, const std::shared_ptr<void>& charge) {
   if (bytes.size() > kVoteMax_bytes) return false;
   auto frame = consensus::decode_frame(bytes, limits::kMembersMax);
   if (!frame || !(std::holds_alternative<consensus::Vote>(frame->content) || std::holds_alternative<consensus::HeaderVote>(frame->content))) return false;
   // The certificate of that block is here already.
   const auto* header_vote = std::get_if<consensus::HeaderVote>(&frame->content);
-  if (header_vote != nullptr && header_vote->header.height <= snapshot()->certified_height()) return true;
-  check_frame(peer, *std::move(frame), charge);
+  const auto height = header_vote != nullptr ? header_vote->header.height : std::get<consensus::Vote>(frame->content).height;
+  if (height <= snapshot()->certified_height()) return true;
+  if (!count_votes(peer, 1)) return false;
+  if (!check_frame(peer, *std::move(frame), charge)) count_votes(peer, kVotesHereMax / 10);
   return true;
 }
 
 void ChainDriver::on_frame(const PublicKey& peer, const Bytes& bytes, const std::shared_ptr<void>& charge) {
   auto frame = consensus::decode_frame(bytes, limits::kMembersMax);
-  if (frame) return check_frame(peer, *std::move(frame), charge);
+  if (frame) {
+    check_frame(peer, *std::move(frame), charge);
+    return;
+  }
   refused_frames_.add();
   log_warn("peer frame refused", {{"peer", published_.load()->epoch->name_of(peer)}, {"reason", frame.error().detail}});
 }
@@ -331,11 +347,12 @@ bool ChainDriver::link_vouches(const PublicKey& peer, const consensus::PeerFrame
 }
 
 // What a frame says is checked here, off the core lane; the Engine gets it as verified.
-void ChainDriver::check_frame(const PublicKey& peer, consensus::PeerFrame frame, const std::shared_ptr<void>& charge) {
+bool ChainDriver::check_frame(const PublicKey& peer, consensus::PeerFrame frame, const std::shared_ptr<void>& charge) {
   const std::shared_ptr<const EpochView> epoch = published_.load()->epoch;
   const auto refuse = [&](const std::string& reason) {
     refused_frames_.add();
     log_warn("peer frame refused", {{"peer", epoch->name_of(peer)}, {"reason", reason}});
+    return false;
   };
   if (!check_transactions(frame, *snapshot(), keys_->genesis().network, now(), verify_signature)) return refuse("a transaction in it is not authentic");
   if (auto* answer = std::get_if<consensus::SyncResponse>(&frame.content)) consensus::drop_unknown_epochs(*answer, epoch->context);
@@ -357,6 +374,7 @@ void ChainDriver::check_frame(const PublicKey& peer, consensus::PeerFrame frame,
       log_debug("peer frame not taken", {{"peer", epoch_->name_of(peer)}, {"reason", taken.error().detail}});
     }
   });
+  return true;
 }
 
 void ChainDriver::flush() {

@@ -92,11 +92,12 @@ class ChainDriver final : public Chain {
 
   // io thread
   bool take_vote(const PublicKey& peer, const Bytes& bytes, const std::shared_ptr<void>& charge);
+  bool count_votes(const PublicKey& peer, std::size_t count);   // false: more than may be checked here in a second
 
   // verify lane, and io thread
   std::shared_ptr<void> charge_frame(const PublicKey& peer, std::size_t bytes);   // on an io thread
   void on_frame(const PublicKey& peer, const Bytes& bytes, const std::shared_ptr<void>& charge);
-  void check_frame(const PublicKey& peer, consensus::PeerFrame frame, const std::shared_ptr<void>& charge);
+  bool check_frame(const PublicKey& peer, consensus::PeerFrame frame, const std::shared_ptr<void>& charge);
   static bool link_vouches(const PublicKey& peer, const consensus::PeerFrame& frame, const EpochView& epoch);
 
   void refresh_snapshot();  // apply and core lane
@@ -127,7 +128,9 @@ class ChainDriver final : public Chain {
   std::vector<BootstrapPeer> bootstrap_;                                     // core lane only
   std::uint64_t proven_epoch_ = 0, decided_epoch_ = 0;                       // core lane only
   std::mutex frames_mutex_;
+  struct Votes { std::int64_t since_ms = 0; std::size_t count = 0; };
   std::map<PublicKey, std::shared_ptr<std::atomic<std::size_t>>> frames_under_way_;   // bytes, by sender
+  std::map<PublicKey, Votes> votes_here_;                                    // checked on the io thread in this second, by sender
   std::unordered_map<Hash, std::vector<Done>, HashHasher> waiters_;          // core lane only
   bool was_in_view_change_ = false;                                          // core lane only
   std::uint64_t seen_certified_ = 0;                                         // core lane only

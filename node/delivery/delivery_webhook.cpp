@@ -133,7 +133,7 @@ void DeliveryCore::webhook_answered(const Hash& id, std::uint64_t number, const 
   if (answer.status / 100 == 2) {
     hook.delivered += sent.size();
     hook.failures_in_row = 0;
-    hook.batch_max = Webhook::kBatchMax;
+    hook.batch_max = std::min(hook.batch_max + 1, Webhook::kBatchMax);   // where a larger body was too large, one by one
     hook.last_delivery = now();
     for (const Webhook::Sent& one : sent) erase_outbox(*served, one.device, one.sequence);
     return post_webhook(*served);

@@ -57,7 +57,8 @@ std::size_t EventQueue::room() const {
   constexpr std::size_t kUsualMax_bytes = 64 * 1024;
   const std::lock_guard lock(mutex_);
   if (state_ != State::open || finished_) return 0;
-  return std::min(events_max_ - events_.size(), (bytes_max_ - bytes_) / kUsualMax_bytes);
+  const std::size_t free_bytes = bytes_max_ - std::min(bytes_, bytes_max_);   // what is left of one event is counted as it is written, and may be longer
+  return std::min(events_max_ - events_.size(), free_bytes / kUsualMax_bytes);
 }
 
 std::size_t EventQueue::unsent_bytes() const {

@@ -207,7 +207,16 @@ struct WebhookClient::Impl {
     }
   }
 
-  asio::awaitable<void> run(std::shared_ptr<WebhookReceiver> receiver, WebhookPost post, Done done) { done(co_await answer_to(receiver, post)); }
+  // Always answered: who posts waits for it before the next post.
+  asio::awaitable<void> run(std::shared_ptr<WebhookReceiver> receiver, WebhookPost post, Done done) {
+    WebhookAnswer answer;
+    try {
+      answer = co_await answer_to(receiver, post);
+    } catch (const std::exception& failure) {
+      answer.problem = failure.what();
+    }
+    done(std::move(answer));
+  }
 
   WebhookClientOptions options;
   asio::ssl::context context;

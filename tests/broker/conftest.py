@@ -102,7 +102,7 @@ log_type error
 log_type warning
 log_dest stderr
 user root
-max_queued_messages 100000
+max_queued_messages 10000
 max_queued_bytes 67108864
 message_size_limit 262144
 set_tcp_nodelay true

@@ -43,6 +43,9 @@ TEST_CASE("the state cache is bounded, and keeps what is asked for") {
   CHECK(cache.bytes() > kMax_bytes / 3);
   CHECK_FALSE(cache.find("key 0", 1));
   CHECK(cache.find("key 19999", 1));
+  cache.apply(2, change("wanted", Bytes(kMax_bytes, 'x')));   // too large to keep, and what was there is no more
+  CHECK_FALSE(cache.find("wanted", 2));
+  CHECK(cache.bytes() <= kMax_bytes + 16 * 512);
 }
 
 // One thread writes blocks, others read at snapshots that may be old: whatever the cache says is what the snapshot says.
@@ -58,7 +61,7 @@ TEST_CASE("readers of any snapshot get its own values through the state cache") 
     if (after == store.begin() || std::prev(after)->first.first != key) return std::nullopt;
     return std::prev(after)->second;
   };
-  StateCache cache(40 * 200, 0);   // small enough to forget
+  StateCache cache(16 * 2 * 8 * 150, 0);   // small enough to forget
   std::atomic<std::uint64_t> shown{0};
   std::atomic<std::uint64_t> wrong{0}, hits{0};
   std::vector<std::thread> readers;

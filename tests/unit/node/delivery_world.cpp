@@ -116,7 +116,7 @@ Broker::Broker() : port_(free_port()) {
   std::ofstream(folder_ + "/admins") << NodeAccount::kName << ":" << NodeAccount::kPassword << "\n";
   ::chmod((folder_ + "/admins").c_str(), 0600);
   std::ofstream(folder_ + "/mosquitto.conf") << "listener " << port_ << " 127.0.0.1\nallow_anonymous false\npersistence false\nlog_dest stderr\n"
-                                             << (::geteuid() == 0 ? "user root\n" : "") << "max_queued_messages 100000\nmax_queued_bytes 67108864\nmessage_size_limit 262144\nset_tcp_nodelay true\nplugin "
+                                             << (::geteuid() == 0 ? "user root\n" : "") << "max_queued_messages 10000\nmax_queued_bytes 67108864\nmessage_size_limit 262144\nset_tcp_nodelay true\nplugin "
                                              << AGIDDI_BROKER_PLUGIN << "\nplugin_opt_admins " << folder_ << "/admins\n";
   start();
 }

@@ -22,7 +22,7 @@ std::string broker_config(const ClusterPlan& plan, const std::string& plugin) {
       "log_type error\n"
       "log_type warning\n"
       "log_dest stderr\n"
-      "max_queued_messages 100000\n"
+      "max_queued_messages 10000\n"
       "max_queued_bytes 67108864\n"
       "message_size_limit 262144\n"
       "set_tcp_nodelay true\n"
