@@ -15,6 +15,14 @@ struct PayOptions {
 };
 Outcome<Answer> bench_pay(const PayOptions& options);
 
+struct ConsensusOptions {
+  std::string nodes = "4", clients = "1,16,64,256", rates;   // numbers with commas between them; rates: none for no open loop, else with the most clients
+  std::string peer;                                 // "etcd", or empty
+  std::int64_t seconds = 5, warmup_ms = 1'000, repetitions = 3;
+};
+// Payments by clients and by rate, what they cost in messages and bytes, and what a block takes; beside etcd.
+Outcome<Answer> bench_consensus(const ConsensusOptions& options);
+
 struct RegisterOptions {
   std::int64_t nodes = 4, seconds = 10, rate = 0;   // rate: documents a second; 0: closed loop
   std::int64_t clients = 64;

@@ -1,11 +1,14 @@
 // agiddi-bench: benchmarks on this machine. See docs/TESTING.md and docs/PERFORMANCE.md.
 #include "protocol/decimal.h"
 #include "tools/benchmark/benchmarks.h"
+#include "tools/benchmark/suite.h"
 #include "tools/cli/command.h"
 
 int main(int argc, char** argv) {
   using namespace agiddi::tools;
   return run_program(argc, argv, [](Command& program) {
+    declare_suite(program);
+
     const auto pay = std::make_shared<PayOptions>();
     Command payments = program.sub("pay", "Single signed payments: throughput and latency");
     payments.integer("--nodes", pay->nodes, 1, 16, "Nodes of the cluster (4)");

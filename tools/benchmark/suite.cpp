@@ -1,0 +1,25 @@
+#include "tools/benchmark/suite.h"
+
+#include "tools/benchmark/benchmarks.h"
+
+namespace agiddi::tools {
+namespace {
+
+void declare_consensus(Command& program) {
+  const auto o = std::make_shared<ConsensusOptions>();
+  Command command = program.sub("consensus", "Payments by clients and rates, messages and bytes a transaction, block overhead; beside etcd");
+  command.option("--nodes", o->nodes, "Sizes of the cluster, 1 to 16, with commas between them (4)");
+  command.option("--clients", o->clients, "Clients at a time, each waiting for its answer, with commas between them (1,16,64,256)");
+  command.option("--rate", o->rates, "Open loop too, at so many payments a second, with commas between them; latency counts from the intended start");
+  command.choice("--peer", o->peer, {"etcd"}, "Also durable puts of 256 bytes at as many members of etcd, in turn with ours");
+  command.integer("--seconds", o->seconds, 1, 600, "Length of each measurement (5)");
+  command.integer("--warmup", o->warmup_ms, 0, 60'000, "Milliseconds of the same load before each (1000)");
+  command.integer("--repetitions", o->repetitions, 1, 100, "Of each measurement (3); figures are medians, _min and _max the spread");
+  command.action([o] { return bench_consensus(*o); });
+}
+
+}  // namespace
+
+void declare_suite(Command& program) { declare_consensus(program); }
+
+}  // namespace agiddi::tools
