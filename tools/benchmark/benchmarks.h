@@ -23,6 +23,13 @@ struct ConsensusOptions {
 // Payments by clients and by rate, what they cost in messages and bytes, and what a block takes; beside etcd.
 Outcome<Answer> bench_consensus(const ConsensusOptions& options);
 
+struct RecoveryOptions {
+  std::string devices = "10000,100000";             // numbers with commas between them
+  std::int64_t nodes = 4, repetitions = 3, kills = 5;   // nodes, kills: of the cluster whose primary is killed; no kills: not measured
+};
+// Starts of a daemon on a ledger of so many devices, and a cluster without its primary until it commits again.
+Outcome<Answer> bench_recovery(const RecoveryOptions& options);
+
 struct RegisterOptions {
   std::int64_t nodes = 4, seconds = 10, rate = 0;   // rate: documents a second; 0: closed loop
   std::int64_t clients = 64;

@@ -18,8 +18,21 @@ void declare_consensus(Command& program) {
   command.action([o] { return bench_consensus(*o); });
 }
 
+void declare_recovery(Command& program) {
+  const auto o = std::make_shared<RecoveryOptions>();
+  Command command = program.sub("recovery", "Start of a node by the devices in its ledger, and a cluster whose primary is killed");
+  command.option("--devices", o->devices, "In the ledger of the node that is started, with commas between them (10000,100000)");
+  command.integer("--repetitions", o->repetitions, 1, 100, "Starts for each number of devices (3)");
+  command.integer("--nodes", o->nodes, 4, 16, "Of the cluster whose primary is killed (4)");
+  command.integer("--kills", o->kills, 0, 100, "How often; 0: not at all (5)");
+  command.action([o] { return bench_recovery(*o); });
+}
+
 }  // namespace
 
-void declare_suite(Command& program) { declare_consensus(program); }
+void declare_suite(Command& program) {
+  declare_consensus(program);
+  declare_recovery(program);
+}
 
 }  // namespace agiddi::tools
