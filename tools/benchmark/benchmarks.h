@@ -30,6 +30,13 @@ struct RecoveryOptions {
 // Starts of a daemon on a ledger of so many devices, and a cluster without its primary until it commits again.
 Outcome<Answer> bench_recovery(const RecoveryOptions& options);
 
+struct IntegrateOptions {
+  std::string devices = "1,10,100", applications = "1,10,100";   // numbers with commas between them; devices of one application, applications of one device each
+  std::int64_t nodes = 4, repetitions = 5, interval_ms = 50, pool = 20;   // pool: processes of agiddi-device, at least as many as the most devices
+};
+// From POST /v1/integrations until the first reading, by devices and by applications at once.
+Outcome<Answer> bench_integrate(const IntegrateOptions& options);
+
 struct RegisterOptions {
   std::int64_t nodes = 4, seconds = 10, rate = 0;   // rate: documents a second; 0: closed loop
   std::int64_t clients = 64;

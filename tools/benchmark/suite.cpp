@@ -28,9 +28,22 @@ void declare_recovery(Command& program) {
   command.action([o] { return bench_recovery(*o); });
 }
 
+void declare_integrate(Command& program) {
+  const auto o = std::make_shared<IntegrateOptions>();
+  Command command = program.sub("integrate", "From an application's request until the first reading of real devices");
+  command.option("--devices", o->devices, "Of one application, 1 to 100, with commas between them (1,10,100)");
+  command.option("--applications", o->applications, "At once, each for one device, 1 to 500, with commas between them (1,10,100)");
+  command.integer("--nodes", o->nodes, 1, 16, "Nodes of the cluster (4)");
+  command.integer("--repetitions", o->repetitions, 1, 1'000, "Of each (5)");
+  command.integer("--interval", o->interval_ms, 10, 60'000, "Milliseconds from one reading of a device to the next; the first waits half of it on average (50)");
+  command.integer("--pool", o->pool, 1, 100, "Devices at least, that the applications share (20)");
+  command.action([o] { return bench_integrate(*o); });
+}
+
 }  // namespace
 
 void declare_suite(Command& program) {
+  declare_integrate(program);
   declare_consensus(program);
   declare_recovery(program);
 }
