@@ -9,6 +9,13 @@
 
 namespace agiddi::tools {
 
+struct AllOptions {
+  bool short_form = false;                          // a minute or two instead of some ten minutes
+  std::string peer;                                 // of consensus
+};
+// Every benchmark in turn with bounded parameters. {"benchmark":"all","parts":[documents],"failed":[{"benchmark","detail"}]}; each part has its conditions.
+Outcome<Answer> bench_all(const AllOptions& options);
+
 struct PayOptions {
   std::int64_t nodes = 4, seconds = 10, rate = 0;   // rate 0: closed loop
   std::int64_t clients = 256;
@@ -36,6 +43,13 @@ struct IntegrateOptions {
 };
 // From POST /v1/integrations until the first reading, by devices and by applications at once.
 Outcome<Answer> bench_integrate(const IntegrateOptions& options);
+
+struct SmokeOptions {
+  std::int64_t repetitions = 3;                     // runs under callgrind
+  bool run_paths = false;                           // the inner run: each path once, nothing is counted
+};
+// Instructions of the hot paths, which do not depend on what else the machine does.
+Outcome<Answer> bench_smoke(const SmokeOptions& options);
 
 struct RegisterOptions {
   std::int64_t nodes = 4, seconds = 10, rate = 0;   // rate: documents a second; 0: closed loop
