@@ -9,7 +9,7 @@
 namespace agiddi::tools {
 namespace {
 
-constexpr auto kSettledWithin = std::chrono::seconds(10);
+constexpr auto kSettledWithin = std::chrono::seconds(30);
 constexpr auto kSettledPoll = std::chrono::milliseconds(20);
 
 }  // namespace
@@ -29,6 +29,7 @@ Outcome<PeerTraffic> settled_traffic(const BenchCluster& cluster) {
     PeerTraffic sum;
     std::uint64_t height = 0;
     bool settled = true;
+    std::string heights;   // for the error
     for (std::size_t i = 0; i < cluster.urls().size(); ++i) {
       const auto page = NodeClient(cluster.urls()[i]).get("/metrics", "text/plain");
       if (!page) return tl::unexpected(page.error());
@@ -39,11 +40,12 @@ Outcome<PeerTraffic> settled_traffic(const BenchCluster& cluster) {
       }
       if (i == 0) height = *block;
       settled = settled && *block == height && *certified == height;
+      heights += " " + std::to_string(*block) + "/" + std::to_string(*certified);
       sum.frames += *frames;
       sum.bytes += *bytes;
     }
     if (settled) return sum;
-    if (std::chrono::steady_clock::now() > deadline) return failed("the nodes do not become level after the load");
+    if (std::chrono::steady_clock::now() > deadline) return failed("the nodes do not become level after the load; their heights and certified heights:" + heights);
   }
 }
 

@@ -11,7 +11,7 @@ struct PeerTraffic {
   std::uint64_t frames = 0, bytes = 0;   // that left all nodes
 };
 
-// Waits until every node has the same height, all of it certified (10 s), so that what belongs to a measurement is in it; then reads.
+// Waits until every node has the same height, all of it certified (30 s), so that what belongs to a measurement is in it; then reads.
 Outcome<PeerTraffic> settled_traffic(const BenchCluster& cluster);
 
 // The value of a metric without labels in a text of /metrics; an error when it is not there.

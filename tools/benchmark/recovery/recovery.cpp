@@ -21,6 +21,8 @@ namespace agiddi::tools {
 namespace {
 
 constexpr double kStartWithin_s = 120, kCommitWithin_s = 60;
+constexpr double kAgreedWithin_s = 30, kPortsWithin_s = 10;
+constexpr auto kAgreedPoll = std::chrono::milliseconds(50);
 constexpr auto kStartPoll = std::chrono::milliseconds(2);
 constexpr int kProbe_ms = 5'000;
 
@@ -104,11 +106,38 @@ Outcome<Json> measure_starts(std::int64_t devices, std::int64_t repetitions) {
   return row.set("disk_mib", rounded(chain->disk_mib, 1)).set("made_s", rounded(chain->seconds, 1));
 }
 
+// A node that was started again may tell of an old view for a while: what all tell is right.
+Outcome<std::string> agreed_primary(const BenchCluster& cluster) {
+  const auto begin = BenchClock::now();
+  for (;; std::this_thread::sleep_for(kAgreedPoll)) {
+    std::string primary;
+    bool agreed = true;
+    for (const std::string& url : cluster.urls()) {
+      auto status = NodeClient(url).get_json("/v1/status");
+      if (!status) return tl::unexpected(status.error());
+      auto told = text_member(*status, "primary");
+      if (!told) return told;
+      agreed = agreed && (primary.empty() || primary == *told);
+      primary = *told;
+    }
+    if (agreed) return primary;
+    if (seconds_since(begin) > kAgreedWithin_s) return failed("the nodes do not agree on their primary");
+  }
+}
+
+// A killed process may keep its ports for a moment after its end is seen.
+Outcome<void> start_again(const BenchCluster& cluster, const std::string& node) {
+  const auto begin = BenchClock::now();
+  for (;; std::this_thread::sleep_for(kAgreedPoll)) {
+    auto started = start_node(cluster.folder(), node);
+    if (started) return {};
+    if (seconds_since(begin) > kPortsWithin_s) return tl::unexpected(started.error());
+  }
+}
+
 // The primary dies; a payment is given to another node at once, and again when it is refused, until it is on the ledger.
 Outcome<double> commit_after_kill(const BenchCluster& cluster, Payments& payments) {
-  auto status = NodeClient(cluster.urls()[0]).get_json("/v1/status");
-  if (!status) return tl::unexpected(status.error());
-  auto primary = text_member(*status, "primary");
+  auto primary = agreed_primary(cluster);
   if (!primary) return tl::unexpected(primary.error());
   auto plan = read_plan(cluster.folder());
   if (!plan) return tl::unexpected(plan.error());
@@ -127,8 +156,7 @@ Outcome<double> commit_after_kill(const BenchCluster& cluster, Payments& payment
     committed = result.statuses.contains(201);
   }
   const double seconds = seconds_since(begin);
-  auto again = start_node(cluster.folder(), *primary);
-  if (!again) return tl::unexpected(again.error());
+  if (auto again = start_again(cluster, *primary); !again) return tl::unexpected(again.error());
   if (auto level = settled_traffic(cluster); !level) return tl::unexpected(level.error());
   return seconds;
 }
