@@ -1,7 +1,5 @@
 #include "tools/benchmark/report/conditions.h"
 
-#include <rocksdb/version.h>
-#include <sodium.h>
 #include <sys/statfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -83,8 +81,8 @@ Json machine() {
 Json versions() {
   return Json::object({{"agiddi", AGIDDI_VERSION},
                        {"compiler", "g++ " __VERSION__},
-                       {"rocksdb", std::to_string(ROCKSDB_MAJOR) + "." + std::to_string(ROCKSDB_MINOR) + "." + std::to_string(ROCKSDB_PATCH)},
-                       {"libsodium", sodium_version_string()}});
+                       {"rocksdb", AGIDDI_ROCKSDB_VERSION},
+                       {"libsodium", AGIDDI_SODIUM_VERSION}});
 }
 
 }  // namespace
