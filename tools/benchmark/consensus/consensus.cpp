@@ -7,6 +7,7 @@
 #include "tools/benchmark/consensus/etcd_cluster.h"
 #include "tools/benchmark/consensus/load_cell.h"
 #include "tools/benchmark/consensus/peer_traffic.h"
+#include "tools/benchmark/discovery/timing.h"
 #include "tools/benchmark/figures.h"
 #include "tools/benchmark/report/tables.h"
 
@@ -34,7 +35,7 @@ class OwnSide {
   LoadResult load(std::size_t clients, double rate, std::chrono::milliseconds duration) {
     const auto a_second = rate > 0 ? static_cast<std::size_t>(rate) : std::min(kPreparedASecond, kPreparedAClient * clients);
     payments_->prepare(a_second * static_cast<std::size_t>(duration.count()) / 1'000 + clients);
-    return run_load({cluster_->targets(), clients, rate, duration, [this] { return payments_->next(); }});
+    return run_load({cluster_->targets(), clients, rate, duration, [this] { return payments_->next(); }, interrupted});
   }
   const BenchCluster& cluster() const { return *cluster_; }
 
@@ -100,7 +101,7 @@ class ConsensusBench {
 
   LoadResult load(bool ours, std::size_t clients, double rate, std::int64_t ms) {
     const std::chrono::milliseconds duration(ms);
-    return ours ? own_->load(clients, rate, duration) : run_load({{etcd_->leader()}, clients, rate, duration, [this] { return etcd_->next_put(); }});
+    return ours ? own_->load(clients, rate, duration) : run_load({{etcd_->leader()}, clients, rate, duration, [this] { return etcd_->next_put(); }, interrupted});
   }
 
   // The measured runs of both in turn; every other repetition begins with etcd. traffic: of ours, summed up.
@@ -123,6 +124,7 @@ class ConsensusBench {
           before = *read;
         }
         const LoadRun run = run_of(load(ours, clients, rate, 1'000 * options_.seconds));
+        if (interrupted()) return failed("interrupted");
         if (run.done == 0) return failed(std::string(ours ? "the cluster" : "etcd") + " answered none of the requests of " + std::to_string(clients) + " clients");
         (ours ? both.ours : both.etcd).push_back(run);
         if (!ours) continue;
@@ -210,6 +212,7 @@ Outcome<Answer> bench_consensus(const ConsensusOptions& options) {
   Outcome<std::vector<std::int64_t>> rates{std::vector<std::int64_t>{}};
   if (!options.rates.empty()) rates = parse_numbers("--rate", options.rates, 1, 1'000'000);
   if (!rates) return tl::unexpected(rates.error());
+  const Interruption interruption;   // so that clusters end with this program
   return ConsensusBench(options, *std::move(nodes), *std::move(clients), *std::move(rates)).run();
 }
 
