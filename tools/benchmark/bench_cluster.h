@@ -32,6 +32,7 @@ class BenchCluster {
   const std::string& network() const { return network_; }
   const std::string& broker() const { return broker_; }   // its url
   std::int64_t broker_pid() const;
+  const std::string& folder() const { return folder_; }   // as `agiddi cluster` knows it
 
  private:
   BenchCluster() = default;

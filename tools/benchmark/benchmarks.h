@@ -9,11 +9,47 @@
 
 namespace agiddi::tools {
 
+struct AllOptions {
+  bool short_form = false;                          // a minute or two instead of some ten minutes
+  std::string peer;                                 // of consensus
+};
+// Every benchmark in turn with bounded parameters. {"benchmark":"all","parts":[documents],"failed":[{"benchmark","detail"}]}; each part has its conditions.
+Outcome<Answer> bench_all(const AllOptions& options);
+
 struct PayOptions {
   std::int64_t nodes = 4, seconds = 10, rate = 0;   // rate 0: closed loop
   std::int64_t clients = 256;
 };
 Outcome<Answer> bench_pay(const PayOptions& options);
+
+struct ConsensusOptions {
+  std::string nodes = "4", clients = "1,16,64,256", rates;   // numbers with commas between them; rates: none for no open loop, else with the most clients
+  std::string peer;                                 // "etcd", or empty
+  std::int64_t seconds = 5, warmup_ms = 1'000, repetitions = 3;
+};
+// Payments by clients and by rate, what they cost in messages and bytes, and what a block takes; beside etcd.
+Outcome<Answer> bench_consensus(const ConsensusOptions& options);
+
+struct RecoveryOptions {
+  std::string devices = "10000,100000";             // numbers with commas between them
+  std::int64_t nodes = 4, repetitions = 3, kills = 5;   // nodes, kills: of the cluster whose primary is killed; no kills: not measured
+};
+// Starts of a daemon on a ledger of so many devices, and a cluster without its primary until it commits again.
+Outcome<Answer> bench_recovery(const RecoveryOptions& options);
+
+struct IntegrateOptions {
+  std::string devices = "1,10,100", applications = "1,10,100";   // numbers with commas between them; devices of one application, applications of one device each
+  std::int64_t nodes = 4, repetitions = 5, interval_ms = 50, pool = 20;   // pool: processes of agiddi-device, at least as many as the most devices
+};
+// From POST /v1/integrations until the first reading, by devices and by applications at once.
+Outcome<Answer> bench_integrate(const IntegrateOptions& options);
+
+struct SmokeOptions {
+  std::int64_t repetitions = 3;                     // runs under callgrind
+  bool run_paths = false;                           // the inner run: each path once, nothing is counted
+};
+// Instructions of the hot paths, which do not depend on what else the machine does.
+Outcome<Answer> bench_smoke(const SmokeOptions& options);
 
 struct RegisterOptions {
   std::int64_t nodes = 4, seconds = 10, rate = 0;   // rate: documents a second; 0: closed loop

@@ -1,18 +1,22 @@
 // agiddi-bench: benchmarks on this machine. See docs/TESTING.md and docs/PERFORMANCE.md.
 #include "protocol/decimal.h"
 #include "tools/benchmark/benchmarks.h"
+#include "tools/benchmark/suite.h"
 #include "tools/cli/command.h"
 
 int main(int argc, char** argv) {
   using namespace agiddi::tools;
   return run_program(argc, argv, [](Command& program) {
+    const auto publishing = declare_publishing(program);
+    declare_suite(program, publishing);
+
     const auto pay = std::make_shared<PayOptions>();
     Command payments = program.sub("pay", "Single signed payments: throughput and latency");
     payments.integer("--nodes", pay->nodes, 1, 16, "Nodes of the cluster (4)");
     payments.integer("--clients", pay->clients, 1, 10'000, "Clients at a time, spread over the nodes (256)");
     payments.integer("--seconds", pay->seconds, 1, 3'600, "How long, after 2 s of warm-up (10)");
     payments.integer("--rate", pay->rate, 0, 1'000'000, "Open loop at so many payments a second; 0 (default): each client waits for its answer");
-    payments.action([pay] { return bench_pay(*pay); });
+    payments.action(published(publishing, "pay", [pay] { return bench_pay(*pay); }));
 
     struct Register { RegisterOptions options; std::vector<std::string> batches; };
     const auto registering = std::make_shared<Register>();
@@ -22,7 +26,7 @@ int main(int argc, char** argv) {
     registrations.integer("--clients", registering->options.clients, 1, 10'000, "Clients at a time, spread over the nodes; fewer with large documents (64)");
     registrations.integer("--seconds", registering->options.seconds, 1, 3'600, "Length of each measurement, after 2 s of warm-up (10)");
     registrations.integer("--rate", registering->options.rate, 0, 1'000'000, "Open loop at so many documents a second; 0 (default): each client waits for its answer");
-    registrations.action([registering]() -> Outcome<Answer> {
+    registrations.action(published(publishing, "register", [registering]() -> Outcome<Answer> {
       if (!registering->batches.empty()) registering->options.batches.clear();
       for (const std::string& text : registering->batches) {
         const auto batch = agiddi::Decimal::parse(text);
@@ -30,7 +34,7 @@ int main(int argc, char** argv) {
         registering->options.batches.push_back(static_cast<std::int64_t>(batch->mantissa()));
       }
       return bench_register(registering->options);
-    });
+    }));
 
     const auto load = std::make_shared<LoadOptions>();
     Command beside = program.sub("load", "Payments on a cluster that runs already, until the time is over or SIGTERM comes");
@@ -39,7 +43,7 @@ int main(int argc, char** argv) {
     beside.integer("--clients", load->clients, 1, 10'000, "Clients at a time, spread over the nodes (8)");
     beside.integer("--rate", load->rate, 0, 1'000'000, "Open loop at so many payments a second; 0 (default): each client waits for its answer");
     beside.integer("--seconds", load->seconds, 1, 36'000, "How long (10)");
-    beside.action([load] { return bench_load(*load); });
+    beside.action(published(publishing, "load", [load] { return bench_load(*load); }));
 
     const auto overload = std::make_shared<OverloadOptions>();
     Command flood = program.sub("overload", "Many times more than the cluster can take");
@@ -47,7 +51,7 @@ int main(int argc, char** argv) {
     flood.integer("--clients", overload->clients, 1, 10'000, "Clients that wait for their answers, before and after (256)");
     flood.integer("--factor", overload->factor, 2, 100, "The flood's rate, in multiples of the best rate (10)");
     flood.integer("--seconds", overload->seconds, 2, 600, "Length of each of the three phases (10)");
-    flood.action([overload] { return bench_overload(*overload); });
+    flood.action(published(publishing, "overload", [overload] { return bench_overload(*overload); }));
 
     const auto watch = std::make_shared<WatchOptions>();
     Command standing = program.sub("watch", "Registrations without and with standing queries");
@@ -58,7 +62,7 @@ int main(int argc, char** argv) {
     standing.integer("--rate", watch->rate, 0, 1'000'000, "Open loop at so many registrations a second; 0 (default): each client waits for its answer");
     standing.integer("--seconds", watch->seconds, 1, 3'600, "Length of each measurement (10)");
     standing.integer("--pairs", watch->pairs, 1, 100, "Measurements without and with the watchers; every other pair begins with them (3)");
-    standing.action([watch] { return bench_watch(*watch); });
+    standing.action(published(publishing, "watch", [watch] { return bench_watch(*watch); }));
 
     const auto data = std::make_shared<DataOptions>();
     Command streams = program.sub("data", "Paid streams of readings through the broker, beside the broker alone; and grants");
@@ -71,7 +75,7 @@ int main(int argc, char** argv) {
     streams.integer("--rate", data->rate, 1, 100'000, "Readings a second, all streams together, where latency is measured (2000)");
     streams.integer("--grants", data->grants, 1, 100'000, "Live grants (10000)");
     streams.integer("--revocations", data->revocations, 1, 10'000, "Of connected clients, one after the other (200)");
-    streams.action([data] { return bench_data(*data); });
+    streams.action(published(publishing, "data", [data] { return bench_data(*data); }));
 
     const auto discovery = std::make_shared<DiscoveryOptions>();
     Command search = program.sub("discovery", "Queries over generated devices, and the same on Virtuoso, Jena and Oxigraph where they are installed");
@@ -84,6 +88,6 @@ int main(int argc, char** argv) {
     search.choice("--store", discovery->store, {"columns", "disk"}, "What our queries read: columns in memory (default) or the indexes on disk");
     search.option("--figures", discovery->figures, "Write the figures to this file as JSON, beside the table");
     search.flag("--explain", discovery->explain, "Print our plans too");
-    search.action([discovery] { return bench_discovery(*discovery); });
+    search.action(published(publishing, "discovery", [discovery] { return bench_discovery(*discovery); }));
   });
 }
