@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <numeric>
 
 #include "ontology/metadata.h"
 #include "ontology/star.h"
@@ -7,10 +8,16 @@
 namespace agiddi::ontology {
 namespace {
 
+// By their places: a triple is nine texts, and is moved once.
 Triples sorted(Triples triples) {
-  std::sort(triples.begin(), triples.end());
-  triples.erase(std::unique(triples.begin(), triples.end()), triples.end());
-  return triples;
+  std::vector<std::size_t> order(triples.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return triples[a] < triples[b]; });
+  order.erase(std::unique(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return triples[a] == triples[b]; }), order.end());
+  Triples out;
+  out.reserve(order.size());
+  for (const std::size_t place : order) out.push_back(std::move(triples[place]));
+  return out;
 }
 
 // A payee is a DID, or the address of an authority, which is no IRI.
@@ -28,6 +35,7 @@ std::string integration_device_iri(const Hash& integration, const Hash& device) 
 
 Triples payment_triples(const PaymentFacts& facts) {
   Triples out;
+  out.reserve(7 + 11 * facts.items.size());
   const std::string id = payment_iri(facts.payment);
   Star payment(out, id);
   payment.iri(ns::kRdf, "type", ns::kAgiddi, "Payment");

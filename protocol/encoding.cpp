@@ -26,12 +26,11 @@ int value_of(const std::array<std::int8_t, 256>& values, char digit) { return va
 }  // namespace
 
 std::string to_hex(BytesView raw) {
-  std::string text;
-  text.reserve(raw.size() * 2);
-  for (const char c : raw) {
-    const auto byte = static_cast<std::uint8_t>(c);
-    text.push_back(kHexDigits[byte >> 4]);
-    text.push_back(kHexDigits[byte & 15]);
+  std::string text(raw.size() * 2, '0');
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    const auto byte = static_cast<std::uint8_t>(raw[i]);
+    text[2 * i] = kHexDigits[byte >> 4];
+    text[2 * i + 1] = kHexDigits[byte & 15];
   }
   return text;
 }
@@ -105,20 +104,35 @@ std::string to_base58(BytesView raw) {
 Result<Bytes> from_base58(std::string_view text) {
   if (text.size() > kBase58TextMax) return fail(Status::invalid, "base58 text is too long");
   const auto zeros = static_cast<std::size_t>(std::find_if(text.begin(), text.end(), [](char c) { return c != '1'; }) - text.begin());
-  std::vector<std::uint8_t> bytes;  // least significant first
-  for (const char c : text.substr(zeros)) {
-    const int value = value_of(kBase58Values, c);
-    if (value < 0) return fail(Status::invalid, "not base58 text");
-    auto carry = static_cast<std::uint32_t>(value);
-    for (auto& byte : bytes) {
-      carry += std::uint32_t{byte} * 58;
-      byte = static_cast<std::uint8_t>(carry & 0xff);
-      carry >>= 8;
+  std::vector<std::uint32_t> limbs;  // least significant first
+  limbs.reserve(kBase58TextMax / 5 + 1);
+  // Five digits at a time: 58^5 is below 2^32.
+  for (std::string_view rest = text.substr(zeros); !rest.empty();) {
+    const std::string_view digits = rest.substr(0, 5);
+    rest.remove_prefix(digits.size());
+    std::uint64_t carry = 0, factor = 1;
+    for (const char c : digits) {
+      const int value = value_of(kBase58Values, c);
+      if (value < 0) return fail(Status::invalid, "not base58 text");
+      carry = carry * 58 + static_cast<std::uint64_t>(value);
+      factor *= 58;
     }
-    for (; carry > 0; carry >>= 8) bytes.push_back(static_cast<std::uint8_t>(carry & 0xff));
+    for (auto& limb : limbs) {
+      carry += limb * factor;
+      limb = static_cast<std::uint32_t>(carry);
+      carry >>= 32;
+    }
+    if (carry > 0) limbs.push_back(static_cast<std::uint32_t>(carry));
   }
   Bytes raw(zeros, '\0');
-  for (auto it = bytes.rbegin(); it != bytes.rend(); ++it) raw.push_back(static_cast<char>(*it));
+  bool leading = true;
+  for (auto limb = limbs.rbegin(); limb != limbs.rend(); ++limb) {
+    for (int shift = 24; shift >= 0; shift -= 8) {
+      const auto byte = static_cast<std::uint8_t>(*limb >> shift);
+      leading = leading && byte == 0;
+      if (!leading) raw.push_back(static_cast<char>(byte));
+    }
+  }
   return raw;
 }
 

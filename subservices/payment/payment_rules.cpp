@@ -202,8 +202,8 @@ Result<RuleOutcome> payment_create(RuleContext& context, const Transaction& tran
   }
   count_open(context.state, static_cast<int>(quote->items.size()), 0);
 
-  for (auto& triple : ontology::payment_triples(recorded_payment_facts(context.state, id, record))) {
-    context.triples.push_back({std::move(triple), true});
+  if (!context.only_checks) {
+    for (auto& triple : ontology::payment_triples(recorded_payment_facts(context.state, id, record))) context.triples.push_back({std::move(triple), true});
   }
   context.events.push_back({"payment", id, transaction.id,
                             Json::object({{"payment", id.hex()},

@@ -33,6 +33,16 @@ TEST_CASE("base58btc, draft-msporny-base58 section 5") {
   CHECK(to_base58(from_hex("0000287fb4cd").value()) == "11233QC4");
   CHECK(from_base58("11233QC4").value() == from_hex("0000287fb4cd").value());
   CHECK(from_base58("2NEpo7TZRRrLZSi2U").value() == "Hello World!");
+  // Every length to 64 bytes, with bytes at the edges of limbs.
+  for (std::size_t size = 0; size <= 64; ++size) {
+    for (const int step : {0, 1, 37, 255}) {
+      Bytes raw;
+      for (std::size_t i = 0; i < size; ++i) raw.push_back(static_cast<char>(step == 0 ? 0 : 255 - (i * static_cast<std::size_t>(step)) % 256));
+      CHECK(from_base58(to_base58(raw)).value() == raw);
+      raw.insert(0, 3, '\0');
+      CHECK(from_base58(to_base58(raw)).value() == raw);
+    }
+  }
   CHECK(to_base58("").empty());
   CHECK(from_base58("").value().empty());
   CHECK(from_base58("1").value() == std::string(1, '\0'));

@@ -22,7 +22,7 @@ struct Guarantees {
 };
 constexpr std::string_view kAgreedDurable =
     "a batch and each vote for it are synced at a member before the vote leaves, blocks before they are answered; all members on one machine and one disk";
-constexpr std::string_view kAgreedVerified = "every node checks the signature of every client's document and of every vote";
+constexpr std::string_view kAgreedVerified = "every node checks the signature of every client's document and of every vote that becomes part of a certificate; a Commit is taken on the word of its TLS link";
 constexpr std::array kGuarantees = {
     Guarantees{"consensus", kAgreedDurable, kAgreedVerified},
     Guarantees{"pay", kAgreedDurable, kAgreedVerified},
