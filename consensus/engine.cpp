@@ -208,7 +208,7 @@ std::size_t Engine::under_way() const {
 // headers cost each transaction less.
 std::int64_t Engine::batch_delay_ms() const {
   const std::size_t doublings = std::min<std::size_t>(under_way(), kDelayDoublingsMax + 1);
-  return doublings == 0 ? 0 : config_.batch_delay_max_ms << (doublings - 1);
+  return doublings == 0 ? 0 : config_.batch_delay_ms << (doublings - 1);
 }
 
 bool Engine::batch_is_ripe(Now now) const {

@@ -5,9 +5,8 @@
 #include <chrono>
 #include <cstdlib>
 
-#include "consensus/frames.h"
-#include "consensus/verify.h"
 #include "node/chain_duties.h"
+#include "node/clocks.h"
 #include "node/log.h"
 #include "protocol/limits.h"
 #include "subservices/door.h"
@@ -17,22 +16,8 @@ namespace agiddi::node {
 namespace {
 
 constexpr std::size_t kCoreQueue = 16'384;
-constexpr std::size_t kVerifyQueue = 4'096;
-constexpr std::size_t kVoteMax_bytes = 2'048;
-constexpr std::size_t kVotesHereMax = 4'000;     // of one sender in a second; one that is refused counts as a tenth of them
 constexpr std::size_t kApplyQueue = 256;
-constexpr std::size_t kFormerMembersMax = 16;                            // whose links are still taken
-constexpr std::size_t kFramesOfMemberMax_bytes = 2 * limits::kPeerFrameMax_bytes;   // between a link and the core lane
 constexpr auto kTick = std::chrono::milliseconds(5);
-
-std::int64_t wall_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-consensus::Now clocks() {
-  const auto monotonic = std::chrono::steady_clock::now().time_since_epoch();
-  return {std::chrono::duration_cast<std::chrono::milliseconds>(monotonic).count(), wall_ms()};
-}
 
 [[noreturn]] void die(const std::string& reason) {
   log_error("this replica is wrong about the chain and stops", {{"reason", reason}});
@@ -66,11 +51,6 @@ struct ChainDriver::Timer {
   explicit Timer(boost::asio::io_context& io) : timer(io) {}
   boost::asio::steady_timer timer;
 };
-
-std::string ChainDriver::EpochView::name_of(const PublicKey& key) const {
-  const auto found = std::find_if(peers.begin(), peers.end(), [&](const Peer& peer) { return peer.key == key; });
-  return found == peers.end() ? did_from_key(key) : found->name;
-}
 
 ChainDriver::ChainDriver(std::unique_ptr<NodeKeys> keys, ledger::Ledger& ledger, const NodeConfig& config, boost::asio::io_context& io,
                          Metrics& metrics, std::function<void()> restart)
@@ -288,95 +268,6 @@ void ChainDriver::refuse_waiters(const Error& error) {
   }
 }
 
-// Counts a frame against its sender until the core lane has taken it; nothing when the sender has too much under way already.
-std::shared_ptr<void> ChainDriver::charge_frame(const PublicKey& peer, std::size_t bytes) {
-  std::shared_ptr<std::atomic<std::size_t>> under_way;
-  {
-    const std::lock_guard lock(frames_mutex_);
-    auto& entry = frames_under_way_[peer];
-    if (!entry) entry = std::make_shared<std::atomic<std::size_t>>(0);
-    under_way = entry;
-  }
-  // A small frame takes a place in the queue all the same, and all peers together leave a quarter of it to clients.
-  const std::size_t places = kVerifyQueue * 3 / 4 / std::max<std::size_t>(published_.load()->epoch->context.members.size(), 1);
-  bytes = std::max(bytes, kFramesOfMemberMax_bytes / std::max<std::size_t>(places, 1));
-  if (under_way->load() + bytes > kFramesOfMemberMax_bytes) return nullptr;
-  *under_way += bytes;
-  return {under_way.get(), [under_way, bytes](std::atomic<std::size_t>*) { *under_way -= bytes; }};
-}
-
-bool ChainDriver::count_votes(const PublicKey& peer, std::size_t count) {
-  const std::lock_guard lock(frames_mutex_);
-  Votes& votes = votes_here_[peer];
-  const std::int64_t now_ms = clocks().monotonic_ms;
-  if (now_ms - votes.since_ms >= 1'000) votes = {now_ms, 0};
-  votes.count += count;
-  return votes.count <= kVotesHereMax;
-}
-
-// Votes are short, and most of what is sent: they are checked where they arrive and do not wait behind transactions. False: it is something else, or its
-// sender has sent so many, or wrong ones, that they have to wait for the verify lane: this thread serves all links.
-bool ChainDriver::take_vote(const PublicKey& peer, const Bytes& bytes, const std::shared_ptr<void>& charge) {
-  if (bytes.size() > kVoteMax_bytes) return false;
-  auto frame = consensus::decode_frame(bytes, limits::kMembersMax);
-  if (!frame || !(std::holds_alternative<consensus::Vote>(frame->content) || std::holds_alternative<consensus::HeaderVote>(frame->content))) return false;
-  // The certificate of that block is here already.
-  const auto* header_vote = std::get_if<consensus::HeaderVote>(&frame->content);
-  const auto height = header_vote != nullptr ? header_vote->header.height : std::get<consensus::Vote>(frame->content).height;
-  if (height <= snapshot()->certified_height()) return true;
-  if (!count_votes(peer, 1)) return false;
-  if (!check_frame(peer, *std::move(frame), charge)) count_votes(peer, kVotesHereMax / 10);
-  return true;
-}
-
-void ChainDriver::on_frame(const PublicKey& peer, const Bytes& bytes, const std::shared_ptr<void>& charge) {
-  auto frame = consensus::decode_frame(bytes, limits::kMembersMax);
-  if (frame) {
-    check_frame(peer, *std::move(frame), charge);
-    return;
-  }
-  refused_frames_.add();
-  log_warn("peer frame refused", {{"peer", published_.load()->epoch->name_of(peer)}, {"reason", frame.error().detail}});
-}
-
-// A Commit is shown to nobody: who sent it is all that counts, and its link says that. Prepares and header votes become certificates.
-bool ChainDriver::link_vouches(const PublicKey& peer, const consensus::PeerFrame& frame, const EpochView& epoch) {
-  const auto* vote = std::get_if<consensus::Vote>(&frame.content);
-  const MemberSet& members = epoch.context.members;
-  return vote != nullptr && vote->phase == consensus::Phase::commit && vote->sender < members.size() && members[vote->sender].key == peer;
-}
-
-// What a frame says is checked here, off the core lane; the Engine gets it as verified.
-bool ChainDriver::check_frame(const PublicKey& peer, consensus::PeerFrame frame, const std::shared_ptr<void>& charge) {
-  const std::shared_ptr<const EpochView> epoch = published_.load()->epoch;
-  const auto refuse = [&](const std::string& reason) {
-    refused_frames_.add();
-    log_warn("peer frame refused", {{"peer", epoch->name_of(peer)}, {"reason", reason}});
-    return false;
-  };
-  if (!check_transactions(frame, *snapshot(), keys_->genesis().network, now(), verify_signature)) return refuse("a transaction in it is not authentic");
-  if (auto* answer = std::get_if<consensus::SyncResponse>(&frame.content)) consensus::drop_unknown_epochs(*answer, epoch->context);
-  // The Engine checks itself what becomes of its epoch on the way.
-  const bool verifiable = !consensus::is_epoch_bound(frame) || frame.epoch == epoch->context.members.epoch();
-  if (verifiable && !link_vouches(peer, frame, *epoch)) {
-    if (auto verified = consensus::verify_frame(frame, epoch->context, *epoch->authenticator); !verified) return refuse(verified.error().detail);
-  }
-  core_.post_always([this, peer, verifiable, frame = std::move(frame), charge]() mutable {
-    const auto index = index_of(peer);
-    if (!index) return;
-    const bool proofs = std::holds_alternative<consensus::EpochProofs>(frame.content);
-    const auto taken = engine_->receive(*index, std::move(frame), clocks(), verifiable);
-    if (!taken && (proofs || taken.error().status == Status::unauthorized)) {
-      refused_frames_.add();
-      log_warn("peer frame refused", {{"peer", epoch_->name_of(peer)}, {"reason", taken.error().detail}});
-    } else if (!taken) {
-      untaken_frames_.add();
-      log_debug("peer frame not taken", {{"peer", epoch_->name_of(peer)}, {"reason", taken.error().detail}});
-    }
-  });
-  return true;
-}
-
 void ChainDriver::flush() {
   take_output();
   const consensus::EngineStatus status = engine_->status();
@@ -474,25 +365,6 @@ void ChainDriver::take_output() {
   }
 }
 
-std::optional<consensus::MemberIndex> ChainDriver::index_of(const PublicKey& peer) const {
-  if (peer == keys_->key()->public_key()) return std::nullopt;   // another process with this node's key: nothing of it is heard
-  const MemberSet& members = engine_->signing_context().members;
-  if (const int member = members.index_of(peer); member >= 0) return static_cast<consensus::MemberIndex>(member);
-  const auto guest = std::find(epoch_->guests.begin(), epoch_->guests.end(), peer);
-  if (guest == epoch_->guests.end()) return std::nullopt;
-  return static_cast<consensus::MemberIndex>(members.size() + static_cast<std::size_t>(guest - epoch_->guests.begin()));
-}
-
-std::optional<PublicKey> ChainDriver::key_at(consensus::MemberIndex peer, std::uint64_t epoch) const {
-  for (const auto& view : {epoch_, former_epoch_}) {
-    if (!view || view->context.members.epoch() != epoch) continue;
-    const MemberSet& members = view->context.members;
-    if (peer < members.size()) return members[peer].key;
-    if (peer - members.size() < view->guests.size()) return view->guests[peer - members.size()];
-  }
-  return std::nullopt;
-}
-
 void ChainDriver::send(const consensus::Send& send) {
   if (send.to) {
     if (const auto key = key_at(*send.to, send.epoch)) network_.send(*key, send.frame);
@@ -502,108 +374,6 @@ void ChainDriver::send(const consensus::Send& send) {
     if (!view || view->context.members.epoch() != send.epoch) continue;
     for (const Member& member : view->context.members.all()) network_.send(member.key, send.frame);
   }
-}
-
-// What decided the next member set, before its block can be dropped.
-void ChainDriver::keep_proofs() {
-  const auto kept = keep_member_changes(ledger_, *snapshot(), proven_epoch_);
-  for (const MemberEpoch& epoch : kept) {
-    proven_epoch_ = epoch.members.epoch();
-    engine_->epoch_proven(epoch);
-  }
-  if (!kept.empty()) refresh_snapshot();
-}
-
-void ChainDriver::begin_epoch() {
-  former_epoch_ = epoch_;
-  const MemberSet& members = engine_->signing_context().members;
-  const auto place = keys_->place(members);
-  const bool was_member = engine_->signing_context().epochs != nullptr && former_epoch_->context.members.index_of(self_.id) >= 0;
-  if (place) keys_->use(*place);
-  refresh_epoch_view();
-  std::string ids;
-  for (const Member& member : members.all()) ids += (ids.empty() ? "" : " ") + member.id;
-  log_info("epoch begun", {{"epoch", members.epoch()}, {"members", ids}});
-  if (place && members[place->index].id != self_.id) {
-    log_error("governance calls this node otherwise than its configuration does: set id and restart", {{"id", self_.id}, {"member", members[place->index].id}});
-  }
-  if (!place && members.index_of(self_.id) >= 0) {
-    log_error("this member's key was rotated and the new one is not here: put it beside the present key file with the ending .next and restart",
-              {{"member", self_.id}});
-  } else if (!place && was_member) {
-    log_warn("this node is no member any more: it follows the chain, votes on nothing and takes no writes", {{"member", self_.id}, {"epoch", members.epoch()}});
-  }
-  if (!place) refuse_waiters(Error{Status::unavailable, "This node is no member of the network any more; ask a member.", {}});
-}
-
-// The members in force, those that are decided or proposed, and former ones, which still follow. A member that rotates its key is dialled
-// with the one in force and with the decided one; a proposed or former key is taken when it dials.
-std::vector<Peer> ChainDriver::wanted_peers(const MemberSet& members) const {
-  const auto view = snapshot();
-  const subservices::StateView state(view->state());
-  std::vector<Peer> peers;
-  const PublicKey own = keys_->key()->public_key();
-  const auto add = [&](const Member& member, bool decided) {
-    const bool is_other_key = !decided && members.index_of(member.id) >= 0;
-    const bool known = member.key == own || std::any_of(peers.begin(), peers.end(), [&](const Peer& peer) { return peer.key == member.key; });
-    if (!known && peers.size() < members.size() + consensus::kGuestsMax) {
-      const auto instead = peer_addresses_.find(member.id);
-      const std::string address = instead == peer_addresses_.end() ? member.address : instead->second.text();
-      peers.push_back({member.key, member.id, is_other_key || member.id == self_.id ? std::string() : address, {}});
-    }
-  };
-  for (const Member& member : members.all()) add(member, true);
-  for (const consensus::EpochKeys& epoch : *engine_->signing_context().epochs) {   // learned ones, that the state does not know yet
-    if (epoch.members.epoch() <= members.epoch()) continue;
-    for (const Member& member : epoch.members.all()) add(member, true);
-  }
-  // Present members by name: whoever knows only genesis may know none of them.
-  for (const BootstrapPeer& one : bootstrap_) {
-    if (one.key == own) continue;
-    const auto known = std::find_if(peers.begin(), peers.end(), [&](const Peer& peer) { return peer.key == one.key; });
-    if (known == peers.end()) {
-      peers.push_back({one.key, did_from_key(one.key), one.address.text(), {}});
-    } else if (known->address.empty()) {
-      known->address = one.address.text();
-    } else if (known->address != one.address.text()) {
-      known->other_address = one.address.text();
-    }
-  }
-  if (const auto next = subservices::decided_after(state, view->height())) {
-    for (const Member& member : next->members.all()) add(member, true);
-  }
-  const MemberSet latest = subservices::epoch_record(state, subservices::latest_epoch(state)).members;
-  for (const Member& member : latest.all()) add(member, true);
-  for (const Member& member : subservices::proposed_members(state)) add(member, false);
-  for (const Member& member : subservices::former_members(state, kFormerMembersMax)) add(member, false);
-  return peers;
-}
-
-void ChainDriver::refresh_epoch_view() {
-  const consensus::SigningContext& context = engine_->signing_context();
-  auto fresh = std::make_shared<EpochView>(EpochView{context, engine_->authenticator(), wanted_peers(context.members), {}});
-  const bool same_epoch = epoch_ && epoch_->context.members.epoch() == context.members.epoch();
-  if (same_epoch) fresh->guests = epoch_->guests;
-  const auto is_wanted_guest = [&](const PublicKey& key) {
-    return context.members.index_of(key) < 0 && std::any_of(fresh->peers.begin(), fresh->peers.end(), [&](const Peer& peer) { return peer.key == key; });
-  };
-  // A guest keeps its number while it is one.
-  for (std::size_t guest = 0; guest < fresh->guests.size(); ++guest) {
-    if (fresh->guests[guest] == PublicKey{} || is_wanted_guest(fresh->guests[guest])) continue;
-    engine_->peer_disconnected(static_cast<consensus::MemberIndex>(context.members.size() + guest), clocks());
-    fresh->guests[guest] = PublicKey{};
-  }
-  for (const Peer& peer : fresh->peers) {
-    if (!is_wanted_guest(peer.key) || std::find(fresh->guests.begin(), fresh->guests.end(), peer.key) != fresh->guests.end()) continue;
-    const auto free = std::find(fresh->guests.begin(), fresh->guests.end(), PublicKey{});
-    if (free != fresh->guests.end()) {
-      *free = peer.key;
-    } else if (fresh->guests.size() < consensus::kGuestsMax) {
-      fresh->guests.push_back(peer.key);
-    }
-  }
-  epoch_ = std::move(fresh);
-  network_.set_peers(*keys_->key(), self_.id, epoch_->peers);
 }
 
 void ChainDriver::watch_snapshots(const consensus::EngineStatus& status) {

@@ -1,8 +1,9 @@
 // ChainDriver: drives consensus::Engine and the Executor with real clocks, threads, links and disk.
 //
-// verify lane: decodes peer frames and checks every signature. core lane: the Engine alone lives there; what its outputs promise is written and
+// io thread: counts peer frames, and checks votes. verify lane: decodes all other frames and checks what they say. core lane: the Engine alone lives there; what its outputs promise is written and
 // synced before anything is sent. apply lane: executes batches, writes blocks, tells the listeners. Values move between the lanes.
 // Snapshots and pruning have a lane of their own (node/snapshots.h).
+// In three files: chain_driver.cpp (lanes, clients, blocks), chain_frames.cpp (what peers send), chain_members.cpp (who the peers are).
 // A replica that finds itself wrong about the chain (fatal output, a block that does not reproduce its certified header) logs why and aborts.
 #pragma once
 
@@ -52,6 +53,8 @@ class ChainDriver final : public Chain {
   std::shared_ptr<const KeyPair> signing_key() const override;
 
  private:
+  static constexpr std::size_t kVerifyQueue = 4'096;
+
   // Who speaks with whom in an epoch; replaced as a whole by the core lane when the members, their links or what is known of them change.
   struct EpochView {
     consensus::SigningContext context;

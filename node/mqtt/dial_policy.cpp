@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 
@@ -51,6 +52,17 @@ AddressKind address_kind(const std::string& numeric) {
   in6_addr v6{};
   if (::inet_pton(AF_INET6, numeric.c_str(), &v6) == 1) return kind6(v6);
   return AddressKind::special;
+}
+
+bool is_host(std::string_view host, bool bracketed) {
+  if (host.empty() || host.size() > 253) return false;
+  if (bracketed) {
+    in6_addr address{};
+    return ::inet_pton(AF_INET6, std::string(host).c_str(), &address) == 1;
+  }
+  return std::all_of(host.begin(), host.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+  });
 }
 
 Result<std::string> resolve_allowed(const std::string& host, bool tls, const DialPolicy& policy) {

@@ -1,26 +1,8 @@
-#include <arpa/inet.h>
-
-#include <algorithm>
 #include <charconv>
 
-#include "node/mqtt/mqtt_client.h"
+#include "node/mqtt/dial_policy.h"
 
 namespace agiddi::node {
-namespace {
-
-bool is_host(std::string_view host, bool bracketed) {
-  if (host.empty() || host.size() > 253) return false;
-  if (bracketed) {
-    in6_addr address{};
-    return ::inet_pton(AF_INET6, std::string(host).c_str(), &address) == 1;
-  }
-  return std::all_of(host.begin(), host.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
-  });
-}
-
-}  // namespace
-
 std::string MqttUrl::text() const {
   const bool v6 = host.find(':') != std::string::npos;
   return std::string(tls ? "mqtts://" : "mqtt://") + (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);

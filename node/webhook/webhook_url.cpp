@@ -1,23 +1,12 @@
 #include "node/webhook/webhook_url.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <charconv>
 
+#include "node/mqtt/dial_policy.h"
+
 namespace agiddi::node {
 namespace {
-
-bool is_webhook_host(std::string_view host, bool bracketed) {
-  if (host.empty() || host.size() > 253) return false;
-  if (bracketed) {
-    in6_addr address{};
-    return ::inet_pton(AF_INET6, std::string(host).c_str(), &address) == 1;
-  }
-  return std::all_of(host.begin(), host.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
-  });
-}
 
 bool is_visible_ascii(char c) { return c > 0x20 && c < 0x7F && c != '"' && c != '<' && c != '>' && c != '\\'; }
 
@@ -55,7 +44,7 @@ Result<WebhookUrl> parse_webhook_url(std::string_view text) {
   if (bracketed && host_end == authority.npos) return refuse("its host is not complete");
   url.host = bracketed ? authority.substr(1, host_end - 1) : authority.substr(0, host_end);
   std::transform(url.host.begin(), url.host.end(), url.host.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  if (!is_webhook_host(url.host, bracketed)) return refuse("its host is no name or address");
+  if (!is_host(url.host, bracketed)) return refuse("its host is no name or address");
 
   url.port = url.tls ? 443 : 80;
   std::string_view rest = host_end == authority.npos ? std::string_view() : authority.substr(host_end + (bracketed ? 1 : 0));

@@ -77,7 +77,7 @@ class Overrun final : public Behaviour {
   void configure(EngineConfig& config) override {
     config.test_faults.watermark_ignored = true;
     config.pipeline_max = 4 * limits::kWindowHeights;
-    config.batch_delay_max_ms = 0;
+    config.batch_delay_ms = 0;
   }
   // Small batches, two windows of them at once.
   void tick(Messages& messages, Liar& liar) override {
