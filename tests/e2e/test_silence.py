@@ -10,13 +10,17 @@ from test_broker_flows import Listener
 from test_handover import Reader
 
 
-def test_time_of_silence_is_refunded(cluster):
+def running_device(cluster, sampling_seconds):
+    """Its process, which sends every 50 ms whatever it declares, and its id."""
     topic = cluster.start_device(interval_ms=50)
-    process = cluster.devices[-1]
     sealed = cluster.nodes[0].seal({"endpoint": cluster.broker, "topic": topic}, cluster.provider.did)
     document = device(cluster.nodes[0], cluster.provider.did, cost={"currency": "EUR", "perMinute": "6"}, access={"protocol": "mqtt", "sealed": sealed})
-    document["sensors"][0]["samplingSeconds"] = 0.05
-    urn = cluster.register(document)[0]["id"]
+    document["sensors"][0]["samplingSeconds"] = sampling_seconds
+    return cluster.devices[-1], cluster.register(document)[0]["id"]
+
+
+def test_time_of_silence_is_refunded(cluster):
+    process, urn = running_device(cluster, sampling_seconds=0.05)
     earned_before = float(cluster.balance(cluster.provider)[0])
     began = time.monotonic()
     payment = cluster.pay(urn, minutes=10)
@@ -50,12 +54,7 @@ def test_time_of_silence_is_refunded(cluster):
 
 def test_a_device_whose_connection_broke_is_silent_from_then_on(cluster):
     """Its last will says so, long before three of its sampling intervals are over."""
-    topic = cluster.start_device(interval_ms=50)
-    process = cluster.devices[-1]
-    sealed = cluster.nodes[0].seal({"endpoint": cluster.broker, "topic": topic}, cluster.provider.did)
-    document = device(cluster.nodes[0], cluster.provider.did, cost={"currency": "EUR", "perMinute": "6"}, access={"protocol": "mqtt", "sealed": sealed})
-    document["sensors"][0]["samplingSeconds"] = 3
-    urn = cluster.register(document)[0]["id"]
+    process, urn = running_device(cluster, sampling_seconds=3)
     made = integrate(cluster, cluster.pay(urn, minutes=10), [urn], protocol="mqtt").json
     listener, node, path = Listener(made["delivery"]), cluster.nodes[3], "/v1/integrations/" + made["integration"]
     try:
