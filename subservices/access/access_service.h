@@ -11,6 +11,7 @@
 #include "ontology/device.h"
 #include "protocol/json.h"
 #include "protocol/time.h"
+#include "subservices/access/counted.h"
 
 namespace agiddi::subservices {
 
@@ -32,7 +33,15 @@ struct ServedDevice {
   std::int64_t silent_ms = 0;                    // not among active_ms
   std::int64_t active_base_ms = 0;               // of that, in epochs before this one
   std::int64_t readings = 0;
+  std::int64_t measurements = 0;
+  std::optional<ApplicationCount> application;   // what it has counted
   bool ended = false;
+};
+
+// What a serving node follows while its integration runs.
+struct CountedDevice {
+  Hash device;
+  std::optional<ApplicationCount> application;
 };
 
 enum class ServiceState : std::uint8_t { unclaimed, active, closing, ended };
@@ -50,6 +59,7 @@ struct ServiceTask {
   TimeMs granted = 0;                            // block time of integration.create
   TimeMs claimed = 0;                            // block time of the claim
   bool leased = false;                           // it is served only while its node's lease holds
+  bool counted = false;                          // its application and providers may count; the node reports measurements
   TimeMs lease_term = 0;                         // for which a renewal holds
   std::string ended_because;
   std::vector<ServedDevice> devices;
@@ -60,9 +70,11 @@ class AccessService {
   explicit AccessService(const ledger::LedgerSnapshot& snapshot) : snapshot_(snapshot) {}
 
   // id: hex. {"integration","application","payment","state":"active" or "ended","node"?,"epoch","delivery":{"protocol"},"devices":[{"device","version","bytesUsed","bytesRemaining"?,
-  // "expires"?,"state"}],"endedBecause"?}: what the ledger knows; a serving node puts its live counters on top. `phase` says unclaimed, active, closing, ended.
+  // "expires"?,"state","counts"?}],"endedBecause"?}: what the ledger knows; a serving node puts its live counters on top. `phase` says unclaimed, active, closing, ended.
   Result<Json> integration(std::string_view id) const;
   Result<ServiceTask> task(const Hash& integration) const;
+  // In the order of the request; nothing for an integration that is not there.
+  std::vector<CountedDevice> counts(const Hash& integration) const;
   // Integrations that this member serves and that have not ended: what it takes up again after a restart.
   std::vector<Hash> served_by(std::string_view member) const;
 
