@@ -145,9 +145,9 @@ Result<ServiceTask> AccessService::task(const Hash& integration) const {
   return task;
 }
 
-std::vector<CountedDevice> AccessService::counts(const Hash& integration) const {
-  std::vector<CountedDevice> all;
-  for (const auto& entry : devices_of(StateView(snapshot_.state()), integration)) all.push_back({hash_of(entry.record.device()), application_count(entry.record)});
+std::vector<std::optional<ApplicationCount>> AccessService::counts(const Hash& integration) const {
+  std::vector<std::optional<ApplicationCount>> all;
+  for (const auto& entry : devices_of(StateView(snapshot_.state()), integration)) all.push_back(application_count(entry.record));
   return all;
 }
 

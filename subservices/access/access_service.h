@@ -38,12 +38,6 @@ struct ServedDevice {
   bool ended = false;
 };
 
-// What a serving node follows while its integration runs.
-struct CountedDevice {
-  Hash device;
-  std::optional<ApplicationCount> application;
-};
-
 enum class ServiceState : std::uint8_t { unclaimed, active, closing, ended };
 
 struct ServiceTask {
@@ -73,8 +67,8 @@ class AccessService {
   // "expires"?,"state","counts"?}],"endedBecause"?}: what the ledger knows; a serving node puts its live counters on top. `phase` says unclaimed, active, closing, ended.
   Result<Json> integration(std::string_view id) const;
   Result<ServiceTask> task(const Hash& integration) const;
-  // In the order of the request; nothing for an integration that is not there.
-  std::vector<CountedDevice> counts(const Hash& integration) const;
+  // What the application has counted, beside the devices of the task; no parsing of what they are, so a serving node can look often.
+  std::vector<std::optional<ApplicationCount>> counts(const Hash& integration) const;
   // Integrations that this member serves and that have not ended: what it takes up again after a restart.
   std::vector<Hash> served_by(std::string_view member) const;
 
