@@ -97,6 +97,7 @@ struct UsageFacts {
   Hash device;
   std::uint64_t epoch = 1, sequence = 1;
   std::uint64_t bytes = 0, active_ms = 0, readings = 0;      // cumulative, as reported
+  std::optional<std::uint64_t> measurements;                 // of integrations where others count them too
   bool final = false;
   std::string node;
   TimeMs timestamp = 0;
@@ -104,6 +105,20 @@ struct UsageFacts {
 };
 bool is_usage_iri(std::string_view iri);
 std::string usage_iri(const Hash& integration, const Hash& device, std::uint64_t epoch, std::uint64_t sequence);
-Triples usage_triples(const UsageFacts& facts);              // agiddi:UsageReport, at most 12
+Triples usage_triples(const UsageFacts& facts);              // agiddi:UsageReport, at most 13
+
+struct CountFacts {
+  Hash integration;
+  Hash device;
+  bool by_provider = false;                                  // else by the application
+  std::string by;                                            // DID
+  std::uint64_t sequence = 1;
+  std::uint64_t measurements = 0;                            // cumulative, as counted
+  std::optional<std::uint64_t> bytes, active_ms;
+  TimeMs timestamp = 0;
+  Hash transaction;
+};
+std::string count_iri(const CountFacts& facts);              // a usage IRI
+Triples count_triples(const CountFacts& facts);              // agiddi:UsageCount, at most 10
 
 }  // namespace agiddi::ontology

@@ -103,8 +103,29 @@ Triples usage_triples(const UsageFacts& facts) {
   star.integer(ns::kAgiddi, "bytes", facts.bytes);
   star.integer(ns::kAgiddi, "activeMilliseconds", facts.active_ms);
   star.integer(ns::kAgiddi, "readings", facts.readings);
+  if (facts.measurements) star.integer(ns::kAgiddi, "measurements", *facts.measurements);
   star.boolean(ns::kAgiddi, "final", facts.final);
   star.text(ns::kAgiddi, "servingNode", facts.node);
+  star.time(ns::kProv, "generatedAtTime", facts.timestamp);
+  star.iri(ns::kAgiddi, "recordedIn", transaction_iri(facts.transaction));
+  return sorted(std::move(out));
+}
+
+std::string count_iri(const CountFacts& facts) {
+  return integration_device_iri(facts.integration, facts.device) + "/usage/" + (facts.by_provider ? "provider/" : "application/") + std::to_string(facts.sequence);
+}
+
+Triples count_triples(const CountFacts& facts) {
+  Triples out;
+  Star star(out, count_iri(facts));
+  star.iri(ns::kRdf, "type", ns::kAgiddi, "UsageCount");
+  star.iri(ns::kAgiddi, "integration", integration_iri(facts.integration));
+  star.iri(ns::kAgiddi, "device", device_urn(facts.device));
+  star.iri(ns::kAgiddi, "countedBy", facts.by);
+  star.integer(ns::kAgiddi, "sequence", facts.sequence);
+  star.integer(ns::kAgiddi, "measurements", facts.measurements);
+  if (facts.bytes) star.integer(ns::kAgiddi, "bytes", *facts.bytes);
+  if (facts.active_ms) star.integer(ns::kAgiddi, "activeMilliseconds", *facts.active_ms);
   star.time(ns::kProv, "generatedAtTime", facts.timestamp);
   star.iri(ns::kAgiddi, "recordedIn", transaction_iri(facts.transaction));
   return sorted(std::move(out));

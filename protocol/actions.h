@@ -7,9 +7,9 @@
 
 namespace agiddi {
 
-inline constexpr std::array<std::string_view, 18> kLedgerActions{
+inline constexpr std::array<std::string_view, 19> kLedgerActions{
     "device.register",   "device.update",     "device.retire", "payment.create", "integration.create",
-    "integration.close", "integration.claim", "usage.report",  "lease.renew",    "credit.mint",    "credit.transfer",
+    "integration.close", "integration.claim", "usage.report",  "usage.count",    "lease.renew",    "credit.mint",    "credit.transfer",
     "credit.redeem",     "receipt.reverse",   "access.rewrap",     "account.rotate", "account.admit", "governance.propose", "governance.vote"};
 
 // Signed like the others and never put on the ledger.

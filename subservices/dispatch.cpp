@@ -8,6 +8,7 @@
 #include "protocol/limits.h"
 #include "subservices/access/access_rules.h"
 #include "subservices/access/access_wraps.h"
+#include "subservices/access/count_rules.h"
 #include "subservices/access/lease_rules.h"
 #include "subservices/access/reversal_rules.h"
 #include "subservices/door.h"
@@ -39,6 +40,7 @@ constexpr std::array kActions{
     Action{"integration.close", integration_close},
     Action{"integration.claim", integration_claim, true},
     Action{"usage.report", usage_report, true},
+    Action{"usage.count", usage_count, false, kRulesWithCounts},
     Action{"lease.renew", lease_renew, true, kRulesWithLeases},
     Action{"credit.mint", credit_mint},
     Action{"credit.transfer", credit_transfer},
@@ -81,16 +83,19 @@ Result<void> check_envelope(const Transaction& transaction, std::string_view net
   return {};
 }
 
+std::optional<Error> not_yet(const std::string& name, std::uint32_t rules_version) {
+  const Action* action = find_action(name);
+  if (!action || action->since_rules <= rules_version) return std::nullopt;
+  return Error{Status::invalid, name + " belongs to rules version " + std::to_string(action->since_rules) + "; this network runs version " + std::to_string(rules_version), {}};
+}
+
 Result<RuleOutcome> run_rule(RuleContext& context, const Transaction& transaction) {
   if (transaction.body.size() > limits::kBodyMax_bytes) return fail(Status::too_large, "a document has at most 4 MiB");
   const auto body = parse_json(transaction.body);
   if (!body) return tl::unexpected(body.error());
   const Action* action = find_action(transaction.header.action);
   AGIDDI_CHECK(action != nullptr, "the envelope was checked before");
-  if (context.rules_version < action->since_rules) {
-    return fail(Status::invalid, transaction.header.action + " belongs to rules version " + std::to_string(action->since_rules) +
-                                     "; this network runs version " + std::to_string(context.rules_version));
-  }
+  if (auto early = not_yet(transaction.header.action, context.rules_version)) return tl::unexpected(*std::move(early));
   const auto account = account_of_key(context.state, transaction.header.kid);
   if (!account) return tl::unexpected(account.error());
   if (*account == transaction.header.kid) return action->rule(context, transaction, *body);

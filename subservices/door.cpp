@@ -19,14 +19,17 @@ bool refuses_at_door(Status status) {
 
 Result<void> check_at_door(const Executor& executor, const Transaction& transaction, const ledger::LedgerSnapshot& snapshot, TimeMs now) {
   ledger::StateOverlay state(snapshot.state());
-  if (auto valid = check_envelope(transaction, executor.genesis().network, now, rules_at(state, snapshot.height() + 1)); !valid) return valid;
+  const std::uint32_t rules = rules_at(state, snapshot.height() + 1);
+  // A block's receipt is worded as by programs that know no such action: here it can be said.
+  if (auto early = not_yet(transaction.header.action, rules); early && transaction.header.network == executor.genesis().network) return tl::unexpected(*std::move(early));
+  if (auto valid = check_envelope(transaction, executor.genesis().network, now, rules); !valid) return valid;
   ledger::TripleChanges triples;
   std::vector<BlockEvent> events;
   const std::uint64_t height = snapshot.height() + 1;
   const MemberSet members = members_at(state, height).members;
   const auto next = decided_after(state, height);
   RuleContext context{state, members, executor.genesis().network, height, std::max(now, snapshot.header().timestamp + 1), triples, events,
-                      rules_at(state, height), next ? &next->members : nullptr, nullptr, true};
+                      rules, next ? &next->members : nullptr, nullptr, true};
   if (const auto policy = admission_of(state)) {
     if (auto admitted = admit(context, *policy, transaction, false); !admitted) return admitted;   // whatever its status: it costs nothing here
   }

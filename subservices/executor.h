@@ -26,7 +26,7 @@ inline constexpr std::size_t kSweepMax = 2 * limits::kBatchTransactionsMax;
 // Something that a block did, for the event stream and the data plane.
 // kind "device":      state registered, updated, retired; subject = device id
 // kind "payment":     state created, itemSettled; subject = payment id
-// kind "integration": state created, claimed, closing, deviceEnded, ended; subject = integration id. data has "node" and "epoch" once claimed; the data plane of that
+// kind "integration": state created, claimed, counted, closing, deviceEnded, ended; subject = integration id. data has "node" and "epoch" once claimed; the data plane of that
 //                     node then asks AccessService::task(id) for the rest.
 struct BlockEvent {
   std::string kind;

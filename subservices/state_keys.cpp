@@ -76,6 +76,7 @@ Bytes integration_device(const Hash& integration, std::uint32_t index) { return 
 Bytes earnings_of(const Hash& device) { return with_hash('R', device); }
 Bytes earnings(const Hash& device, std::string_view currency) { return earnings_of(device).append(currency); }
 Bytes lease(std::string_view member) { return letter('L').append(member); }
+Bytes member_service(std::string_view member) { return with_text('m', member); }
 Bytes served_by(std::string_view member) { return with_closed_text('n', member); }
 Bytes served(std::string_view member, const Hash& integration) { return served_by(member).append(integration.view()); }
 

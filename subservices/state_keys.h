@@ -26,6 +26,7 @@
 //   g integration index(4)               IntegrationDevice
 //   R device currency                    DeviceEarnings     from rules version 4 on
 //   L member-id                          MemberLease
+//   m member-id                          MemberService      from rules version 6 on
 //   n member-id 0x00 integration         empty: integrations that this member serves and that have not ended
 //   E time(8) kind(1) id index(4)        empty: what falls due at a time; swept in key order at the beginning of a block
 #pragma once
@@ -75,6 +76,7 @@ Bytes integration_devices_of(const Hash& integration);        // prefix
 Bytes earnings_of(const Hash& device);                         // prefix
 Bytes earnings(const Hash& device, std::string_view currency);
 Bytes lease(std::string_view member);
+Bytes member_service(std::string_view member);
 Bytes served(std::string_view member, const Hash& integration);
 Bytes served_by(std::string_view member);                     // prefix
 

@@ -30,14 +30,16 @@ Json clock_json(const subservices::ServiceClock& clock) {
 // Over MQTT, with a lease (so that a flow ends with its node), and nothing that has to be converted.
 bool DeliveryCore::flow_possible(const Served& served, const ServedDevice& device) const {
   return options_.broker_flows && served.over_mqtt() && served.view.leased && device.flow.passed && !device.flow.unfit && !device.over && !served.ended &&
-         served.account.topic.size() <= device.account.topic.size() && device.flow.lost + kLossLeft_bytes <= kLossMax_bytes;
+         served.account.topic.size() <= device.account.topic.size() && device.flow.lost + kLossLeft_bytes <= kLossMax_bytes &&
+         window_fits_flow(served, device);
 }
 
 // Up to which total of the meter a flow may forward readings; nothing: no limit in bytes.
-std::optional<std::uint64_t> DeliveryCore::allowed_bytes(const ServedDevice& device) const {
+std::optional<std::uint64_t> DeliveryCore::allowed_bytes(const Served& served, const ServedDevice& device) const {
   if (!device.granted.bytes_limit) return std::nullopt;
   const std::uint64_t left = more(std::min(device.granted.bytes_reserved, *device.granted.bytes_limit), device.flow.lost);
-  return std::min(left, device.meter.bytes_used() + more(kLossMax_bytes, device.flow.lost));
+  const std::uint64_t ahead = std::min(more(kLossMax_bytes, device.flow.lost), window_left(served, device).value_or(kLossMax_bytes));
+  return std::min(left, device.meter.bytes_used() + ahead);
 }
 
 void DeliveryCore::keep_flow(const Served& served, const ServedDevice& device) {
@@ -87,7 +89,7 @@ void DeliveryCore::begin_flow(Served& served, std::size_t index) {
   BrokerFlow& flow = device.flow;
   if (!flow.is_off() || !flow_possible(served, device) || now() < flow.again_at || !broker_->ready() || !lease_told_ || !lease_holds(served)) return;
   if (!device.held.empty() || !device.outbox.empty()) return;
-  const auto allowed = allowed_bytes(device);
+  const auto allowed = allowed_bytes(served, device);
   if (allowed && *allowed <= device.meter.bytes_used()) return;
   const auto texts = subservices::texts_without_conversion(device.frame);
   std::size_t size = 0;
@@ -261,7 +263,7 @@ void DeliveryCore::take_over_flow(Served& served, std::size_t index, const Json&
   if (counts->ended && (counts->bytes <= device.meter.bytes_used() && counts->sequence <= device.meter.sequence())) return;
   device.flow.generation = counts->generation;
   device.flow.unasked = true;
-  device.flow.bytes_end = allowed_bytes(device);
+  device.flow.bytes_end = allowed_bytes(served, device);
   device.flow.sequence_end = std::max(counts->sequence, device.meter.sequence() + kSequenceAhead);
   device.flow.told = counts_so_far(device);
   set_flow(device, FlowState::ending);

@@ -73,7 +73,10 @@ void DeliveryCore::start() {
     if (!self) return;
     for (const ChainEvent& event : events) {
       if (event.kind == "block") self->saw_block(event);
-      if (event.kind == "integration") self->lane_.post_always([core = self.get(), id = event.subject] { core->refresh(id); });
+      if (event.kind != "integration") continue;
+      const Json* state = event.data.find("state");
+      const bool counted = state && state->is_string() && state->as_string() == "counted";
+      self->lane_.post_always([core = self.get(), id = event.subject, counted] { counted ? core->take_application_counts(id) : core->refresh(id); });
     }
   });
   lane_.post_always([this] { upkeep(); });
@@ -213,6 +216,7 @@ void DeliveryCore::serve(IntegrationView view) {
       device.over = true;
       device.ended_at = device.meter.ended() == subservices::MeterEnd::time ? *device.granted.expires : last;
       served.report_due = true;
+      await_application(served, device);
       if (!device.flow.is_off()) {   // the former run died before it had the last counts
         await_counts(served, i);
         ask_last_counts(served, i);
@@ -251,7 +255,7 @@ void DeliveryCore::restore(Served& served) {
     }
     subservices::MeterLimits limits{granted.bytes_limit, granted.expires};
     if (limits.bytes) *limits.bytes -= std::min(*limits.bytes, device.flow.lost);
-    device.meter = subservices::Meter(limits, granted.bytes_reported, granted.readings_reported);
+    device.meter = subservices::Meter(limits, granted.bytes_reported, granted.readings_reported, granted.measurements_reported);
     if (const auto record = ledger_.local_get(notes::meter(id, granted.device)); same_epoch && record) {
       if (auto meter = subservices::Meter::restore(limits, *record); meter && meter->bytes_used() >= granted.bytes_reported) device.meter = *meter;
     }

@@ -1,6 +1,6 @@
-// DeliveryCore: what DeliveryService does, on its lane. In nine files: delivery_core.cpp (integrations come and go),
+// DeliveryCore: what DeliveryService does, on its lane. In ten files: delivery_core.cpp (integrations come and go),
 // delivery_requests.cpp (credentials, figures, streams),
-// delivery_flow.cpp (the path of a reading), delivery_leases.cpp (what may be forwarded at all),
+// delivery_flow.cpp (the path of a reading), delivery_leases.cpp (what may be forwarded at all), delivery_counts.cpp (what the application counts itself),
 // delivery_webhook.cpp and delivery_pull.cpp (readings that are posted to the application, or fetched by it),
 // delivery_broker_flows.cpp and delivery_flow_counts.cpp (readings that go through the broker's plugin alone), delivery_upkeep.cpp (commands to devices, usage reports, time).
 //
@@ -117,7 +117,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
 
   // delivery_broker_flows.cpp
   bool flow_possible(const Served& served, const ServedDevice& device) const;
-  std::optional<std::uint64_t> allowed_bytes(const ServedDevice& device) const;
+  std::optional<std::uint64_t> allowed_bytes(const Served& served, const ServedDevice& device) const;
   void keep_flow(const Served& served, const ServedDevice& device);
   void set_flow(ServedDevice& device, BrokerFlow::State state);
   void tell_lease();
@@ -149,6 +149,17 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   void ask_last_counts(Served& served, std::size_t index);
   void last_counts(Served& served, std::size_t index, const std::optional<FlowCounts>& counts);   // nothing: nobody can tell
   static bool counts_awaited(const Served& served);
+
+  // delivery_counts.cpp
+  static bool is_counted(const Served& served, const ServedDevice& device);
+  static subservices::Delivered uncounted(const ServedDevice& device);   // of a counted device: what it would not be paid for now; no measurements
+  bool past_window(const Served& served, const ServedDevice& device, std::size_t payload_bytes) const;
+  std::optional<std::uint64_t> window_left(const Served& served, const ServedDevice& device) const;
+  bool window_fits_flow(const Served& served, const ServedDevice& device) const;
+  void take_application_counts(const Hash& id);
+  void await_application(const Served& served, ServedDevice& device);
+  static bool application_awaited(const Served& served);
+  void watch_counts(Served& served);
 
   // delivery_upkeep.cpp
   void upkeep();

@@ -126,7 +126,7 @@ void DeliveryCore::raise_flow(Served& served, std::size_t index) {
   ServedDevice& device = served.devices[index];
   BrokerFlow& flow = device.flow;
   if (flow.state != FlowState::running || device.over) return;
-  const auto allowed = allowed_bytes(device);
+  const auto allowed = allowed_bytes(served, device);
   const bool more_bytes = allowed && flow.bytes_end && *allowed > *flow.bytes_end;
   const bool more_numbers = more(flow.sequence_end, device.meter.sequence()) < kSequenceAhead / 2;
   if (!more_bytes && !more_numbers) return;
@@ -185,6 +185,7 @@ void DeliveryCore::last_counts(Served& served, std::size_t index, const std::opt
   keep_meter(served, device);
   keep_flow(served, device);
   if (counts) forget_flow(device);
+  await_application(served, device);
   if (served.settled) return;
   served.report_due = true;
   if (served.ended && !served.report_on_way) report(served);

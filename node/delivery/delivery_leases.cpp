@@ -70,7 +70,7 @@ TimeMs DeliveryCore::lease_end(const Served& served) const {
 bool DeliveryCore::lease_holds(const Served& served) const { return !served.view.leased || DeliveryLane::Clock::now() < lease_until_; }
 
 bool DeliveryCore::must_wait(const Served& served, const ServedDevice& device, std::size_t payload_bytes) const {
-  return !device.held.empty() || !lease_holds(served) || past_reservation(served, device, payload_bytes);
+  return !device.held.empty() || !lease_holds(served) || past_reservation(served, device, payload_bytes) || past_window(served, device, payload_bytes);
 }
 
 bool DeliveryCore::past_reservation(const Served& served, const ServedDevice& device, std::size_t payload_bytes) const {
@@ -95,7 +95,7 @@ void DeliveryCore::release_held(Served& served) {
     while (!device.held.empty() && device.flow.is_off()) {
       const ServedDevice::Held next = std::move(device.held.front());
       device.held.pop_front();
-      if (!lease_holds(served) || past_reservation(served, device, next.payload.size())) {
+      if (!lease_holds(served) || past_reservation(served, device, next.payload.size()) || past_window(served, device, next.payload.size())) {
         device.held.push_front(next);
         break;
       }

@@ -41,9 +41,12 @@ GrantedDevice granted(const subservices::ServedDevice& served) {
   constexpr std::int64_t kSamplingMax_ms = 366LL * 86'400'000;
   device.sampling_ms = static_cast<std::int64_t>(std::min((slowest_s * Rational(1000)).ceil(), BigInt(kSamplingMax_ms)));
   device.bytes_limit = unsigned_of(served.limit_bytes);
+  device.time_limit_ms = served.limit_ms;
   device.expires = served.expires;
   device.bytes_reported = static_cast<std::uint64_t>(served.bytes_used);
   device.readings_reported = static_cast<std::uint64_t>(served.readings);
+  device.measurements_reported = static_cast<std::uint64_t>(served.measurements);
+  device.application = served.application;
   device.bytes_lost = static_cast<std::uint64_t>(served.bytes_lost);
   device.bytes_reserved = static_cast<std::uint64_t>(served.bytes_reserved);
   device.active_reported_ms = served.active_ms;
@@ -69,12 +72,18 @@ class ChainDeliveryLedger : public DeliveryLedger {
     view.last_report = task->sequence;
     view.claimed = task->claimed;
     view.leased = task->leased;
+    view.counted = task->counted;
     view.lease_term = task->lease_term;
     view.protocol = task->protocol;
     view.unit = task->unit;
     view.ended_because = task->ended_because;
     for (const auto& served : task->devices) view.devices.push_back(granted(served));
     return view;
+  }
+
+  std::vector<std::optional<subservices::ApplicationCount>> counts(const Hash& id) const override {
+    const auto snapshot = chain_.snapshot();
+    return subservices::AccessService(*snapshot).counts(id);
   }
 
   std::vector<Hash> served_by(const std::string& member) const override {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "node/chain.h"
+#include "subservices/access/counted.h"
 #include "subservices/forwarding/measurement.h"
 
 namespace agiddi::ledger { class Ledger; }
@@ -23,11 +24,14 @@ struct GrantedDevice {
   Json access;                                // {"protocol","sealed":{"ciphertext","nonce","recipients":[{"member","key"}]}}
   subservices::DeviceTemplate measurement;    // of the version that was paid for
   std::optional<std::uint64_t> bytes_limit;   // S
+  std::optional<std::int64_t> time_limit_ms;  // T
   std::optional<TimeMs> expires;              // the last instant at which a reading is forwarded
   std::uint64_t bytes_reported = 0;           // what former reports on the ledger already say was used
   std::uint64_t bytes_lost = 0;               // of those: reserved by a node that was replaced, and never reported
   std::uint64_t bytes_reserved = 0;           // with a lease: up to which total of bytes readings may be forwarded
   std::uint64_t readings_reported = 0;
+  std::uint64_t measurements_reported = 0;
+  std::optional<subservices::ApplicationCount> application;   // what the application has counted
   std::int64_t active_reported_ms = 0;
   std::int64_t active_base_ms = 0;            // of that, in epochs before this one
   std::int64_t silent_reported_ms = 0;
@@ -46,6 +50,7 @@ struct IntegrationView {
   TimeMs claimed = 0;                         // block time of the claim
   bool leased = false;                        // forwarded is only while this node's lease holds, and what is reserved
   TimeMs lease_term = 0;
+  bool counted = false;                       // its application may count; reports tell measurements
   std::string protocol;                       // "mqtt", "sse", "websocket"
   std::string unit;                           // delivery.unit, "" = as declared
   std::string ended_because;
@@ -56,6 +61,8 @@ class DeliveryLedger {
  public:
   virtual ~DeliveryLedger() = default;
   virtual std::optional<IntegrationView> integration(const Hash& id) const = 0;
+  // Beside the devices of integration(id); nothing where the application has not counted. Cheap.
+  virtual std::vector<std::optional<subservices::ApplicationCount>> counts(const Hash& id) const = 0;
   virtual std::vector<Hash> served_by(const std::string& member) const = 0;   // active and closing ones
   // This node's own notes. Each write is on its own; they survive the death of the process.
   virtual std::optional<Bytes> local_get(BytesView key) const = 0;

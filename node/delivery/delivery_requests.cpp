@@ -124,6 +124,7 @@ std::optional<IntegrationUsage> DeliveryCore::usage(const Hash& id) const {
     usage.device = device.granted.measurement.device;
     usage.bytes_used = device.meter.bytes_used() - device.granted.bytes_lost;
     usage.readings = device.meter.readings();
+    usage.measurements = device.meter.measurements();
     usage.sequence = device.meter.sequence();
     usage.bytes_remaining = device.meter.bytes_remaining();
     usage.expires = device.granted.expires;

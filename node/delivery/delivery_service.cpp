@@ -18,6 +18,7 @@ Json IntegrationUsage::json() const {
     entry.set("lastMeasurement", device.last_measurement ? Json(time_text(*device.last_measurement)) : Json());
     if (device.silent_since) entry.set("silentSince", time_text(*device.silent_since));
     entry.set("readings", device.readings);
+    entry.set("measurements", device.measurements);
     entry.set("sequence", device.sequence);
     list.push(std::move(entry));
   }

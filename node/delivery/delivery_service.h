@@ -48,6 +48,7 @@ struct DeviceUsage {
   std::string device;                        // URN
   std::uint64_t bytes_used = 0;
   std::uint64_t readings = 0;                // messages forwarded; a SenML pack is one
+  std::uint64_t measurements = 0;            // of all epochs
   std::uint64_t sequence = 0;                // of its last measurement
   std::optional<std::uint64_t> bytes_remaining;
   std::optional<TimeMs> expires, last_measurement, silent_since;

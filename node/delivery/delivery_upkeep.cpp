@@ -30,6 +30,7 @@ void DeliveryCore::upkeep() {
   std::vector<Hash> gone;
   for (auto& [id, served] : served_) {
     watch_flows(served);
+    watch_counts(served);
     if (served.webhook) post_webhook(served);
     if (served.sink) drain_to_sink(served);
     for (std::size_t i = 0; i < served.devices.size(); ++i) {
@@ -88,6 +89,7 @@ void DeliveryCore::end_device(Served& served, std::size_t index, MeterEnd reason
   device.held.clear();
   device.held_bytes = 0;
   device.meter.stop(reason);
+  await_application(served, device);
   keep_meter(served, device);
   broker_->unlisten(device.account.topic);
   if (flowed) {
@@ -224,16 +226,20 @@ std::int64_t DeliveryCore::active_ms(const ServedDevice& device) {
 }
 
 void DeliveryCore::report(Served& served) {
-  // A last report says all, or nothing yet: of each device its end, and what its flow counted until then.
+  // A last report says all, or nothing yet: of each device its end, what its flow counted until then, and after the application has had time to count it.
   const bool ending = served.ended && std::any_of(served.devices.begin(), served.devices.end(), [](const ServedDevice& device) { return !device.over; });
-  if (ending || counts_awaited(served)) {
+  if (ending || counts_awaited(served) || (served.ended && application_awaited(served))) {
     served.report_due = true;
     return;
   }
   const Hash id = served.view.id;
   const bool final = served.ended;
   Json devices(Json::Array{});
+  bool disputed = false;
   for (ServedDevice& device : served.devices) {
+    if (device.count_due) continue;   // it would be settled
+    disputed = disputed || (device.meter.ended() == MeterEnd::disputed && !device.granted.ended);
+    device.end_asked = device.over;
     account(served, device, now());
     device.active_asked = active_ms(device);
     Json entry = Json::object({{"device", device.granted.measurement.device},
@@ -241,6 +247,7 @@ void DeliveryCore::report(Served& served) {
                                {"activeMs", device.active_asked},
                                {"readings", std::min(std::max(device.meter.readings(), device.granted.readings_reported), kCountMax)}});
     if (device.over) entry.set("ended", true);
+    if (served.view.counted) entry.set("measurements", std::min(std::max(device.meter.measurements(), device.granted.measurements_reported), kCountMax));
     if (served.view.leased) entry.set("silentMs", std::min(static_cast<std::uint64_t>(device.clock.silent_ms()), kCountMax));
     device.reserve_asked = 0;
     if (served.view.leased && device.granted.bytes_limit && !device.over) {
@@ -258,6 +265,7 @@ void DeliveryCore::report(Served& served) {
                             {"final", final},
                             {"devices", std::move(devices)}});
   if (final) body.set("endedBecause", served.ended_because.substr(0, 64));
+  if (!final && disputed) body.set("endedBecause", meter_end_text(MeterEnd::disputed));
   served.report_on_way = true;
   served.report_due = served.changed = false;
   served.report_at = now() + options_.report_interval_ms;
@@ -276,6 +284,7 @@ void DeliveryCore::reported(const Hash& id, std::uint64_t epoch, bool final, Res
   if (taken) {
     for (ServedDevice& device : served->devices) device.granted.bytes_reserved = std::max(device.granted.bytes_reserved, device.reserve_asked);
     for (ServedDevice& device : served->devices) device.granted.active_reported_ms = std::max(device.granted.active_reported_ms, device.active_asked);
+    for (ServedDevice& device : served->devices) device.granted.ended = device.granted.ended || device.end_asked;
     release_held(*served);
     raise_flows(*served);
   }

@@ -59,8 +59,13 @@ struct ServedDevice {
   BrokerFlow flow;
   std::uint64_t reserve_asked = 0;           // in the report on its way, and
   std::int64_t active_asked = 0;
+  bool end_asked = false;
 
   subservices::ServiceClock clock;                        // of this epoch; silence of former ones too
+  TimeMs blocked_since = 0;                  // readings wait for the application's count; 0: they do not
+  bool count_due = false;                    // the device has ended, the application's last count may still come
+  TimeMs count_due_until = 0;
+
   bool over = false;                         // told to stop; nothing of it is forwarded any more
   TimeMs ended_at = 0;                       // when over: what its time earned ends here
   bool command_on_way = false;
@@ -97,6 +102,7 @@ struct Served {
   bool report_on_way = false, report_due = false, changed = false;
   TimeMs report_at = 0;                      // earliest time of the next one
   TimeMs refused_at = 0;                     // when one was not taken
+  TimeMs counts_read_at = 0;                 // the application's, on the ledger
 
   bool over_mqtt() const { return view.protocol == "mqtt"; }
   bool posts() const { return webhook && !webhook->gone; }

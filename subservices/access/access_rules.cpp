@@ -5,6 +5,7 @@
 
 #include "ontology/units.h"
 #include "protocol/limits.h"
+#include "subservices/access/count_rules.h"
 #include "subservices/access/integration_records.h"
 #include "subservices/access/lease_rules.h"
 #include "subservices/payment/payment_rules.h"
@@ -195,9 +196,13 @@ void claim(RuleContext& context, const Hash& id, records::Integration& integrati
   context.state.put(keys::served(node, id), {});
   if (context.rules_version < kRulesWithLeases) return;
   integration.set_leased(true);
+  const bool first_counted = context.rules_version >= kRulesWithCounts && !integration.counted();
+  if (first_counted) integration.set_counted(true);
   for (auto& [index, device] : devices_of(context.state, id)) {
-    if (!device.has_data() || device.ended()) continue;
-    device.set_bytes_reserved(first_reservation(device));
+    if (device.ended()) continue;
+    if (first_counted) device.set_measurements(device.readings());   // of epochs before these rules
+    if (device.has_data()) device.set_bytes_reserved(first_reservation(device));
+    if (!device.has_data() && !first_counted) continue;
     store(context.state, keys::integration_device(id, index), device);
   }
 }

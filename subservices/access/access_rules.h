@@ -15,9 +15,9 @@ namespace agiddi::subservices {
 Result<RuleOutcome> integration_create(RuleContext& context, const Transaction& transaction, const Json& body);
 // {"integration","node","epoch"}, one above the last, signed by the member `node`. The first in block order wins; 409 afterwards.
 Result<RuleOutcome> integration_claim(RuleContext& context, const Transaction& transaction, const Json& body);
-// {"integration","epoch","sequence","final","devices":[{"device","bytes","activeMs","readings","reserve"?,"silentMs"?,"ended"?}],"endedBecause"?}, signed by the serving member. Counts are totals of all epochs and never
+// {"integration","epoch","sequence","final","devices":[{"device","bytes","activeMs","readings","measurements"?,"reserve"?,"silentMs"?,"ended"?}],"endedBecause"?}, signed by the serving member. Counts are totals of all epochs and never
 // fall; bytes that were lost in a hand-over are among them. `reserve` is up to which total of bytes the node goes on delivering; `silentMs` how
-// long the device was silent, which is not among activeMs. `ended` settles that device's item; `final` all that are left, and ends the integration. 403 another signer, 409 an old sequence or epoch or already ended,
+// long the device was silent, which is not among activeMs; `measurements` what the readings held, one each where it is left out. `ended` settles that device's item; `final` all that are left, and ends the integration. 403 another signer, 409 an old sequence or epoch or already ended,
 // 422 more bytes than were paid for or reserved.
 Result<RuleOutcome> usage_report(RuleContext& context, const Transaction& transaction, const Json& body);
 // {"integration"}, signed by the application. Forwarding stops at once; the money is settled by the serving node's final report, or after 30 s without one.

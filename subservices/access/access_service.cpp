@@ -2,6 +2,7 @@
 
 #include "ontology/metadata.h"
 #include "subservices/access/access_wraps.h"
+#include "subservices/access/count_rules.h"
 #include "subservices/access/integration_records.h"
 #include "subservices/access/lease_rules.h"
 #include "subservices/registration/device_records.h"
@@ -28,7 +29,26 @@ const char* phase_name(ServiceState state) {
   }
 }
 
-Json device_json(const records::IntegrationDevice& device) {
+Json count_json(const records::SignedCount& record) {
+  Json json = Json::object({{"sequence", record.sequence()}, {"measurements", record.measurements()}});
+  if (record.has_bytes()) json.set("bytes", record.bytes());
+  if (record.has_active()) json.set("activeSeconds", Json::number(thousandths_text(record.active_ms())));
+  return json;
+}
+
+Json figures_json(const Delivered& figures) {
+  return Json::object({{"measurements", figures.measurements}, {"bytes", figures.bytes}, {"activeSeconds", Json::number(thousandths_text(figures.active_ms))}});
+}
+
+// Of node, application and provider, each by its own word, and what of it is settled.
+Json counts_json(const records::IntegrationDevice& device) {
+  Json json = Json::object({{"node", figures_json(reported_of(device))}});
+  if (const auto count = application_count(device)) json.set("application", count_json(device.application()).set("conceded", figures_json(count->conceded)));
+  if (device.has_provider()) json.set("provider", count_json(device.provider()));
+  return json.set("settled", figures_json(settlement_of(device)));
+}
+
+Json device_json(const records::Integration& integration, const records::IntegrationDevice& device) {
   Json json = Json::object({{"device", device_urn(hash_of(device.device()))},
                             {"version", device.version()},
                             {"bytesUsed", device.bytes_used() - device.bytes_lost()}});
@@ -40,6 +60,7 @@ Json device_json(const records::IntegrationDevice& device) {
   json.set("lastMeasurement", nullptr);   // known to the serving node only
   json.set("state", device.ended() ? "ended" : "active");
   if (device.ended()) json.set("endedBecause", device.ended_because());
+  if (integration.counted()) json.set("counts", counts_json(device));
   return json;
 }
 
@@ -67,6 +88,8 @@ ServedDevice served_device(const StateView& state, const records::IntegrationDev
   served.silent_ms = device.silent_ms();
   served.active_base_ms = device.active_base_ms();
   served.readings = device.readings();
+  served.measurements = device.measurements();
+  served.application = application_count(device);
   served.ended = device.ended();
   return served;
 }
@@ -81,7 +104,7 @@ Result<Json> AccessService::integration(std::string_view id) const {
   if (!record) return tl::unexpected(record.error());
   const ServiceState phase = service_state(record->state());
   Json devices = Json::array();
-  for (const auto& entry : devices_of(state, *hash)) devices.push(device_json(entry.record));
+  for (const auto& entry : devices_of(state, *hash)) devices.push(device_json(*record, entry.record));
   const bool over = phase == ServiceState::closing || phase == ServiceState::ended;
   Json json = Json::object({{"integration", hash->hex()},
                             {"application", record->application()},
@@ -115,10 +138,17 @@ Result<ServiceTask> AccessService::task(const Hash& integration) const {
   task.granted = record->timestamp_ms();
   task.claimed = record->claimed_ms();
   task.leased = record->leased();
+  task.counted = record->counted();
   task.lease_term = lease_term(state);
   task.ended_because = record->ended_because();
   for (const auto& entry : devices_of(state, integration)) task.devices.push_back(served_device(state, entry.record));
   return task;
+}
+
+std::vector<std::optional<ApplicationCount>> AccessService::counts(const Hash& integration) const {
+  std::vector<std::optional<ApplicationCount>> all;
+  for (const auto& entry : devices_of(StateView(snapshot_.state()), integration)) all.push_back(application_count(entry.record));
+  return all;
 }
 
 std::vector<Hash> AccessService::served_by(std::string_view member) const {

@@ -11,6 +11,7 @@
 #include "ontology/device.h"
 #include "protocol/json.h"
 #include "protocol/time.h"
+#include "subservices/access/counted.h"
 
 namespace agiddi::subservices {
 
@@ -32,6 +33,8 @@ struct ServedDevice {
   std::int64_t silent_ms = 0;                    // not among active_ms
   std::int64_t active_base_ms = 0;               // of that, in epochs before this one
   std::int64_t readings = 0;
+  std::int64_t measurements = 0;
+  std::optional<ApplicationCount> application;   // what it has counted
   bool ended = false;
 };
 
@@ -50,6 +53,7 @@ struct ServiceTask {
   TimeMs granted = 0;                            // block time of integration.create
   TimeMs claimed = 0;                            // block time of the claim
   bool leased = false;                           // it is served only while its node's lease holds
+  bool counted = false;                          // its application and providers may count; the node reports measurements
   TimeMs lease_term = 0;                         // for which a renewal holds
   std::string ended_because;
   std::vector<ServedDevice> devices;
@@ -60,9 +64,11 @@ class AccessService {
   explicit AccessService(const ledger::LedgerSnapshot& snapshot) : snapshot_(snapshot) {}
 
   // id: hex. {"integration","application","payment","state":"active" or "ended","node"?,"epoch","delivery":{"protocol"},"devices":[{"device","version","bytesUsed","bytesRemaining"?,
-  // "expires"?,"state"}],"endedBecause"?}: what the ledger knows; a serving node puts its live counters on top. `phase` says unclaimed, active, closing, ended.
+  // "expires"?,"state","counts"?}],"endedBecause"?}: what the ledger knows; a serving node puts its live counters on top. `phase` says unclaimed, active, closing, ended.
   Result<Json> integration(std::string_view id) const;
   Result<ServiceTask> task(const Hash& integration) const;
+  // What the application has counted, beside the devices of the task; no parsing of what they are, so a serving node can look often.
+  std::vector<std::optional<ApplicationCount>> counts(const Hash& integration) const;
   // Integrations that this member serves and that have not ended: what it takes up again after a restart.
   std::vector<Hash> served_by(std::string_view member) const;
 

@@ -1,6 +1,7 @@
 #include "subservices/access/integration_records.h"
 
 #include "ontology/metadata.h"
+#include "subservices/access/count_rules.h"
 #include "subservices/payment/payment_rules.h"
 #include "subservices/state_keys.h"
 
@@ -39,8 +40,10 @@ void end_device(RuleContext& context, const Hash& id, records::Integration& inte
   const Hash payment = hash_of(integration.payment());
   auto item = load_known<records::PaymentItem>(context.state, keys::payment_item(payment, device.item_index()));
   // Time counts from the first reading on: a device that sent none has earned nothing.
-  const std::int64_t active_ms = device.readings() > 0 ? device.active_ms() : 0;
-  settle_item(context, payment, device.item_index(), item, active_ms, device.bytes_used() - device.bytes_lost(), because, transaction);
+  const Delivered delivered = settlement_of(device);
+  const std::int64_t active_ms = device.readings() > 0 ? delivered.active_ms : 0;
+  settle_item(context, payment, device.item_index(), item, active_ms, delivered.bytes, because, transaction);
+  if (integration.counted()) add_counts(context, payment, device);
   device.set_ended(true);
   device.set_ended_because(std::string(because));
   store(context.state, keys::integration_device(id, index), device);

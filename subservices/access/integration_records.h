@@ -15,6 +15,7 @@ inline constexpr std::string_view kClosed = "closed";
 inline constexpr std::string_view kLapsed = "lapsed";
 inline constexpr std::string_view kByNode = "ended by its node";
 inline constexpr std::string_view kReversed = "its payment was reversed";
+inline constexpr std::string_view kDisputed = "disputed";   // the application's count stayed behind what its node delivered
 }  // namespace ended
 
 // An id of 64 hexadecimal digits; the error is collected.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/limits.h"
+#include "subservices/access/count_rules.h"
 #include "subservices/state_keys.h"
 
 namespace agiddi::subservices {
@@ -38,6 +39,18 @@ Result<RuleOutcome> lease_renew(RuleContext& context, const Transaction& transac
   return RuleOutcome{Status::ok, Json::object({{"node", *node}, {"until", time_text(lease.until_ms())}})};
 }
 
+void count_missed_report(RuleContext& context, const std::string& node) {
+  if (context.rules_version < kRulesWithCounts || node.empty()) return;
+  records::MemberService service;
+  service.set_missed_reports(missed_reports(context.state, node) + 1);
+  store(context.state, keys::member_service(node), service);
+}
+
+std::uint64_t missed_reports(const StateView& state, std::string_view member) {
+  const auto service = load<records::MemberService>(state, keys::member_service(member));
+  return service ? service->missed_reports() : 0;
+}
+
 std::int64_t first_reservation(const records::IntegrationDevice& device) {
   const std::int64_t chunk = std::clamp(device.limit_bytes() / kFirstPart, kFirstMin_bytes, kFirstMax_bytes);
   return std::min(device.limit_bytes(), device.bytes_used() + chunk);
@@ -55,6 +68,7 @@ void release(RuleContext& context, const Hash& id, records::Integration& integra
     if (device.has_data() && device.bytes_used() == device.limit_bytes()) end_device(context, id, integration, index, device, ended::kData, transaction);
   }
   context.state.erase(keys::served(integration.node(), id));
+  count_missed_report(context, integration.node());
   integration.set_node("");
   integration.set_claimed_ms(context.timestamp);   // so long somebody has to claim it
   integration.set_state(records::INTEGRATION_UNCLAIMED);

@@ -20,6 +20,10 @@ TimeMs leased_until(const StateView& state, const records::Integration& integrat
 // {"node"}, signed by that member: its lease holds for one term from the block's time.
 Result<RuleOutcome> lease_renew(RuleContext& context, const Transaction& transaction, const Json& body);
 
+// A member that served owed a last report and has not given it: it stopped renewing, or let the time for it pass. From kRulesWithCounts on.
+void count_missed_report(RuleContext& context, const std::string& node);
+std::uint64_t missed_reports(const StateView& state, std::string_view member);
+
 // What a node may deliver at first: a small part of what was bought, for a crash may cost all of it.
 std::int64_t first_reservation(const records::IntegrationDevice& device);
 // Takes the integration from the member that serves it: what that one reserved and never reported is lost to the limit and costs nobody. A device of which nothing remains ends. The caller

@@ -5,6 +5,7 @@
 #include "ontology/metadata.h"
 #include "protocol/limits.h"
 #include "subservices/access/access_rules.h"
+#include "subservices/access/count_rules.h"
 #include "subservices/access/integration_records.h"
 #include "subservices/access/lease_rules.h"
 #include "subservices/payment/payment_rules.h"
@@ -18,6 +19,7 @@ struct DeviceCount {
   Hash device;
   std::int64_t bytes = 0, active_ms = 0, readings = 0;
   std::optional<std::int64_t> reserve;   // a total, as bytes is
+  std::optional<std::int64_t> measurements;
   std::int64_t silent_ms = 0;
   bool ended = false;
 };
@@ -35,7 +37,7 @@ bool read_flag(FieldReader& fields, const char* name, const Json* value) {
   return value && value->is_bool() && value->as_bool();
 }
 
-Result<Report> read_report(const Json& body, bool leases) {
+Result<Report> read_report(const Json& body, std::uint32_t rules) {
   std::vector<FieldError> errors;
   FieldReader fields(body, "", errors);
   Report report;
@@ -58,10 +60,11 @@ Result<Report> read_report(const Json& body, bool leases) {
       count.bytes = members.required_integer("bytes", 0, kCountMax).value_or(0);
       count.active_ms = members.required_integer("activeMs", 0, kCountMax).value_or(0);
       count.readings = members.required_integer("readings", 0, kCountMax).value_or(0);
-      if (leases) {
+      if (rules >= kRulesWithLeases) {
         count.reserve = members.optional_integer("reserve", 0, kCountMax);
         count.silent_ms = members.optional_integer("silentMs", 0, kCountMax).value_or(0);
       }
+      if (rules >= kRulesWithCounts) count.measurements = members.optional_integer("measurements", 0, kCountMax);
       count.ended = read_flag(members, "ended", members.optional("ended"));
       report.devices.push_back(count);
       members.finish();
@@ -103,17 +106,20 @@ Result<void> take_count(RuleContext& context, const Transaction& transaction, co
   auto& device = entry.record;
   if (device.ended()) return {};
   const std::string pointer = "/devices/" + std::to_string(position);
-  if (count.bytes < device.bytes_used() || count.active_ms < device.active_ms() || count.readings < device.readings()) {
+  if (count.measurements && !integration.counted()) return fail_field(pointer + "/measurements", "belongs to an integration claimed from rules version " + std::to_string(kRulesWithCounts) + " on");
+  const std::int64_t measurements = integration.counted() ? count.measurements.value_or(std::max(count.readings, device.measurements())) : 0;
+  if (count.bytes < device.bytes_used() || count.active_ms < device.active_ms() || count.readings < device.readings() || measurements < device.measurements()) {
     return fail(Status::conflict, "counts are totals since the claim and never fall: " + device_urn(count.device));
   }
   if (device.has_data() && count.bytes > device.limit_bytes()) return fail_field(pointer + "/bytes", "is more than was paid for");
   if (auto reserved = take_reservation(integration, device, count, pointer); !reserved) return reserved;
 
   const std::int64_t active_ms = bounded_active_ms(context, integration, device, count.active_ms);
-  const bool changed = count.bytes != device.bytes_used() || active_ms != device.active_ms() || count.readings != device.readings();
+  const bool changed = count.bytes != device.bytes_used() || active_ms != device.active_ms() || count.readings != device.readings() || measurements != device.measurements();
   device.set_bytes_used(count.bytes);
   device.set_active_ms(active_ms);
   device.set_readings(count.readings);
+  device.set_measurements(measurements);
   device.set_silent_ms(std::max(device.silent_ms(), count.silent_ms));
   store(context.state, keys::integration_device(report.integration, entry.index), device);
   if (!changed && !report.final && !count.ended) return {};
@@ -126,6 +132,7 @@ Result<void> take_count(RuleContext& context, const Transaction& transaction, co
   facts.bytes = static_cast<std::uint64_t>(count.bytes);
   facts.active_ms = static_cast<std::uint64_t>(active_ms);
   facts.readings = static_cast<std::uint64_t>(count.readings);
+  if (integration.counted()) facts.measurements = static_cast<std::uint64_t>(measurements);
   facts.final = report.final || count.ended;
   facts.node = integration.node();
   facts.timestamp = context.timestamp;
@@ -146,7 +153,7 @@ std::string_view reason(const RuleContext& context, const records::Integration& 
 }  // namespace
 
 Result<RuleOutcome> usage_report(RuleContext& context, const Transaction& transaction, const Json& body) {
-  const auto report = read_report(body, context.rules_version >= kRulesWithLeases);
+  const auto report = read_report(body, context.rules_version);
   if (!report) return tl::unexpected(report.error());
   auto integration = find_integration(context.state, report->integration);
   if (!integration) return tl::unexpected(integration.error());
@@ -210,6 +217,7 @@ void sweep_payment_item(RuleContext& context, const keys::Expiry& entry) {
   auto device = load_known<records::IntegrationDevice>(context.state, keys::integration_device(id, item.integration_index()));
   end_device(context, id, integration, item.integration_index(), device, because, Hash{});
   if (integration.open_devices() == 0) {
+    count_missed_report(context, integration.node());
     end_integration(context, id, integration, integration.ended_because().empty() ? std::string(because) : integration.ended_because(), Hash{});
   } else {
     store(context.state, keys::integration(id), integration);
@@ -220,6 +228,7 @@ std::size_t sweep_integration(RuleContext& context, const keys::Expiry& entry) {
   auto integration = load_known<records::Integration>(context.state, keys::integration(entry.id));
   AGIDDI_CHECK(integration.state() == records::INTEGRATION_CLOSING && integration.due_ms() == entry.due, "only a closing integration falls due");
   const std::size_t devices = integration.open_devices();
+  count_missed_report(context, integration.node());
   end_all(context, entry.id, integration, std::string(integration.ended_because()), Hash{});
   return devices;
 }

@@ -7,8 +7,8 @@
 namespace agiddi::subservices {
 namespace {
 
-constexpr char kRecordVersion = 1;
-constexpr std::size_t kRecord_bytes = 2 + 5 * 8;
+constexpr char kRecordVersion = 2, kWithoutMeasurements = 1;
+constexpr std::size_t kRecord_bytes = 2 + 6 * 8, kFormerRecord_bytes = 2 + 5 * 8;
 constexpr std::uint64_t kNoTime = ~std::uint64_t{0};
 
 }  // namespace
@@ -19,6 +19,7 @@ const char* meter_end_text(MeterEnd end) {
     case MeterEnd::time: return "time used up";
     case MeterEnd::data: return "data used up";
     case MeterEnd::stopped: return "stopped";
+    case MeterEnd::disputed: return "disputed";
   }
   return "";
 }
@@ -32,6 +33,7 @@ bool Meter::admit(std::uint64_t payload_bytes, std::uint32_t measurements, TimeM
   }
   bytes_ += payload_bytes;
   ++readings_;
+  measurements_ += measurements;
   sequence_ += measurements;
   if (!first_) first_ = now;
   last_ = now;
@@ -49,6 +51,7 @@ void Meter::stop(MeterEnd reason) {
 
 void Meter::catch_up(std::uint64_t bytes_used, std::uint64_t readings, std::uint64_t sequence, std::optional<TimeMs> last) {
   bytes_ = std::max(bytes_, bytes_used);
+  measurements_ += readings - std::min(readings, readings_);
   readings_ = std::max(readings_, readings);
   sequence_ = std::max(sequence_, sequence);
   if (!last) return;
@@ -76,11 +79,13 @@ Bytes Meter::record() const {
   append_u64_be(out, sequence_);
   append_u64_be(out, first_ ? static_cast<std::uint64_t>(*first_) : kNoTime);
   append_u64_be(out, last_ ? static_cast<std::uint64_t>(*last_) : kNoTime);
+  append_u64_be(out, measurements_);
   return out;
 }
 
 Result<Meter> Meter::restore(MeterLimits limits, BytesView record) {
-  if (record.size() != kRecord_bytes || record[0] != kRecordVersion || static_cast<std::uint8_t>(record[1]) > 3) {
+  const bool former = record.size() == kFormerRecord_bytes && record[0] == kWithoutMeasurements;
+  if ((!former && (record.size() != kRecord_bytes || record[0] != kRecordVersion)) || static_cast<std::uint8_t>(record[1]) > 4) {
     return fail(Status::internal, "a meter's record is damaged or of another version");
   }
   Meter meter(limits);
@@ -91,6 +96,7 @@ Result<Meter> Meter::restore(MeterLimits limits, BytesView record) {
   const std::uint64_t first = read_u64_be(record.substr(26)), last = read_u64_be(record.substr(34));
   if (first != kNoTime) meter.first_ = static_cast<TimeMs>(first);
   if (last != kNoTime) meter.last_ = static_cast<TimeMs>(last);
+  meter.measurements_ = former ? std::max(meter.readings_, meter.sequence_) : read_u64_be(record.substr(42));
   return meter;
 }
 

@@ -283,6 +283,30 @@ void settle_item(RuleContext& context, const Hash& payment, std::uint32_t index,
                                           {"because", because}})});
 }
 
+void add_counts(RuleContext& context, const Hash& payment, const records::IntegrationDevice& device) {
+  const Bytes key = keys::earnings(hash_of(device.device()), load_known<records::Payment>(context.state, keys::payment(payment)).currency());
+  auto record = load_known<records::DeviceEarnings>(context.state, key);
+  std::int64_t bytes = record.node_bytes(), measurements = record.node_measurements();
+  add_up(bytes, device.bytes_used() - device.bytes_lost());
+  add_up(measurements, device.measurements());
+  record.set_counted_items(record.counted_items() + 1);
+  record.set_node_bytes(bytes);
+  record.set_node_measurements(measurements);
+  if (device.has_application()) {
+    std::int64_t received = record.application_measurements();
+    add_up(received, device.application().measurements());
+    record.set_application_items(record.application_items() + 1);
+    record.set_application_measurements(received);
+  }
+  if (device.has_provider()) {
+    std::int64_t sent = record.provider_measurements();
+    add_up(sent, device.provider().measurements());
+    record.set_provider_items(record.provider_items() + 1);
+    record.set_provider_measurements(sent);
+  }
+  store(context.state, key, record);
+}
+
 void reschedule_item(RuleContext& context, const Hash& payment, std::uint32_t index, records::PaymentItem& item, TimeMs due) {
   if (item.due_ms() != 0) context.state.erase(keys::expiry({item.due_ms(), keys::ExpiryKind::payment_item, payment, index}));
   if (due != 0) context.state.put(keys::expiry({due, keys::ExpiryKind::payment_item, payment, index}), {});

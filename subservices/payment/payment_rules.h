@@ -8,6 +8,7 @@
 namespace agiddi::records {
 class Payment;
 class PaymentItem;
+class IntegrationDevice;
 }
 
 namespace agiddi::subservices {
@@ -26,6 +27,8 @@ ontology::PaymentFacts recorded_payment_facts(const ledger::StateOverlay& state,
 // Ends an item: the payee gets what was earned by `active_ms` of service and `bytes` delivered, the payer the rest; its escrow is then zero.
 void settle_item(RuleContext& context, const Hash& payment, std::uint32_t index, records::PaymentItem& item, std::int64_t active_ms, std::int64_t bytes,
                  std::string_view because, const Hash& transaction);
+// Beside the earnings of the device: what its node, its application and its provider each counted of an item.
+void add_counts(RuleContext& context, const Hash& payment, const records::IntegrationDevice& device);
 // Moves an item's entry in the expiry index to `due` (0: removes it) and stores the item.
 void reschedule_item(RuleContext& context, const Hash& payment, std::uint32_t index, records::PaymentItem& item, TimeMs due);
 

@@ -48,6 +48,13 @@ Json item_json(const records::PaymentItem& item) {
   return json;
 }
 
+Json counts_json(const records::DeviceEarnings& record) {
+  Json counts = Json::object({{"items", record.counted_items()}, {"node", Json::object({{"bytes", record.node_bytes()}, {"measurements", record.node_measurements()}})}});
+  if (record.application_items() > 0) counts.set("application", Json::object({{"items", record.application_items()}, {"measurements", record.application_measurements()}}));
+  if (record.provider_items() > 0) counts.set("provider", Json::object({{"items", record.provider_items()}, {"measurements", record.provider_measurements()}}));
+  return counts;
+}
+
 }  // namespace
 
 Result<Json> PaymentService::quote(const Json& body) const {
@@ -145,12 +152,14 @@ Result<Json> PaymentService::device_usage(std::string_view urn) const {
   Json usage = Json::array();
   state.scan(prefix, [&](BytesView key, BytesView value) {
     const auto record = parse_record<records::DeviceEarnings>(value);
-    usage.push(Json::object({{"currency", key.substr(prefix.size())},
-                             {"items", record.items()},
-                             {"earned", money_text(record.earned())},
-                             {"refunded", money_text(record.refunded())},
-                             {"bytes", record.bytes()},
-                             {"seconds", Json::number(thousandths_text(record.active_ms()))}}));
+    Json sums = Json::object({{"currency", key.substr(prefix.size())},
+                              {"items", record.items()},
+                              {"earned", money_text(record.earned())},
+                              {"refunded", money_text(record.refunded())},
+                              {"bytes", record.bytes()},
+                              {"seconds", Json::number(thousandths_text(record.active_ms()))}});
+    if (record.counted_items() > 0) sums.set("counts", counts_json(record));
+    usage.push(std::move(sums));
     return true;
   });
   return Json::object({{"device", urn}, {"usage", std::move(usage)}});

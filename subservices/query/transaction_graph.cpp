@@ -59,7 +59,7 @@ class GraphOfTransaction {
       payment(payment_id(id_));
     } else if (action == "integration.create") {
       integration(integration_id(id_));
-    } else if (action == "usage.report") {
+    } else if (action == "usage.report" || action == "usage.count") {
       usage();
     }
   }
@@ -97,7 +97,7 @@ class GraphOfTransaction {
     }
   }
 
-  // Reports are kept as triples only.
+  // Reports and counts are kept as triples only.
   void usage() {
     const auto& store = snapshot_.triples();
     const TermId recorded_in = store.find(ledger::Term::iri(std::string(ontology::ns::kAgiddi) + "recordedIn"));

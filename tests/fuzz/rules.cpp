@@ -1,5 +1,5 @@
 // Hostile documents through the executor, on a small ledger that holds a device ($D), a payment with one item left ($P, device $E) and a running
-// integration ($I). Each line of the input is a document of one block: the action and the signer, one hexadecimal digit each, then the body.
+// integration ($I). Each line of the input is a document of one block: the action and the signer, a digit or a letter each (a is 10, h is 17), then the body.
 //
 // Held for every input: the executor's own checks (money is conserved, what falls due is dealt with), one receipt for each document, a
 // rejection with a reason, and a door that refuses only what the block refuses too.
@@ -19,7 +19,7 @@ namespace {
 constexpr TimeMs kStart = 1'800'000'000'000;
 constexpr const char* kActions[] = {"device.register", "device.update",     "device.retire",  "payment.create", "integration.create", "integration.close",
                                     "usage.report",    "integration.claim", "credit.transfer", "credit.mint",    "credit.redeem",      "governance.vote",
-                                    "lease.renew",     "receipt.reverse",   "account.admit",  "account.rotate",  "governance.propose"};
+                                    "lease.renew",     "receipt.reverse",   "account.admit",  "account.rotate",  "governance.propose", "usage.count"};
 
 struct World {
   std::unique_ptr<ledger::MemoryStore> store = ledger::make_memory_store();
@@ -106,7 +106,7 @@ struct World {
   }
 };
 
-std::size_t digit(char c) { return c >= '0' && c <= '9' ? static_cast<std::size_t>(c - '0') : c >= 'a' && c <= 'f' ? static_cast<std::size_t>(c - 'a' + 10) : 0; }
+std::size_t digit(char c) { return c >= '0' && c <= '9' ? static_cast<std::size_t>(c - '0') : c >= 'a' && c <= 'z' ? static_cast<std::size_t>(c - 'a' + 10) : 0; }
 
 }  // namespace
 

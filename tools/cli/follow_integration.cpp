@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "tools/cli/count_sender.h"
 #include "tools/cli/follow.h"
 #include "tools/cli/reading_lines.h"
 
@@ -60,6 +61,8 @@ void FollowOptions::declare(Command& command) {
   command.flag("--follow", follow, "Print one measurement a line until the end; Ctrl-C stops printing, not the integration");
   command.flag("--text", text, "Short readable lines also where standard output is no terminal");
   command.options("--fallback", fallbacks, "Address of another node that goes on when the serving one falls silent, once its lease has run out; may be repeated");
+  command.flag("--count", count, "With --follow: count what comes, and tell the ledger, signed; only that is paid (agiddi count --help)");
+  command.integer("--count-seconds", count_s, 1, 10, "How often --count tells, at the latest (5)");
   command.integer("--retry-seconds", retry_s, 0, 86'400, "How long --follow tries to come back to a node or broker that is away (60)");
 }
 
@@ -126,12 +129,27 @@ Outcome<Answer> follow_integration(const std::string& node_url, const KeyPair& k
   message("integration " + what.id + ", following until it ends");
   if (what.delivery.is_null()) delivery = first_credentials(follower);
   if (!delivery) return tl::unexpected(delivery.error());
+  std::unique_ptr<CountSender> counts;
+  if (options.count) {
+    std::vector<std::string> nodes{node_url};
+    nodes.insert(nodes.end(), options.fallbacks.begin(), options.fallbacks.end());
+    counts = std::make_unique<CountSender>(key, what.id, std::move(nodes), std::chrono::seconds(options.count_s));
+    if (auto begun = counts->begin(); !begun) {
+      message("integration " + what.id + " goes on; nothing is read without a count");
+      return tl::unexpected(begun.error());
+    }
+    lines.on_reading([&counts](const std::string& device) { counts->add(device); });
+  }
   auto end = Outcome<FollowEnd>(FollowEnd::moved);
   while (end && *end == FollowEnd::moved) {
     const Json current = *delivery;
     end = what.protocol == "mqtt" ? follow_mqtt(current, follower) : follow_stream(current, follower);
   }
-  const std::string received = readings_text(lines.count()) + " received";
+  std::string received = readings_text(lines.count()) + " received";
+  if (counts) {
+    counts->finish();
+    received += ", " + std::to_string(counts->counted()) + " counted";
+  }
   if (!end) {
     Failure failure = end.error();
     failure.problem.set("detail", detail_of(failure) + "; " + received + ". Integration " + what.id + " may go on: agiddi integration show " + what.id);

@@ -10,8 +10,8 @@
 namespace agiddi::tools {
 
 struct FollowOptions {
-  bool follow = false, text = false;
-  std::int64_t retry_s = 60;
+  bool follow = false, text = false, count = false;
+  std::int64_t retry_s = 60, count_s = 5;
   std::vector<std::string> fallbacks;   // addresses of nodes that may go on
   void declare(Command& command);
 };

@@ -4,7 +4,7 @@ namespace agiddi::tools {
 
 void declare_program(Command& program) {
   for (const auto declare : {declare_keygen, declare_sign, declare_seal, declare_device, declare_query, declare_sparql, declare_quote, declare_pay,
-                             declare_integrate, declare_integration, declare_account, declare_credit, declare_authority, declare_admission,
+                             declare_integrate, declare_integration, declare_count, declare_account, declare_credit, declare_authority, declare_admission,
                              declare_status, declare_block, declare_tx, declare_verify, declare_cluster, declare_member, declare_rotate_key}) {
     declare(program);
   }

@@ -15,6 +15,7 @@ void declare_quote(Command& program);
 void declare_pay(Command& program);
 void declare_integrate(Command& program);
 void declare_integration(Command& program);
+void declare_count(Command& program);
 void declare_account(Command& program);
 void declare_admission(Command& program);
 void declare_credit(Command& program);

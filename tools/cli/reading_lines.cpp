@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "ontology/units.h"
+#include "protocol/json_answer.h"
 
 namespace agiddi::tools {
 namespace {
@@ -66,6 +67,8 @@ std::optional<std::string> ReadingLines::line(const std::string& measurement) {
   const auto json = parse_json_answer(measurement);
   if (json && !is_new(*json)) return std::nullopt;
   ++count_;
+  const Json* device = json ? json->find("device") : nullptr;
+  if (told_ && device && device->is_string()) told_(device->as_string());
   if (!json || form_ == Form::json) return measurement;
   return reading_text(*json, form_ == Form::text_with_device);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -20,12 +21,15 @@ class ReadingLines {
   // The line without its end; nothing for a measurement that was given before.
   std::optional<std::string> line(const std::string& measurement);
   std::uint64_t count() const { return count_; }
+  // Told the device of each line that is given.
+  void on_reading(std::function<void(const std::string& device)> told) { told_ = std::move(told); }
 
  private:
   struct Seen { std::uint64_t epoch = 0, last = 0; std::set<std::uint64_t> missing; };
   bool is_new(const Json& measurement);
   Form form_;
   std::uint64_t count_ = 0;
+  std::function<void(const std::string&)> told_;
   std::map<std::string, Seen> devices_;
 };
 

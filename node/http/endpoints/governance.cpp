@@ -4,6 +4,8 @@
 #include "node/http/negotiate.h"
 #include "node/http/writes.h"
 #include "protocol/encoding.h"
+#include "subservices/access/count_rules.h"
+#include "subservices/access/lease_rules.h"
 #include "subservices/governance/admission_rules.h"
 #include "subservices/governance/governance_rules.h"
 #include "subservices/governance/member_state.h"
@@ -25,9 +27,12 @@ void validators(const Core& core, HttpRequest, Responder responder) {
     const std::uint64_t height = snapshot.height() + 1;
     const MemberEpoch now = subservices::members_at(state, height);
     const auto next = subservices::decided_after(state, height);
+    const bool counts = subservices::rules_at(state, height) >= subservices::kRulesWithCounts;
     Json list = Json::array();
     for (const Member& member : now.members.all()) {
-      list.push(member_json(member, next && next->members.index_of(member.id) < 0 ? "leaving" : "active"));
+      Json entry = member_json(member, next && next->members.index_of(member.id) < 0 ? "leaving" : "active");
+      if (counts) entry.set("missedReports", subservices::missed_reports(state, member.id));
+      list.push(std::move(entry));
     }
     Json answer = Json::object({{"network", network}, {"epoch", now.members.epoch()}, {"fromHeight", now.from_height}});
     if (next) {

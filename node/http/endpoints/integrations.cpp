@@ -178,6 +178,7 @@ void bind_integrations(Router& router, const Core& core) {
   router.add("POST", "/v1/integrations/{id}/credentials", [core, fresh](HttpRequest request, Responder responder) {
     credentials(core, fresh, std::move(request), std::move(responder));
   }, kJsonBody);
+  router.add("POST", "/v1/integrations/{id}/counts", write_handler(core, {"usage.count", "integration"}), kJsonBody);
   router.add("POST", "/v1/integrations/{id}/close", write_handler(core, {"integration.close", "integration"}), kJsonBody);
   router.add("GET", "/v1/integrations/{id}/stream", [core](HttpRequest request, Responder responder) {
     stream(core, std::move(request), std::move(responder));

@@ -191,6 +191,7 @@ void WorldChain::submit_own(std::string action, Json body, Done done) {
             ++beyond_reserved;
             outcome.receipt.status = Status::invalid;
           }
+          if (const Json* measurements = counts.items()[i].find("measurements")) device.measurements_reported = std::stoull(measurements->number_text());
           const auto active = static_cast<std::int64_t>(std::stoll(counts.items()[i].find("activeMs")->number_text()));
           if (active < device.active_reported_ms) {
             ++falling;
@@ -221,7 +222,7 @@ void WorldChain::unsubscribe(std::uint64_t handle) {
   listeners_[handle] = nullptr;
 }
 
-void WorldChain::tell(const Hash& id) {
+void WorldChain::tell(const Hash& id, const char* state) {
   std::vector<Listener> listeners;
   {
     const std::lock_guard lock(mutex);
@@ -232,6 +233,7 @@ void WorldChain::tell(const Hash& id) {
   ChainEvent event;
   event.kind = "integration";
   event.subject = id;
+  event.data = Json::object({{"state", state}});
   for (const Listener& listener : listeners) listener({event});
 }
 
@@ -252,6 +254,22 @@ void WorldChain::put(IntegrationView view) {
     integrations[id] = std::move(view);
   }
   tell(id);
+}
+
+void WorldChain::count(const Hash& id, std::int64_t measurements, std::optional<std::int64_t> active_ms) {
+  {
+    const std::lock_guard lock(mutex);
+    GrantedDevice& device = integrations.at(id).devices.front();
+    subservices::ApplicationCount count = device.application.value_or(subservices::ApplicationCount{});
+    count.measurements = measurements;
+    count.active_ms = active_ms;
+    if (!device.application) {
+      const auto whole = [](std::uint64_t value) { return static_cast<std::int64_t>(value); };
+      count.conceded = {whole(device.bytes_reported), whole(device.measurements_reported), device.active_reported_ms};
+    }
+    device.application = count;
+  }
+  tell(id, "counted");
 }
 
 IntegrationView WorldChain::view(const Hash& id) const {
@@ -297,6 +315,12 @@ std::optional<IntegrationView> WorldLedger::integration(const Hash& id) const {
   const std::lock_guard lock(chain_.mutex);
   const auto found = chain_.integrations.find(id);
   return found == chain_.integrations.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::vector<std::optional<subservices::ApplicationCount>> WorldLedger::counts(const Hash& id) const {
+  std::vector<std::optional<subservices::ApplicationCount>> all;
+  for (const GrantedDevice& device : chain_.view(id).devices) all.push_back(device.application);
+  return all;
 }
 
 std::vector<Hash> WorldLedger::served_by(const std::string& member) const {

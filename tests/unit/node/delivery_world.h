@@ -77,6 +77,7 @@ class WorldChain : public Chain {
   void refuse_next_report() { refusals_ = 1; }
   void set_sequence(const Hash& id, std::uint64_t sequence);
   void lease(const Hash& id, TimeMs term, std::uint64_t reserved);   // of each of its devices
+  void count(const Hash& id, std::int64_t measurements, std::optional<std::int64_t> active_ms = {});   // by the application, of its first device
   void hand_over(const Hash& id, const std::string& node, std::uint64_t used);
   std::atomic<bool> renews{true}, reserves{true};             // whether leases are renewed, and bytes reserved
   std::atomic<int> renewals{0}, beyond_reserved{0}, falling{0};   // and reports of more than was reserved, or of less time than before
@@ -85,7 +86,7 @@ class WorldChain : public Chain {
   std::map<Hash, IntegrationView> integrations;
 
  private:
-  void tell(const Hash& id);
+  void tell(const Hash& id, const char* state = "");
   Genesis genesis_;
   SealingKey sealing_;
   std::shared_ptr<const KeyPair> key_;
@@ -99,6 +100,7 @@ class WorldLedger : public DeliveryLedger {
  public:
   explicit WorldLedger(const WorldChain& chain) : chain_(chain) {}
   std::optional<IntegrationView> integration(const Hash& id) const override;
+  std::vector<std::optional<subservices::ApplicationCount>> counts(const Hash& id) const override;
   std::vector<Hash> served_by(const std::string& member) const override;
   std::optional<Bytes> local_get(BytesView key) const override;
   std::vector<std::pair<Bytes, Bytes>> local_scan(BytesView prefix) const override;

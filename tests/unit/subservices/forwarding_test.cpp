@@ -228,8 +228,23 @@ TEST_CASE("a damaged meter record is refused") {
   CHECK(Meter::restore({}, record));
   CHECK_FALSE(Meter::restore({}, ""));
   CHECK_FALSE(Meter::restore({}, record.substr(1)));
-  CHECK_FALSE(Meter::restore({}, "\x02" + record.substr(1)));
+  CHECK_FALSE(Meter::restore({}, "\x03" + record.substr(1)));
+  CHECK_FALSE(Meter::restore({}, "\x01" + record.substr(1)));
   CHECK_FALSE(Meter::restore({}, record.substr(0, 1) + "\x09" + record.substr(2)));
+}
+
+TEST_CASE("a meter's record of a former release has no measurements of its own") {
+  Meter meter({std::uint64_t{1'000}, std::nullopt}, 10, 3, 5);
+  REQUIRE(meter.admit(20, 4, 7));
+  CHECK(meter.measurements() == 9);
+  CHECK(Meter::restore({}, meter.record())->measurements() == 9);
+  const Bytes record = meter.record();
+  const auto former = Meter::restore({}, "\x01" + record.substr(1, record.size() - 1 - 8));
+  REQUIRE(former);
+  CHECK(former->bytes_used() == 30);
+  CHECK(former->measurements() == 4);
+  meter.catch_up(100, 6, 11, std::nullopt);
+  CHECK(meter.measurements() == 11);
 }
 
 TEST_CASE("what was counted elsewhere is taken up, and what nobody knows is left out") {

@@ -24,6 +24,11 @@ std::string integration_text(const Json& record) {
     if (device.find("bytesRemaining")) out += ", " + shown(device, "bytesRemaining") + " left";
     if (device.find("expires")) out += ", until " + shown(device, "expires");
     out += ", last measurement " + shown(device, "lastMeasurement", "none known here");
+    if (const Json* counts = device.find("counts")) {
+      for (const char* party : {"application", "provider"}) {
+        if (const Json* count = counts->find(party)) out += std::string(", ") + party + " counted " + shown(*count, "measurements") + " measurements";
+      }
+    }
     if (device.find("silentSince")) out += ", silent since " + shown(device, "silentSince");
     out += "\n";
   }
@@ -49,6 +54,7 @@ Outcome<Answer> renew_credentials(const IntegrationOptions& o) {
   if (auto fits = check_id("ID", o.id); !fits) return tl::unexpected(fits.error());
   auto key = load_key_file(o.key);
   if (!key) return passed_on(key.error());
+  if (o.following.count && !o.following.follow) return wrong_usage("--count belongs to --follow: nothing else is read here");
   NodeClient node(o.node);
   if (!o.following.follow) {
     auto delivery = new_credentials(node, *key, o.id);
