@@ -79,9 +79,11 @@ Engine::Engine(EngineConfig config, Identify identify, Restored restored, Now no
   mempool_.commit(restored.recent_transactions);
   for (Peer& peer : peers_) peer.help_after_ms = config_.stuck_help_ms;
   const Height low = std::min(replica_.stable(), replica_.executed_height());
-  for (const auto& [height, transactions] : std::exchange(restored_log_, {}).bodies) {
-    for (const TransactionPtr& transaction : transactions) {
-      logged_bodies_[height].insert(transaction->id);
+  for (auto& [height, restored_bodies] : std::exchange(restored_log_, {}).bodies) {
+    LoggedBodies& logged = logged_bodies_[height];
+    logged.keys = std::move(restored_bodies.keys);
+    for (const TransactionPtr& transaction : restored_bodies.transactions) {
+      logged.ids.insert(transaction->id);
       body_index_.insert_or_assign(transaction->id, IndexedBody{transaction, height});
     }
   }

@@ -349,7 +349,11 @@ class Engine {
   std::map<Height, Wanted> wanted_;
   std::map<Height, BodySet> bodies_;
   std::unordered_map<Hash, IndexedBody, HashHasher> body_index_;   // what bodies_ and the log hold, by id
-  std::map<Height, std::set<Hash>> logged_bodies_;                 // what the log holds
+  struct LoggedBodies {
+    std::set<Hash> ids;
+    std::vector<Bytes> keys;              // of the records
+  };
+  std::map<Height, LoggedBodies> logged_bodies_;                   // what the log holds
   // Of heights that are done here: for members that come a moment later. Bounded by kLateBodies_bytes; the oldest goes first.
   std::deque<TransactionPtr> late_bodies_;
   std::unordered_map<Hash, TransactionPtr, HashHasher> late_index_;
