@@ -60,7 +60,8 @@ Triples payment_triples(const PaymentFacts& facts, TripleOrder order) {
     if (item.minutes) star.decimal(ns::kAgiddi, "minutes", item.minutes->text());
     if (item.kilobytes) star.decimal(ns::kAgiddi, "kilobytes", item.kilobytes->text());
   }
-  return order == TripleOrder::sorted ? sorted(std::move(out)) : out;
+  if (order == TripleOrder::sorted) out = sorted(std::move(out));
+  return out;
 }
 
 std::string data_access_iri(const Hash& integration, const Hash& device) { return integration_device_iri(integration, device); }
