@@ -13,7 +13,7 @@ constexpr Height kCertificatesBehindMax = 512;                   // blocks above
 constexpr std::int64_t kEpochEndPatience_ms = 3'000;
 constexpr std::size_t kForwardMax = 256;                        // overdue transactions handed to the primary again at a time
 constexpr std::size_t kRipeBatch_bytes = 512 * 1024;
-constexpr std::size_t kEnough = 16;            // transactions, doubled with each batch under way
+constexpr std::size_t kEnough = 64;            // transactions, doubled with each batch under way
 constexpr std::size_t kDelayDoublingsMax = 4;
 constexpr std::int64_t kGossipDelay_ms = 4;
 constexpr std::size_t kGossipEnough = 64;
@@ -79,9 +79,11 @@ Engine::Engine(EngineConfig config, Identify identify, Restored restored, Now no
   mempool_.commit(restored.recent_transactions);
   for (Peer& peer : peers_) peer.help_after_ms = config_.stuck_help_ms;
   const Height low = std::min(replica_.stable(), replica_.executed_height());
-  for (const auto& [height, transactions] : std::exchange(restored_log_, {}).bodies) {
-    for (const TransactionPtr& transaction : transactions) {
-      logged_bodies_[height].insert(transaction->id);
+  for (auto& [height, restored_bodies] : std::exchange(restored_log_, {}).bodies) {
+    LoggedBodies& logged = logged_bodies_[height];
+    logged.keys = std::move(restored_bodies.keys);
+    for (const TransactionPtr& transaction : restored_bodies.transactions) {
+      logged.ids.insert(transaction->id);
       body_index_.insert_or_assign(transaction->id, IndexedBody{transaction, height});
     }
   }

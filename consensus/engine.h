@@ -54,7 +54,7 @@ struct EngineConfig {
   std::int64_t timeout_cap_ms = 30'000;             // both double with each failed view, up to this
   std::int64_t status_interval_ms = 500;
   std::int64_t heartbeat_interval_ms = 4000;        // between blocks while heartbeats are wanted
-  std::int64_t batch_delay_ms = 4;              // how long a batch may wait to grow while another is under way; doubles with each further one
+  std::int64_t batch_delay_ms = 16;              // how long a batch may wait to grow while another is under way; doubles with each further one
   std::size_t pipeline_max = 8;                     // own proposals in flight
   std::int64_t fetch_delay_ms = 15;                 // a PrePrepare waits so long for gossip before bodies are fetched
   std::int64_t sync_patience_ms = 300;              // behind a certified height for so long: ask for blocks
@@ -349,7 +349,11 @@ class Engine {
   std::map<Height, Wanted> wanted_;
   std::map<Height, BodySet> bodies_;
   std::unordered_map<Hash, IndexedBody, HashHasher> body_index_;   // what bodies_ and the log hold, by id
-  std::map<Height, std::set<Hash>> logged_bodies_;                 // what the log holds
+  struct LoggedBodies {
+    std::set<Hash> ids;
+    std::vector<Bytes> keys;              // of the records
+  };
+  std::map<Height, LoggedBodies> logged_bodies_;                   // what the log holds
   // Of heights that are done here: for members that come a moment later. Bounded by kLateBodies_bytes; the oldest goes first.
   std::deque<TransactionPtr> late_bodies_;
   std::unordered_map<Hash, TransactionPtr, HashHasher> late_index_;

@@ -98,10 +98,16 @@ void Engine::fetch_bodies(Now now) {
 
 // In the same output as the vote that promises them, so the log has both or neither.
 void Engine::keep_bodies(Height height, const Hash& digest, std::vector<TransactionPtr> transactions) {
-  auto& logged = logged_bodies_[height];
+  LoggedBodies& logged = logged_bodies_[height];
+  std::vector<TransactionPtr> fresh;
   for (const TransactionPtr& transaction : transactions) {
-    if (logged.insert(transaction->id).second && !config_.test_faults.bodies_not_logged) output_.persist.push_back(log_body(height, *transaction));
+    if (logged.ids.insert(transaction->id).second) fresh.push_back(transaction);
     body_index_.insert_or_assign(transaction->id, IndexedBody{transaction, height});
+  }
+  if (!fresh.empty() && !config_.test_faults.bodies_not_logged) {
+    // Never the number of a record that is there: each record has one key.
+    output_.persist.push_back(log_bodies(height, static_cast<std::uint32_t>(logged.keys.size()), fresh));
+    logged.keys.push_back(output_.persist.back().key);
   }
   bodies_.insert_or_assign(height, BodySet{digest, std::move(transactions)});
 }
@@ -119,8 +125,8 @@ void Engine::keep_late(const TransactionPtr& body) {
 
 void Engine::forget_bodies(Height height) {
   if (const auto logged = logged_bodies_.find(height); logged != logged_bodies_.end()) {
-    for (const Hash& id : logged->second) {
-      output_.persist.push_back(erase_body(height, id));
+    for (Bytes& key : logged->second.keys) output_.persist.push_back({std::move(key), std::nullopt});
+    for (const Hash& id : logged->second.ids) {
       const auto indexed = body_index_.find(id);
       if (indexed == body_index_.end() || indexed->second.height != height) continue;
       keep_late(indexed->second.transaction);

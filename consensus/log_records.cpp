@@ -23,6 +23,19 @@ T must(Result<T> result, const char* what) {
   return std::move(*result);
 }
 
+TransactionPtr read_body(BytesView record) {
+  return std::make_shared<const Transaction>(must(decode_transaction(record), "a logged transaction is damaged"));
+}
+
+void read_bodies(BytesView value, std::vector<TransactionPtr>& out) {
+  while (!value.empty()) {
+    AGIDDI_CHECK(value.size() >= 4 && value.size() - 4 >= read_u32_be(value), "logged bodies are damaged");
+    const std::size_t size = read_u32_be(value);
+    out.push_back(read_body(value.substr(4, size)));
+    value.remove_prefix(4 + size);
+  }
+}
+
 ViewRecord read_view(const Bytes& value, std::size_t members) {
   records::LogView record;
   AGIDDI_CHECK(record.ParseFromString(value), "the view record in the write-ahead log is damaged");
@@ -49,13 +62,20 @@ LogWrite log_new_view(const NewView& message) { return {Bytes(kNewView), encode_
 LogWrite log_stable(const CertifiedHeader& certified) { return {Bytes(kStable), encode_certified(certified)}; }
 LogWrite log_accepted(const PrePrepare& message) { return {height_key("c/a", message.batch.height), encode_pre_prepare(message)}; }
 LogWrite log_prepared(const PreparedCertificate& certificate) { return {height_key("c/p", certificate.height), encode_prepared(certificate)}; }
-LogWrite log_body(Height height, const Transaction& transaction) {
-  return {height_key("c/t", height) + Bytes(transaction.id.view()), encode_transaction(transaction)};
+// One record for all that a vote promises: each record is a key that the store sorts in, and a second one when it is erased.
+LogWrite log_bodies(Height height, std::uint32_t number, const std::vector<TransactionPtr>& transactions) {
+  Bytes key = height_key("c/t", height), value;
+  append_u32_be(key, number);
+  for (const TransactionPtr& transaction : transactions) {
+    const Bytes record = encode_transaction(*transaction);
+    append_u32_be(value, static_cast<std::uint32_t>(record.size()));
+    value += record;
+  }
+  return {std::move(key), std::move(value)};
 }
 LogWrite erase_new_view() { return {Bytes(kNewView), std::nullopt}; }
 LogWrite erase_accepted(Height height) { return {height_key("c/a", height), std::nullopt}; }
 LogWrite erase_prepared(Height height) { return {height_key("c/p", height), std::nullopt}; }
-LogWrite erase_body(Height height, const Hash& id) { return {height_key("c/t", height) + Bytes(id.view()), std::nullopt}; }
 
 std::uint64_t logged_epoch(const std::vector<LogRecord>& records) {
   for (const LogRecord& record : records) {
@@ -78,9 +98,14 @@ RestoredLog restore_log(const std::vector<LogRecord>& records, std::size_t membe
       out.accepted.emplace(read_u64_be(key.substr(3)), must(decode_pre_prepare(record.value, members), "a logged PrePrepare is damaged"));
     } else if (key.size() == 11 && key.starts_with("c/p")) {
       out.prepared.emplace(read_u64_be(key.substr(3)), must(decode_prepared(record.value, members), "a logged certificate is damaged"));
-    } else if (key.size() == 43 && key.starts_with("c/t")) {
-      out.bodies[read_u64_be(key.substr(3))].push_back(
-          std::make_shared<const Transaction>(must(decode_transaction(record.value), "a logged transaction is damaged")));
+    } else if ((key.size() == 15 || key.size() == 43) && key.starts_with("c/t")) {
+      RestoredBodies& bodies = out.bodies[read_u64_be(key.substr(3))];
+      bodies.keys.emplace_back(key);
+      if (key.size() == 15) {
+        read_bodies(record.value, bodies.transactions);
+      } else {
+        bodies.transactions.push_back(read_body(record.value));
+      }
     }
   }
   return out;

@@ -5,7 +5,8 @@
 //   c/stable        the highest certified header: written with the erasing of records at or below it, which would be a broken promise without it
 //   c/a<height>     the batch accepted at that height with the primary's vote: the promise not to prepare another one in that view
 //   c/p<height>     the prepared certificate of the highest view at that height, with its batch: what view changes must carry
-//   c/t<height><id> the body of a transaction of an accepted batch
+//   c/t<height><n>  bodies of transactions of an accepted batch: all that one vote promised; n counts from 0 (4 bytes). Stores of older versions have
+//                   a record for each body, with its id in place of n; they are read and erased like the others
 // Heights are 8 bytes big-endian. Records at or below a height that is certified and applied are erased.
 #pragma once
 
@@ -31,13 +32,19 @@ struct ViewRecord {
   std::uint64_t epoch = 0;
 };
 
+// What the log holds of one height.
+struct RestoredBodies {
+  std::vector<TransactionPtr> transactions;
+  std::vector<Bytes> keys;     // of the records
+};
+
 struct RestoredLog {
   ViewRecord view;
   std::optional<NewView> new_view;
   std::optional<CertifiedHeader> stable;
   std::map<Height, PrePrepare> accepted;
   std::map<Height, PreparedCertificate> prepared;
-  std::map<Height, std::vector<TransactionPtr>> bodies;
+  std::map<Height, RestoredBodies> bodies;
 };
 
 LogWrite log_view(const ViewRecord& record);
@@ -45,11 +52,10 @@ LogWrite log_new_view(const NewView& message);
 LogWrite log_stable(const CertifiedHeader& certified);
 LogWrite log_accepted(const PrePrepare& message);
 LogWrite log_prepared(const PreparedCertificate& certificate);
-LogWrite log_body(Height height, const Transaction& transaction);
+LogWrite log_bodies(Height height, std::uint32_t number, const std::vector<TransactionPtr>& transactions);
 LogWrite erase_new_view();
 LogWrite erase_accepted(Height height);
 LogWrite erase_prepared(Height height);
-LogWrite erase_body(Height height, const Hash& id);
 
 // The epoch in which the records were written; 0 when there are none.
 std::uint64_t logged_epoch(const std::vector<LogRecord>& records);

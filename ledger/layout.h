@@ -8,7 +8,8 @@
 
 namespace agiddi::ledger::layout {
 
-inline constexpr std::uint32_t kFormatVersion = 2;
+inline constexpr std::uint32_t kFormatVersion = 3;
+inline constexpr std::uint32_t kFormatRead = 2;   // the oldest that is read, and taken on as it is: later records of it are of the new version
 
 // meta
 inline constexpr BytesView kFormat = "format", kNetwork = "network", kHeight = "height", kCertified = "certified";

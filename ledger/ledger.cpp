@@ -5,6 +5,7 @@
 #include "ledger/columns/store.h"
 #include "ledger/disk_indexes.h"
 #include "ledger/layout.h"
+#include "ledger/receipts.h"
 #include "ledger/state_cache.h"
 #include "protocol/check.h"
 #include "protocol/limits.h"
@@ -101,12 +102,8 @@ std::optional<Block> LedgerSnapshot::block(std::uint64_t height) const {
     AGIDDI_CHECK(repeated.has_value(), "a block's transaction is stored");
     block.transactions.push_back(must(decode_transaction(*repeated), "a stored transaction decodes"));
   }
-  const Bytes prefix = layout::key(layout::kReceipt, height);
-  reader_->scan(Column::blocks, prefix, prefix_end(prefix), [&](BytesView, BytesView value) {
-    block.receipts.push_back(must(decode_receipt(value), "a stored receipt decodes"));
-    return true;
-  });
-  AGIDDI_CHECK(block.receipts.size() == block.transactions.size(), "a block has a receipt for each transaction");
+  const bool whole = visit_receipts(*reader_, height, [&](BytesView value) { block.receipts.push_back(must(decode_receipt(value), "a stored receipt decodes")); });
+  AGIDDI_CHECK(whole && block.receipts.size() == block.transactions.size(), "a block has a receipt for each transaction");
   return block;
 }
 
@@ -139,10 +136,9 @@ std::optional<TransactionRecord> LedgerSnapshot::transaction(const Hash& id) con
   auto stored = read_transaction(*reader_, id);
   if (!stored) return std::nullopt;
   const auto header = this->header(stored->height);
-  const auto receipt = reader_->get(Column::blocks, layout::receipt(stored->height, stored->index));
+  auto receipt = read_receipt(*reader_, stored->height, stored->index);
   AGIDDI_CHECK(header && receipt, "a stored transaction has a block and a receipt");
-  return TransactionRecord{std::move(stored->transaction), stored->height, stored->index, header->timestamp,
-                           must(decode_receipt(*receipt), "a stored receipt decodes")};
+  return TransactionRecord{std::move(stored->transaction), stored->height, stored->index, header->timestamp, *std::move(receipt)};
 }
 
 bool LedgerSnapshot::has_transaction(const Hash& id) const {
@@ -202,7 +198,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(KvStore& store, const Genesis& gene
     return ledger;
   }
 
-  if (format->size() != 4 || read_u32_be(*format) != layout::kFormatVersion) {
+  if (format->size() != 4 || read_u32_be(*format) < layout::kFormatRead || read_u32_be(*format) > layout::kFormatVersion) {
     const std::string found = format->size() == 4 ? std::to_string(read_u32_be(*format)) : "unreadable";
     return fail(Status::internal, "the data folder has format version " + found + ", and this program knows version " +
                                       std::to_string(layout::kFormatVersion) + ": use the program version that wrote the folder, or a newer one");
@@ -226,6 +222,8 @@ Result<std::unique_ptr<Ledger>> Ledger::open(KvStore& store, const Genesis& gene
     return fail(Status::internal, "the data folder is damaged: the state accumulator does not belong to block " +
                                       std::to_string(snapshot.height()) + "; restore a backup, or empty the folder and let the node catch up from the others");
   }
+  // From now on there may be records that a program of the former version does not know.
+  if (read_u32_be(*format) != layout::kFormatVersion) store.write({{Column::meta, Bytes(layout::kFormat), layout::u32(layout::kFormatVersion)}}, true);
   ledger->last_hash_ = snapshot.header_hash();
   ledger->height_.store(snapshot.height(), std::memory_order_release);
   ledger->state_cache_ = std::make_shared<StateCache>(options.cached_state_bytes, snapshot.height());
@@ -280,11 +278,11 @@ void Ledger::write(const BlockToApply& to_apply, Sync sync) {
   }
   batch.push_back({Column::blocks, layout::key(layout::kHeader, height), encode_header(block.header)});
   batch.push_back({Column::blocks, layout::key(layout::kBatch, height), encode_batch(block.batch)});
+  put_receipts(batch, height, block.receipts);
   for (std::size_t i = 0; i < block.transactions.size(); ++i) {
     const Hash& id = block.batch.transactions[i];
     const auto index = static_cast<std::uint32_t>(i);
     AGIDDI_CHECK(block.transactions[i].id == id && block.receipts[i].transaction == id, "bodies and receipts stand in batch order");
-    batch.push_back({Column::blocks, layout::receipt(height, index), encode_receipt(block.receipts[i])});
     const Bytes key = layout::key(layout::kApplied, id.view());
     if (!store_.get(Column::transactions, key)) {
       batch.push_back({Column::transactions, key, layout::u64(height) + layout::u32(index) + encode_transaction(block.transactions[i])});
@@ -353,8 +351,8 @@ std::size_t Ledger::prune(std::uint64_t up_to, std::size_t blocks_max) {
       const auto stored = store_.get(Column::transactions, key);
       const bool here = stored && read_u64_be(*stored) == height && read_u32_be(BytesView(*stored).substr(8)) == index;
       batch.push_back({here ? Column::transactions : Column::blocks, here ? key : layout::repeated(height, index), std::nullopt});
-      batch.push_back({Column::blocks, layout::receipt(height, index), std::nullopt});
     }
+    erase_receipts(store_, batch, height, ids.size());
     for (const char kind : {layout::kHeader, layout::kBatch, layout::kCertificate}) {
       batch.push_back({Column::blocks, layout::key(kind, height), std::nullopt});
     }

@@ -75,7 +75,9 @@ struct PaymentFacts {
 };
 // agiddi:Payment (payer, payee, device, amount, priceCurrency, paymentMethod, generatedAtTime, recordedIn, item) and one
 // agiddi:PaymentItem for each item.
-Triples payment_triples(const PaymentFacts& facts);
+// sorted: and each once.
+enum class TripleOrder : std::uint8_t { sorted, as_made };
+Triples payment_triples(const PaymentFacts& facts, TripleOrder order = TripleOrder::sorted);
 
 struct DataAccessFacts {
   Hash integration;

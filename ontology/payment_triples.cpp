@@ -33,7 +33,7 @@ std::string integration_device_iri(const Hash& integration, const Hash& device) 
 
 }  // namespace
 
-Triples payment_triples(const PaymentFacts& facts) {
+Triples payment_triples(const PaymentFacts& facts, TripleOrder order) {
   Triples out;
   out.reserve(7 + 11 * facts.items.size());
   const std::string id = payment_iri(facts.payment);
@@ -60,7 +60,8 @@ Triples payment_triples(const PaymentFacts& facts) {
     if (item.minutes) star.decimal(ns::kAgiddi, "minutes", item.minutes->text());
     if (item.kilobytes) star.decimal(ns::kAgiddi, "kilobytes", item.kilobytes->text());
   }
-  return sorted(std::move(out));
+  if (order == TripleOrder::sorted) out = sorted(std::move(out));
+  return out;
 }
 
 std::string data_access_iri(const Hash& integration, const Hash& device) { return integration_device_iri(integration, device); }

@@ -17,7 +17,7 @@ class Star {
 
   void iri(std::string_view space, std::string_view predicate, std::string_view value) { add(space, predicate, ledger::Term::iri(std::string(value))); }
   void iri(std::string_view space, std::string_view predicate, std::string_view value_space, std::string_view value) {
-    iri(space, predicate, std::string(value_space) + std::string(value));
+    add(space, predicate, ledger::Term::iri(joined(value_space, value)));
   }
   void text(std::string_view space, std::string_view predicate, std::string value) {
     add(space, predicate, ledger::Term::literal(std::move(value)));
@@ -37,7 +37,12 @@ class Star {
 
  private:
   void add(std::string_view space, std::string_view predicate, ledger::Term object) {
-    out_.push_back({subject_, ledger::Term::iri(std::string(space) + std::string(predicate)), std::move(object)});
+    out_.push_back({subject_, ledger::Term::iri(joined(space, predicate)), std::move(object)});
+  }
+  static std::string joined(std::string_view one, std::string_view two) {
+    std::string text;
+    text.reserve(one.size() + two.size());
+    return text.append(one).append(two);
   }
 
   std::vector<ledger::Triple>& out_;

@@ -1,5 +1,7 @@
 #include "subservices/executor.h"
 
+#include <algorithm>
+
 #include "subservices/access/access_rules.h"
 #include "subservices/dispatch.h"
 #include "subservices/governance/admission_rules.h"
@@ -12,6 +14,9 @@
 namespace agiddi::subservices {
 namespace {
 
+constexpr std::size_t kTriplesOfPayment = 18;   // of one item
+constexpr std::size_t kHash_bytes = std::tuple_size_v<decltype(Hash::bytes)>;
+
 Receipt rejection(const Hash& transaction, const Error& error) {
   Json result = Json::object({{"detail", error.detail}});
   if (!error.fields.empty()) {
@@ -22,24 +27,57 @@ Receipt rejection(const Hash& transaction, const Error& error) {
   return {transaction, error.status, result.dump()};
 }
 
-// Remembered until the document's window has passed; after that the window itself refuses it.
-void remember(RuleContext& context, const Transaction& transaction, const Hash& hash) {
+// The Seen keys that a block made and that fall due together: all of documents inside their windows, so within 11 minutes.
+struct SeenOfBlock {
+  Bytes hashes;
+  TimeMs due = 0;
+};
+
+TimeMs forgotten_at(const Transaction& transaction) { return transaction.header.issued_at_s * 1000 + kWindowAfter_ms + 1; }
+
+void store_seen(RuleContext& context, const Transaction& transaction, const Hash& hash) {
   records::Seen seen;
   seen.set_transaction(Bytes(transaction.id.view()));
-  seen.set_forget_ms(transaction.header.issued_at_s * 1000 + kWindowAfter_ms + 1);
+  seen.set_forget_ms(forgotten_at(transaction));
   store(context.state, keys::seen_by_hash(hash), seen);
-  context.state.put(keys::expiry({seen.forget_ms(), keys::ExpiryKind::seen, hash, 0}), {});
+}
+
+// Remembered until the document's window has passed; after that the window itself refuses it.
+void remember(RuleContext& context, const Transaction& transaction, const Hash& hash) {
+  store_seen(context, transaction, hash);
+  context.state.put(keys::expiry({forgotten_at(transaction), keys::ExpiryKind::seen, hash, 0}), {});
+}
+
+void remember_with_block(RuleContext& context, SeenOfBlock& seen, const Transaction& transaction, const Hash& hash) {
+  store_seen(context, transaction, hash);
+  seen.hashes += hash.view();
+  seen.due = std::max(seen.due, forgotten_at(transaction));
+}
+
+// One that was remembered again, when its first entry was over and not yet swept, stands in a later block's list too.
+std::size_t sweep_seen(RuleContext& context, const keys::Expiry& entry) {
+  const auto hashes = context.state.get(keys::expiry(entry));
+  AGIDDI_CHECK(hashes && hashes->size() % kHash_bytes == 0, "a block's seen keys are whole hashes");
+  for (BytesView rest = *hashes; !rest.empty(); rest.remove_prefix(kHash_bytes)) {
+    const Bytes key = keys::seen_by_hash(*Hash::from_bytes(rest.substr(0, kHash_bytes)));
+    const auto seen = load<records::Seen>(context.state, key);
+    if (seen && seen->forget_ms() <= context.timestamp) context.state.erase(key);
+  }
+  context.state.erase(keys::expiry(entry));
+  return hashes->size() / kHash_bytes;
 }
 
 // A document that reached a block keeps its first outcome. The world state alone decides that, never the blocks that a node happens to have: a
 // (kid, jti) is taken by the first document with it, also when that one is rejected, and one that came before its time is remembered by its id.
 // time: the block's.
-Result<void> take_first(RuleContext& context, const Transaction& transaction, TimeMs time) {
+Result<void> take_first(RuleContext& context, SeenOfBlock& of_block, const Transaction& transaction, TimeMs time) {
   const Error before{Status::conflict, "the transaction came before and keeps its first outcome", {}};
   const Hash by_id = keys::seen_hash("", transaction.id.view());   // no kid is empty
   const Hash by_jti = keys::seen_hash(transaction.header.kid, transaction.header.jti);
   if (context.state.contains(keys::seen_by_hash(by_id))) return tl::unexpected(before);
-  if (const auto seen = load<records::Seen>(context.state, keys::seen_by_hash(by_jti))) {
+  const auto seen = load<records::Seen>(context.state, keys::seen_by_hash(by_jti));
+  const bool by_block = context.rules_version >= kRulesWithFewerKeys;
+  if (seen && !(by_block && seen->forget_ms() <= context.timestamp)) {
     if (seen->transaction() == transaction.id.view()) return tl::unexpected(before);
     return fail(Status::conflict, "the jti was used for another document: take a new one");
   }
@@ -48,13 +86,17 @@ Result<void> take_first(RuleContext& context, const Transaction& transaction, Ti
     if (early) remember(context, transaction, by_id);
     return valid;
   }
-  remember(context, transaction, by_jti);
+  if (by_block) {
+    remember_with_block(context, of_block, transaction, by_jti);
+  } else {
+    remember(context, transaction, by_jti);
+  }
   return {};
 }
 
-Receipt execute_one(RuleContext& context, const Transaction& transaction, const ExecutorFaults& faults) {
+Receipt execute_one(RuleContext& context, SeenOfBlock& seen, const Transaction& transaction, const ExecutorFaults& faults) {
   const TimeMs time = faults.window_unchecked ? transaction.header.issued_at_s * 1000 : context.timestamp;
-  if (auto first = take_first(context, transaction, time); !first) {
+  if (auto first = take_first(context, seen, transaction, time); !first) {
     const bool repeated = first.error().status == Status::conflict;
     if (!repeated || !faults.repeats_executed) return rejection(transaction.id, first.error());
   }
@@ -101,6 +143,7 @@ void sweep(RuleContext& context) {
         context.state.erase(keys::seen_by_hash(entry.id));
         context.state.erase(key);
         break;
+      case keys::ExpiryKind::seen_block: done += sweep_seen(context, entry); break;
       case keys::ExpiryKind::payment_item: sweep_payment_item(context, entry); break;
       case keys::ExpiryKind::integration: done += sweep_integration(context, entry); break;
       case keys::ExpiryKind::account_day:
@@ -147,13 +190,18 @@ ExecutedBlock Executor::execute(const Batch& batch, std::vector<Transaction> tra
   sweep(context);
 
   Block& block = executed.apply.block;
+  block.receipts.reserve(transactions.size());
+  executed.apply.triples.reserve(transactions.size() * kTriplesOfPayment);   // a triple is large, and moves when the list grows
+  SeenOfBlock seen;
   for (std::size_t i = 0; i < transactions.size(); ++i) {
     const Transaction& transaction = transactions[i];
     AGIDDI_CHECK(transaction.id == batch.transactions[i], "the transactions are the batch's, in its order");
-    block.receipts.push_back(execute_one(context, transaction, faults_));
+    block.receipts.push_back(execute_one(context, seen, transaction, faults_));
     if (faults_.money_from_nothing) make_money(context, transaction, block.receipts.back());
     if (faults_.differs) block.receipts.back().result += ' ';
   }
+
+  if (!seen.hashes.empty()) state.put(keys::expiry({seen.due, keys::ExpiryKind::seen_block, batch.digest(), 0}), std::move(seen.hashes));
 
   executed.next_members = decided_after(state, batch.height);
   executed.apply.changes = state.changes();

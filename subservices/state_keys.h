@@ -21,14 +21,15 @@
 //   C H("agiddi/ciphertext/1", …)        CiphertextOwner
 //   P payment                            Payment
 //   p payment index(4)                   PaymentItem
-//   i payment device                     index(4) of the device's item
+//   i payment device                     index(4) of the device's item; from rules version 6 on only where a payment has several
 //   G integration                        Integration
 //   g integration index(4)               IntegrationDevice
 //   R device currency                    DeviceEarnings     from rules version 4 on
 //   L member-id                          MemberLease
 //   m member-id                          MemberService      from rules version 6 on
 //   n member-id 0x00 integration         empty: integrations that this member serves and that have not ended
-//   E time(8) kind(1) id index(4)        empty: what falls due at a time; swept in key order at the beginning of a block
+//   E time(8) kind(1) id index(4)        what falls due at a time; swept in key order at the beginning of a block. Empty; for kind seen_block the hashes of the
+//                                        Seen keys that a block made, from rules version 6 on
 #pragma once
 
 #include <cstdint>
@@ -36,6 +37,13 @@
 
 #include "protocol/bytes.h"
 #include "protocol/time.h"
+
+namespace agiddi::subservices {
+
+// From which on blocks leave fewer keys: each is sorted into the store and into the state digest by every member.
+inline constexpr std::uint32_t kRulesWithFewerKeys = 6;
+
+}  // namespace agiddi::subservices
 
 namespace agiddi::subservices::keys {
 
@@ -80,12 +88,12 @@ Bytes member_service(std::string_view member);
 Bytes served(std::string_view member, const Hash& integration);
 Bytes served_by(std::string_view member);                     // prefix
 
-enum class ExpiryKind : std::uint8_t { seen = 1, payment_item = 2, integration = 3, proposal = 4, account_day = 5 };
+enum class ExpiryKind : std::uint8_t { seen = 1, payment_item = 2, integration = 3, proposal = 4, account_day = 5, seen_block = 6 };
 
 struct Expiry {
   TimeMs due = 0;
   ExpiryKind kind = ExpiryKind::seen;
-  Hash id;                   // hash in the Seen key, payment id, integration id, proposal id
+  Hash id;                   // hash in the Seen key, payment id, integration id, proposal id, a block's batch digest
   std::uint32_t index = 0;   // of the payment item
 };
 Bytes expiry(const Expiry& entry);

@@ -93,10 +93,12 @@ struct ItemToGrant { std::uint32_t index = 0; records::PaymentItem item; };
 Result<std::vector<ItemToGrant>> items_to_grant(const StateView& state, const AccessRequest& request) {
   std::vector<ItemToGrant> items;
   for (const Hash& device : request.devices) {
+    // A payment of one item need not say where its device is.
     const auto index = state.get(keys::paid_device(request.payment, device));
-    if (!index) return fail(Status::forbidden, "the payment does not hold device " + device_urn(device));
-    const std::uint32_t at = read_u32_be(*index);
-    items.push_back({at, load_known<records::PaymentItem>(state, keys::payment_item(request.payment, at))});
+    const std::uint32_t at = index ? read_u32_be(*index) : 0;
+    auto item = load<records::PaymentItem>(state, keys::payment_item(request.payment, at));
+    if (!item || hash_of(item->device()) != device) return fail(Status::forbidden, "the payment does not hold device " + device_urn(device));
+    items.push_back({at, std::move(*item)});
   }
   return items;
 }

@@ -195,15 +195,20 @@ Result<RuleOutcome> payment_create(RuleContext& context, const Transaction& tran
   for (std::uint32_t i = 0; i < quote->items.size(); ++i) {
     auto item = make_item(quote->items[i]);
     reschedule_item(context, id, i, item, first_due(context, *request, item));
-    Bytes index;
-    append_u32_be(index, i);
-    context.state.put(keys::paid_device(id, quote->items[i].device), std::move(index));
+    if (quote->items.size() > 1 || context.rules_version < kRulesWithFewerKeys) {
+      Bytes index;
+      append_u32_be(index, i);
+      context.state.put(keys::paid_device(id, quote->items[i].device), std::move(index));
+    }
     items.push(to_json(quote->items[i]));
   }
   count_open(context.state, static_cast<int>(quote->items.size()), 0);
 
   if (!context.only_checks) {
-    for (auto& triple : ontology::payment_triples(recorded_payment_facts(context.state, id, record))) context.triples.push_back({std::move(triple), true});
+    const auto facts = recorded_payment_facts(context.state, id, record);
+    // The order decides which ids the dictionary gives to new terms, and so belongs to the rules; no order costs less.
+    const auto order = context.rules_version >= kRulesWithFewerKeys ? ontology::TripleOrder::as_made : ontology::TripleOrder::sorted;
+    for (auto& triple : ontology::payment_triples(facts, order)) context.triples.push_back({std::move(triple), true});
   }
   context.events.push_back({"payment", id, transaction.id,
                             Json::object({{"payment", id.hex()},

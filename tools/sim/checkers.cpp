@@ -77,6 +77,18 @@ bool Checkers::promise(Seat seat, const char* kind, std::uint64_t epoch, std::ui
   return first;
 }
 
+// Whose bodies the log holds for that height.
+std::set<Hash> Checkers::bodies_on_disk(const Sender& sender, std::uint64_t height) {
+  std::set<Hash> ids;
+  for (std::uint32_t number = 0;; ++number) {
+    const LogWrite record = log_bodies(height, number, {});
+    const auto raw = sender.disk.durable(ledger::Column::log, log_key(record));
+    if (!raw) return ids;
+    const RestoredLog restored = restore_log({{record.key, *raw}}, limits::kMembersMax);
+    for (const TransactionPtr& body : restored.bodies.at(height).transactions) ids.insert(body->id);
+  }
+}
+
 void Checkers::prepare_on_disk(const Sender& sender, const Vote& vote, const NewView* within) {
   const std::string what = node(sender.seat) + " sent a Prepare for height " + std::to_string(vote.height) + " of view " + std::to_string(vote.view);
   if (vote.height <= sender.ledger.height()) return;   // applied since: its records are gone
@@ -89,10 +101,10 @@ void Checkers::prepare_on_disk(const Sender& sender, const Vote& vote, const New
   }
   if (record->vote.view > vote.view) return;
   if (record->vote.digest != vote.digest) return fail(what + " and has another batch on its disk");
+  const std::set<Hash> held = within == nullptr ? bodies_on_disk(sender, vote.height) : std::set<Hash>{};   // a NewView promises no bodies
   for (const Hash& id : record->batch.transactions) {
     const auto known = sender.ledger.transaction(id);
-    if (within == nullptr && !known &&   // a NewView promises no bodies
-        !sender.disk.durable(ledger::Column::log, log_key(erase_body(vote.height, id)))) {
+    if (within == nullptr && !known && !held.contains(id)) {
       return fail(what + " and does not have the body of " + short_hash(id) + " on its disk");
     }
     // What a later view proposes again was judged by those who prepared it first.

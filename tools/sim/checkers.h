@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "consensus/verify.h"
 #include "tools/sim/sim_disk.h"
@@ -65,6 +66,7 @@ class Checkers {
   using Context = consensus::SigningContext;
   void vote(const Sender& sender, std::uint64_t epoch, const consensus::Vote& vote, const consensus::NewView* within);   // within: of one's own, or nothing
   bool promise(Seat seat, const char* kind, std::uint64_t epoch, std::uint64_t view, std::uint64_t height, const Hash& what);
+  std::set<Hash> bodies_on_disk(const Sender& sender, std::uint64_t height);
   void prepare_on_disk(const Sender& sender, const consensus::Vote& vote, const consensus::NewView* within);
   void commit_on_disk(const Sender& sender, std::uint64_t epoch, const consensus::Vote& vote);
   void tabulate();
