@@ -242,6 +242,63 @@ TEST_CASE("blocks that share a sync are lost together in a crash, or not at all 
   CHECK(open_ledger(*store)->height() == 4);
 }
 
+namespace {
+
+// A block's receipts as format version 2 kept them: each for itself.
+void write_as_version_2(KvStore& store, const Block& block) {
+  KvBatch batch;
+  const Bytes runs = layout::key(layout::kReceipt, block.header.height);
+  store.scan(Column::blocks, runs, prefix_end(runs), [&](BytesView key, BytesView) {
+    batch.push_back({Column::blocks, Bytes(key), std::nullopt});
+    return true;
+  });
+  for (std::uint32_t i = 0; i < block.receipts.size(); ++i) {
+    batch.push_back({Column::blocks, layout::receipt(block.header.height, i), encode_receipt(block.receipts[i])});
+  }
+  batch.push_back({Column::meta, Bytes(layout::kFormat), layout::u32(layout::kFormatRead)});
+  store.write(batch, true);
+}
+
+std::size_t receipt_records(const KvReader& reader) {
+  std::size_t count = 0;
+  const Bytes prefix(1, layout::kReceipt);
+  reader.scan(Column::blocks, prefix, prefix_end(prefix), [&](BytesView, BytesView) { return ++count > 0; });
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("receipts stand in runs, those of a store of format version 2 each for itself, and all of them go with their blocks") {
+  const auto kind = GENERATE(as<std::string>(), "memory", "rocks");
+  const bool from_version_2 = GENERATE(false, true);
+  INFO(kind << ", " << from_version_2);
+  auto test = make_store(kind);
+  std::vector<Transaction> notes;
+  for (int i = 0; i < 130; ++i) notes.push_back(test_transaction("{\"n\":" + std::to_string(i) + "}"));
+  std::vector<Receipt> receipts;
+  {
+    const auto ledger = open_ledger(*test.store);
+    const auto apply = next_block(*ledger->snapshot(), notes);
+    receipts = apply.block.receipts;
+    ledger->apply(apply);
+    CHECK(receipt_records(*test.store) == 3);
+    if (from_version_2) write_as_version_2(*test.store, apply.block);
+  }
+  const auto ledger = open_ledger(*test.store);
+  CHECK(*test.store->get(Column::meta, layout::kFormat) == layout::u32(layout::kFormatVersion));
+  CHECK(receipt_records(*test.store) == (from_version_2 ? 130 : 3));
+  CHECK(ledger->snapshot()->block(1)->receipts == receipts);
+  for (const std::size_t i : {0, 1, 63, 64, 127, 128, 129}) CHECK(ledger->snapshot()->transaction(notes[i].id)->receipt == receipts[i]);
+  ledger->apply(next_block(*ledger->snapshot(), {test_transaction("{}")}));
+  ledger->apply(next_block(*ledger->snapshot(), {}));
+  CHECK(check_store(*test.store).empty());
+  CHECK(ledger->snapshot()->block(1)->receipts == receipts);
+  for (const std::uint64_t height : {1, 2, 3}) ledger->store_certificate(height, {});
+  CHECK(ledger->prune(1, 10) == 1);
+  CHECK(receipt_records(*test.store) == 1);
+  CHECK(check_store(*test.store).empty());
+}
+
 TEST_CASE("memory and RocksDB give the same chain") {
   std::map<std::string, std::vector<Hash>> digests;
   for (const auto* kind : {"memory", "rocks"}) {
@@ -277,6 +334,12 @@ TEST_CASE("check_store sees damage in every part of the chain") {
   }
   SECTION("a receipt") {
     damage = {Column::blocks, layout::receipt(1, 0), encode_receipt({transaction.id, Status::conflict, "{}"})};
+    finding = "receipt root";
+  }
+  SECTION("a run of receipts that is cut off") {
+    auto run = *store->get(Column::blocks, layout::receipt(1, 0));
+    run.pop_back();
+    damage = {Column::blocks, layout::receipt(1, 0), run};
     finding = "receipt root";
   }
   SECTION("a body") {

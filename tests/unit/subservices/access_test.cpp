@@ -107,7 +107,7 @@ TEST_CASE("time that starts with the integration runs from the grant") {
 }
 
 TEST_CASE("who may integrate what") {
-  World world;
+  World world(GENERATE(1u, kRulesVersionMax));
   const std::string urn = world.registered(R"({"perMinute":"0.10"})"), unpaid = world.registered(R"({"perMinute":"0.10"})");
   const std::string payment = world.paid(urn, R"("minutes":10)", "1");
   const Json good = world.access(payment, {urn});
@@ -130,6 +130,31 @@ TEST_CASE("who may integrate what") {
   CHECK(status(with("versions", Json::array({1}))) == 201);
   CHECK(status(good) == 409);
   CHECK(world.at_door(world.application, "integration.create", good) == Status::ok);   // the block decides
+}
+
+TEST_CASE("the devices of a payment are found in it, whether it has one or several") {
+  const std::uint32_t rules = GENERATE(1u, kRulesVersionMax);
+  World world(rules);
+  const std::string first = world.registered(R"({"perMinute":"0.10"})"), second = world.registered(R"({"perMinute":"0.10"})"), third = world.registered(R"({"perMinute":"0.10"})");
+  const auto pay = [&](const std::vector<std::string>& urns, const std::string& total) {
+    Json items = Json::array();
+    for (const std::string& urn : urns) items.push(world.item(urn, R"("minutes":10)", "1"));
+    const auto answer = world.run(world.application, "payment.create", world.payment(items, total));
+    REQUIRE(answer.status() == 201);
+    return answer.text("payment");
+  };
+  const auto status = [&](const std::string& payment, const std::vector<std::string>& urns) { return world.run(world.application, "integration.create", world.access(payment, urns)).status(); };
+  const std::string one = pay({first}, "1"), two = pay({second, first}, "2");
+  CHECK(status(one, {second}) == 403);
+  CHECK(status(two, {third}) == 403);
+  CHECK(status(two, {first, third}) == 403);
+  CHECK(status(two, {first}) == 201);
+  CHECK(status(one, {first}) == 201);
+  CHECK(status(two, {second}) == 201);
+  // A payment of one item leaves no index behind any more.
+  std::size_t indexed = 0;
+  world.snapshot()->state().scan(ledger::Column::state, "i", "j", [&](BytesView, BytesView) { return ++indexed > 0; });
+  CHECK(indexed == (rules >= kRulesWithFewerKeys ? 2 : 3));
 }
 
 TEST_CASE("a grant is exclusive, also inside one block") {

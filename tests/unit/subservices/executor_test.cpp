@@ -36,7 +36,7 @@ Transaction resign(const World& world, const Person& signer, ProtectedHeader hea
 }  // namespace
 
 TEST_CASE("network, action and window come before everything: 401, and the jti is not used up") {
-  World world;
+  World world(GENERATE(1u, kRulesVersionMax));
   const Bytes body = Json::object({{"to", world.poor.did}, {"currency", "EUR"}, {"amount", "1"}}).dump();
   const std::int64_t now_s = world.now / 1000;
   const auto status = [&](const ProtectedHeader& header) { return world.block({resign(world, world.application, header, body)}).front().status(); };
@@ -54,7 +54,7 @@ TEST_CASE("network, action and window come before everything: 401, and the jti i
 }
 
 TEST_CASE("a document that reached a block keeps its outcome and its jti, also when it was rejected") {
-  World world;
+  World world(GENERATE(1u, kRulesVersionMax));
   const auto poor = world.sign(world.poor, "credit.transfer", Json::object({{"to", world.other.did}, {"currency", "EUR"}, {"amount", "1"}}), "once");
   CHECK(world.block({poor}).front().status() == 402);
   REQUIRE(world.run(world.application, "credit.transfer", Json::object({{"to", world.poor.did}, {"currency", "EUR"}, {"amount", "9"}})).status() == 201);
@@ -81,6 +81,52 @@ TEST_CASE("seen documents are forgotten when their window has passed, a bounded 
   world.sweep_after(1);
   CHECK(count_records(world, 'S') == 0);
   CHECK(count_records(world, 'E') == 0);
+}
+
+TEST_CASE("from rules version 6 on, what a block saw is forgotten together, and nobody waits for it") {
+  World world(kRulesWithFewerKeys);
+  const Json body = Json::object({{"to", world.poor.did}, {"currency", "EUR"}, {"amount", "1"}});
+  const std::int64_t now_s = world.now / 1000;
+  const auto given = [&](std::int64_t issued_s, const std::string& jti, const std::string& amount) {
+    Json other = body;
+    other.set("amount", amount);
+    return resign(world, world.application, {"", "", "credit.transfer", issued_s, jti}, other.dump());
+  };
+  const auto old = given(now_s - 590, "old", "1"), young = given(now_s, "young", "2");
+  for (const auto& answer : world.block({old, young})) REQUIRE(answer.status() == 201);
+  CHECK((count_records(world, 'S') == 2 && count_records(world, 'E') == 1));
+
+  world.pass(20 * kSecond);
+  CHECK(world.block({old}).front().status() == 401);                             // out of its window; its record is still there
+  const auto again = given(now_s + 20, "old", "3");
+  CHECK(world.block({given(now_s + 20, "young", "3")}).front().status() == 409);
+  CHECK(world.block({again}).front().status() == 201);                           // its jti is free
+  CHECK(world.block({given(now_s + 21, "old", "4")}).front().status() == 409);   // and taken once more
+
+  world.sweep_after(595 * kSecond);   // the first block's list is due, the second's is not
+  CHECK((count_records(world, 'S') == 1 && count_records(world, 'E') == 1));
+  CHECK(world.block({again}).front().status() == 409);
+  world.sweep_after(30 * kSecond);
+  CHECK((count_records(world, 'S') == 0 && count_records(world, 'E') == 0));
+
+  std::vector<Transaction> transactions;
+  for (std::size_t i = 0; i < kSweepMax + 500; ++i) transactions.push_back(world.sign(world.poor, "governance.propose", Json::object({})));
+  for (const auto& answer : world.block(std::move(transactions))) REQUIRE(answer.status() == 422);
+  CHECK((count_records(world, 'S') == kSweepMax + 500 && count_records(world, 'E') == 1));
+  world.sweep_after(11 * kMinute);
+  CHECK((count_records(world, 'S') == 0 && count_records(world, 'E') == 0));
+}
+
+TEST_CASE("a document that came before its time is remembered for itself, however far its time is") {
+  World world(kRulesWithFewerKeys);
+  const Json body = Json::object({{"to", world.poor.did}, {"currency", "EUR"}, {"amount", "1"}});
+  const std::int64_t now_s = world.now / 1000;
+  const auto far = resign(world, world.application, {"", "", "credit.transfer", now_s + 1'000'000, "far"}, body.dump());
+  const auto answers = world.block({far, world.sign(world.application, "credit.transfer", body)});
+  CHECK((answers[0].status() == 401 && answers[1].status() == 201));
+  CHECK(count_records(world, 'E') == 2);
+  world.sweep_after(11 * kMinute);
+  CHECK((count_records(world, 'S') == 1 && count_records(world, 'E') == 1));   // the others of its block do not wait for it
 }
 
 TEST_CASE("bodies that are no JSON, or JSON with a name twice") {
@@ -245,9 +291,10 @@ class Life {
 }  // namespace
 
 TEST_CASE("money is conserved through random histories, and in the end nothing is left in escrow") {
+  const std::uint32_t rules = GENERATE(1u, kRulesVersionMax);
   for (const std::uint64_t seed : {1, 2, 3, 4, 5, 6}) {
-    INFO("seed " << seed);
-    World world;
+    INFO("seed " << seed << ", rules " << rules);
+    World world(rules);
     Life life(world, seed);
     for (int i = 0; i < 500; ++i) life.step();
     CHECK(life.statuses[201] > 150);
@@ -264,12 +311,13 @@ TEST_CASE("money is conserved through random histories, and in the end nothing i
 }
 
 TEST_CASE("one chain gives one state on every validator, whatever else it did") {
-  World world;
+  const std::uint32_t rules = GENERATE(1u, kRulesVersionMax);
+  World world(rules);
   Life life(world, 42);
   for (int i = 0; i < 150; ++i) life.step();
 
   // The twin executes the same batches, tries others at its door in between, and was restarted on the way.
-  World twin;
+  World twin(rules);
   for (std::size_t i = 0; i < world.chain.size(); ++i) {
     const Block& block = world.chain[i].block;
     if (i % 3 == 0) (void)twin.at_door(twin.application, "payment.create", Json::object({}));
@@ -287,7 +335,8 @@ TEST_CASE("one chain gives one state on every validator, whatever else it did") 
 }
 
 TEST_CASE("what a block does never depends on the blocks that a node has: the whole chain, a pruned one, and one that began with a snapshot") {
-  World world;
+  const std::uint32_t rules = GENERATE(1u, kRulesVersionMax);
+  World world(rules);
   Life life(world, 7);
   std::vector<Transaction> early;
   for (int i = 0; i < 120; ++i) {
@@ -308,7 +357,7 @@ TEST_CASE("what a block does never depends on the blocks that a node has: the wh
     }
   }
 
-  World pruned, joined;
+  World pruned(rules), joined(rules);
   const std::size_t half = world.chain.size() / 2;
   for (std::size_t i = 0; i < world.chain.size(); ++i) {
     const Block& block = world.chain[i].block;
