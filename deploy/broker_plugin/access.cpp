@@ -88,7 +88,7 @@ class BrokerAccess {
     if (username == nullptr) return anonymous_ && is_loopback_address(address);
     if (*username == 0 || password == nullptr) return false;
     Effects effects;
-    const bool yes = table_.authenticate(client, username, password, wall_ms(), effects);
+    const bool yes = table_.authenticate({client, username, password, address == nullptr ? "" : address}, wall_ms(), effects);
     carry_out(effects);
     return yes;
   }
@@ -210,6 +210,10 @@ class BrokerAccess {
       if (key) request.key = *key;
       else reader.error("key", key.error().detail);
       request.audience = reader.required_string("audience", kAudienceMax).value_or("");
+    } else if (const auto proof = reader.optional_string("proof", 64)) {
+      const auto hash = Hash::from_hex(*proof);
+      if (!hash) reader.error("proof", "must be 64 lower-case hexadecimal digits");
+      request.chosen = GrantRequest::ChosenPassword{reader.required_string("salt", kPasswordMax).value_or(""), hash.value_or(Hash{})};
     } else {
       request.password = reader.required_string("password", kPasswordMax).value_or("");
     }

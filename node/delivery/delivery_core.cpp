@@ -6,6 +6,7 @@
 #include "node/log.h"
 #include "ontology/units.h"
 #include "protocol/check.h"
+#include "protocol/device_password.h"
 
 namespace agiddi::node {
 namespace {
@@ -300,7 +301,7 @@ void DeliveryCore::restore(Served& served) {
 }
 
 BrokerGrant DeliveryCore::application_grant(const Served& served) const {
-  return {served.account.username, served.account.password, {}, {served.account.topic}, now() + kGrantMax_ms, "", ""};
+  return {served.account.username, served.account.password, {}, {served.account.topic}, now() + kGrantMax_ms, "", "", "", ""};
 }
 
 void DeliveryCore::push_grants(const Hash& id, Served& served) {
@@ -312,10 +313,13 @@ void DeliveryCore::push_grants(const Hash& id, Served& served) {
     broker_->listen(device.account.topic);
     const TimeMs expires = device.granted.expires ? *device.granted.expires + kGrantAfter_ms : now() + kGrantMax_ms;
     ++served.grants_pending;
-    BrokerGrant grant{device.account.username, device.account.password, {device.account.topic}, {}, expires, "", ""};
+    BrokerGrant grant{device.account.username, device.account.password, {device.account.topic}, {}, expires, "", "", "", ""};
     if (device.access && !device.access->device_key.empty()) {
       grant.key = device.access->device_key;
       grant.audience = network_;
+    } else if (device.access && !device.access->device_password.empty()) {
+      grant.salt = std::exchange(grant.password, "");   // random, and the same after a restart
+      grant.proof = device_password_proof(grant.salt, grant.username, device.access->device_password).hex();
     }
     broker_->grant(std::move(grant),
                    [this, id, i](bool good) { grant_done(id, i, good); });

@@ -151,11 +151,13 @@ Json DeliveryCore::command_json(const Served& served, const ServedDevice& device
     json.set("broker", options_.broker_public_url);
     json.set("topic", device.account.topic);
     json.set("username", device.account.username);
-    if (device.access->device_key.empty()) {
-      json.set("password", device.account.password);
-    } else {
+    if (!device.access->device_key.empty()) {
       json.set("login", "jwt");
       json.set("audience", network_);
+    } else if (!device.access->device_password.empty()) {
+      json.set("login", "own-password");
+    } else {
+      json.set("password", device.account.password);
     }
     json.set("expires", time_text(device.granted.expires.value_or(served.view.claimed + kCommandExpiry_ms)));
   }
