@@ -9,7 +9,7 @@
 namespace agiddi {
 
 // The newest rules that this program knows. A block under later rules stops the node: it must be updated first.
-inline constexpr std::uint32_t kRulesVersionMax = 5;
+inline constexpr std::uint32_t kRulesVersionMax = 6;
 
 struct GenesisAccount { std::string did; std::string currency; MicroUnits amount = 0; };
 

@@ -4,6 +4,7 @@
 
 #include "node/delivery/sealed_access.h"
 #include "node/log.h"
+#include "ontology/metadata.h"
 #include "ontology/units.h"
 #include "protocol/check.h"
 #include "protocol/device_password.h"
@@ -246,7 +247,9 @@ void DeliveryCore::restore(Served& served) {
   for (GrantedDevice& granted : served.view.devices) {
     ServedDevice device;
     device.granted = granted;
-    device.frame = {granted.measurement, id.hex(), served.view.epoch, unit ? unit->iri : std::string()};
+    // What a stream, a webhook or `latest` gives in SenML is made of the unified template when it goes out.
+    device.frame = {granted.measurement, id.hex(), served.view.epoch, unit ? unit->iri : std::string(), served.over_mqtt() && served.view.senml};
+    if (served.view.linked_context) device.frame.device.context = options_.public_url + "/v1/context/measurement/" + ontology::measurement_context_id();
     if (const auto flow = ledger_.local_get(notes::flow(id, granted.device)); same_epoch && flow && read_flow_note(*flow, device.flow) && !device.flow.is_off()) {
       count(flows);
     }

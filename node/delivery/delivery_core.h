@@ -43,7 +43,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   Result<void> end_webhook(const Hash& id);
   Result<Json> webhook(const Hash& id, const std::string& token);
   // delivery_pull.cpp
-  Result<std::vector<IdentifiedMeasurement>> latest(const Hash& id, const std::string& token);
+  Result<LatestReadings> latest(const Hash& id, const std::string& token);
 
  private:
   enum Count { received, forwarded, bytes, unreadable, unknown_sensor, duplicates, no_receiver, overflow, beyond_limit, integrations, streams, webhooks, flows, kCounts };
@@ -102,6 +102,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
 
   // delivery_pull.cpp
   bool drain_to_sink(Served& served);
+  static void push_to_sink(const Served& served, std::size_t index, std::uint64_t sequence, std::shared_ptr<const std::string> json);
 
   // delivery_leases.cpp
   void keep_lease();

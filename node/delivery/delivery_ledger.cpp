@@ -72,6 +72,8 @@ class ChainDeliveryLedger : public DeliveryLedger {
     view.lease_term = task->lease_term;
     view.protocol = task->protocol;
     view.unit = task->unit;
+    view.senml = task->senml;
+    view.linked_context = task->linked_context;
     view.ended_because = task->ended_because;
     for (const auto& served : task->devices) view.devices.push_back(granted(served));
     return view;

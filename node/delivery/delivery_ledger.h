@@ -48,6 +48,8 @@ struct IntegrationView {
   TimeMs lease_term = 0;
   std::string protocol;                       // "mqtt", "sse", "websocket"
   std::string unit;                           // delivery.unit, "" = as declared
+  bool senml = false;                         // delivery.format
+  bool linked_context = false;                // delivery.context
   std::string ended_because;
   std::vector<GrantedDevice> devices;
 };

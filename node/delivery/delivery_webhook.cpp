@@ -52,6 +52,7 @@ void DeliveryCore::start_webhook(Served& served, const WebhookTerms& terms) {
   if (!served.webhook) count(webhooks);
   served.webhook = Webhook{};
   served.webhook->terms = terms;
+  served.webhook->terms.format = terms.format.value_or(served.default_format());
   served.webhook->receiver = webhook_client_->receiver(terms.url);
   served.webhook->number = ++webhook_number_;
   set_frame_unit(served);
@@ -106,7 +107,7 @@ void DeliveryCore::post_webhook(Served& served) {
   if (!served.webhook || stopping_) return;
   Webhook& hook = *served.webhook;
   if (hook.gone || !hook.on_way.empty() || Webhook::Clock::now() < hook.try_at) return;
-  WebhookPost post{served.view.id.hex(), hook.terms.format, {}};
+  WebhookPost post{served.view.id.hex(), *hook.terms.format, {}};
   std::size_t size = 0;
   for (std::size_t turn = 0; turn < served.devices.size(); ++turn) {
     const std::size_t index = (hook.first_device + turn) % served.devices.size();

@@ -100,6 +100,7 @@ struct Served {
 
   bool over_mqtt() const { return view.protocol == "mqtt"; }
   bool posts() const { return webhook && !webhook->gone; }
+  WebhookFormat default_format() const { return view.senml ? WebhookFormat::senml : WebhookFormat::jsonld; }
   std::size_t outbox_size() const;
   std::size_t outbox_bytes() const;
 };

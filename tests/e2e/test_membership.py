@@ -260,7 +260,7 @@ def test_a_network_that_has_lost_a_member_is_stopped_and_brought_up_again(own_cl
 
 def test_the_tool_lists_and_refuses(cluster):
     listed = cluster.tool("member", "list", "--node", cluster.nodes[0].url, "--json")
-    assert listed["epoch"] == 0 and len(listed["validators"]) == 4 and listed["rulesVersion"] == 5
+    assert listed["epoch"] == 0 and len(listed["validators"]) == 4 and listed["rulesVersion"] == 6
     proposal = member(cluster, "address", "node-1", "127.0.0.1:65000", "--expires-minutes", "5")
     shown = cluster.tool("member", "proposals", proposal["proposal"], "--node", cluster.nodes[2].url, "--json")
     assert shown["yes"] == ["node-1"] and shown["needed"] == 3 and shown["state"] == "open"

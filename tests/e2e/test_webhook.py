@@ -248,7 +248,7 @@ def test_delete_ends_it_and_another_takes_its_place(cluster, receivers):
     pack = wait_until("packs", lambda: second.taken())
     assert second.posts[0]["headers"]["Content-Type"] == "application/senml+json"
     for record in pack:
-        assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9\-:./_]*", record["n"]) and record["n"].endswith("/sensor/air"), record
+        assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9\-:./_]*", record["bn"] + record["n"]) and (record["bn"] + record["n"]).endswith("/sensor/air"), record
         assert abs(record["t"] - time.time()) < 60
     assert wait_until("converted", lambda: [r for r in second.taken() if r["u"] == "[degF]"])
     assert end_webhook(cluster, made, identity=cluster.other).status == 403
@@ -345,7 +345,7 @@ def test_latest_counts_a_reading_once(cluster):
     figures = cluster.nodes[3].get("/v1/integrations/" + made["integration"]).json["devices"][0]
     assert figures["readings"] <= again["sequence"] + 1 and again["sequence"] <= 12
     record = latest(cluster, made, "application/senml+json").json[0]
-    assert record["n"].endswith("/sensor/air") and record["u"] == "Cel" and record["agiddi:id"].startswith("urn:agiddi:measurement:")
+    assert (record["bn"] + record["n"]).endswith("/sensor/air") and record["u"] == "Cel" and record["agiddi:id"].startswith("urn:agiddi:measurement:")
     # With a receiver, what it was sent is what `latest` shows, for nothing.
     stream = cluster.nodes[3].stream(path_of(made["delivery"]["url"]))
     shown = next(json.loads(data) for _, data in stream if data.startswith("{"))

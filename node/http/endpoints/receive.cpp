@@ -57,21 +57,24 @@ void get_webhook(const Core& core, const HttpRequest& request, const Responder& 
 
 void latest(const Core& core, const HttpRequest& request, const Responder& responder) {
   static const std::vector<std::string> kTypes{"application/ld+json", "application/senml+json"};
-  const auto type = negotiate(request.header_list("accept"), kTypes);
+  static const std::vector<std::string> kTypesTurned{kTypes.rbegin(), kTypes.rend()};
+  const auto type = negotiate(request.header_list("accept"), kTypes), turned = negotiate(request.header_list("accept"), kTypesTurned);
   if (!type) return responder.send(problem(Status::not_acceptable, "Readings are written in application/ld+json and application/senml+json."));
   const auto call = stream_call(request, responder);
   if (!call) return;
-  const WebhookFormat format = *type == 1 ? WebhookFormat::senml : WebhookFormat::jsonld;
-  core->delivery().latest(call->integration, call->token, [responder, format](Result<std::vector<IdentifiedMeasurement>> readings) {
-    if (!readings) return responder.send(stream_problem(readings.error()));
+  const bool leaves_it_open = kTypes[*type] != kTypesTurned[*turned];
+  const WebhookFormat asked = *type == 1 ? WebhookFormat::senml : WebhookFormat::jsonld;
+  core->delivery().latest(call->integration, call->token, [responder, leaves_it_open, asked](Result<LatestReadings> latest) {
+    if (!latest) return responder.send(stream_problem(latest.error()));
+    const WebhookFormat format = leaves_it_open ? latest->format : asked;
     HttpResponse response;
     response.with("Cache-Control", "no-store").with("Vary", "Accept");
-    if (readings->empty()) {
+    if (latest->readings.empty()) {
       response.status = 204;
       response.content_type.clear();
     } else {
       response.content_type = webhook_media_type(format);
-      response.body = measurements_body(format, *readings);
+      response.body = measurements_body(format, latest->readings);
     }
     responder.send(std::move(response));
   });
