@@ -171,7 +171,9 @@ bool GrantTable::proven(Grant& grant, const Login& login, std::int64_t now_ms) c
 bool GrantTable::authenticate(const Login& login, std::int64_t now_ms, Effects& effects) {
   if (login.username.size() > kNameMax || login.password.size() > std::max(kPasswordMax, kDeviceTokenMax_bytes)) return false;
   if (const auto owner = admin(login.username)) {
-    return equal_constant_time(verifier(login.username, login.password).view(), admin_verifiers_[*owner].view());
+    if (!equal_constant_time(verifier(login.username, login.password).view(), admin_verifiers_[*owner].view())) return false;
+    took_over(login.client_id);
+    return true;
   }
   const auto found = grants_.find(login.username);
   if (found == grants_.end()) return false;
@@ -179,6 +181,8 @@ bool GrantTable::authenticate(const Login& login, std::int64_t now_ms, Effects& 
   if (grant.expires_ms <= now_ms) return false;
   if (grant.connections.size() >= kGrantConnectionsMax && !grant.connections.contains(login.client)) return false;
   if (!proven(grant, login, now_ms)) return false;
+  took_over(login.client_id);
+  if (!login.client_id.empty()) by_client_id_[blake2b(login.client_id)] = {login.client, found->first};
   grant.connections.insert(login.client);
   grant.left_ms = 0;
   if (grant.lost) find_device(*found, effects);
@@ -218,7 +222,16 @@ bool GrantTable::allowed(ClientKey client, std::string_view username, Access acc
   return true;
 }
 
-void GrantTable::disconnected(ClientKey client, std::string_view username, Effects& effects) {
+void GrantTable::took_over(std::string_view client_id) {
+  const auto held = by_client_id_.find(blake2b(client_id));
+  if (held == by_client_id_.end()) return;
+  const auto found = grants_.find(held->second.username);
+  if (found != grants_.end() && found->second.connections.erase(held->second.client) > 0 && found->second.connections.empty()) found->second.left_ms = steady_ms_();
+  by_client_id_.erase(held);
+}
+
+void GrantTable::disconnected(ClientKey client, std::string_view client_id, std::string_view username, Effects& effects) {
+  if (const auto held = by_client_id_.find(blake2b(client_id)); held != by_client_id_.end() && held->second.client == client) by_client_id_.erase(held);
   const auto found = grants_.find(username);
   if (found == grants_.end()) return;
   Grant& grant = found->second;

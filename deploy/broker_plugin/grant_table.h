@@ -92,11 +92,14 @@ class GrantTable {
   struct Login {
     ClientKey client = nullptr;
     std::string_view username, password, address;   // "" = not known
+    std::string_view client_id;
   };
   bool authenticate(const Login& login, std::int64_t now_ms, Effects& effects);
   bool allowed(ClientKey client, std::string_view username, Access access, std::string_view topic, std::size_t payload_bytes, bool retain,
                std::int64_t now_ms, Effects& effects);
-  void disconnected(ClientKey client, std::string_view username, Effects& effects);
+  void disconnected(ClientKey client, std::string_view client_id, std::string_view username, Effects& effects);
+  // A client that was let in has this id: the broker ends the connection that had it before, and publishes its will as if it were there. It is gone from now on.
+  void took_over(std::string_view client_id);
 
   // Flows. The node's lease says how the broker's steady clock becomes the ledger's.
   struct Lease {
@@ -185,6 +188,11 @@ class GrantTable {
   std::vector<std::deque<Change>> changed_;          // by owner; each user name once
   std::vector<std::vector<std::string>> urgent_;     // each once
   Grants grants_;
+  struct Holder {
+    ClientKey client = nullptr;
+    std::string username;
+  };
+  std::unordered_map<Hash, Holder, HashHasher> by_client_id_;   // connections of granted users, by the hash of their client id, which may be long
   std::set<std::pair<std::int64_t, std::string>> by_expiry_;
 };
 

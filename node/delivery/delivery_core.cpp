@@ -151,12 +151,38 @@ void DeliveryCore::resume() {
   for (const Hash& id : mine) refresh(id);
 }
 
-// Notes of integrations that ended while this node was away.
+// Notes of integrations that have ended, perhaps while this node was away: what was paid and waits for a webhook is posted.
 void DeliveryCore::forget_strangers(const std::vector<Hash>& mine) {
+  std::map<Hash, bool> kept;
   for (const auto& [key, value] : ledger_.local_scan(notes::kPrefix)) {
     const auto id = notes::integration_of(key);
-    if (!id || std::find(mine.begin(), mine.end(), *id) == mine.end()) ledger_.local_erase(key);
+    if (id && std::find(mine.begin(), mine.end(), *id) != mine.end()) continue;
+    if (id && !kept.contains(*id)) kept[*id] = serve_remainder(*id);
+    if (!id || !kept[*id]) ledger_.local_erase(key);
   }
+}
+
+// Whether the ended integration has readings that its webhook is still to get.
+bool DeliveryCore::serve_remainder(const Hash& id) {
+  const auto note = ledger_.local_get(notes::session(id));
+  const auto webhook = note ? webhook_of_note(*note) : std::nullopt;
+  if (!webhook || webhook->gone) return false;
+  auto view = ledger_.integration(id);
+  if (!view || view->state != IntegrationState::ended || view->node != member_ || session_epoch(*note) != view->epoch || now() - view->ended > kRemember_ms) return false;
+  const bool waits = std::any_of(view->devices.begin(), view->devices.end(), [&](const GrantedDevice& device) { return !ledger_.local_scan(notes::outbox_prefix(id, device.device)).empty(); });
+  if (!waits) return false;
+  Served& served = served_[id];
+  served.view = std::move(*view);
+  served.ended = served.settled = served.credentials_gone = true;
+  served.ended_at = served.view.ended;
+  served.ended_because = served.view.ended_because;
+  restore(served);
+  for (ServedDevice& device : served.devices) {
+    device.over = true;
+    device.access.reset();   // it was told to stop, or its command has expired
+  }
+  log_info("readings of an ended integration wait for its webhook", {{"integration", id.hex()}, {"readings", served.outbox_size()}});
+  return true;
 }
 
 // What the ledger says about an integration has changed, or is looked at for the first time.
@@ -278,7 +304,10 @@ void DeliveryCore::restore(Served& served) {
     device.clock.at_least(device.granted.active_reported_ms - device.granted.active_base_ms);
   }
   if (known) {
-    if (const auto terms = webhook_of_note(*note)) start_webhook(served, *terms);
+    if (const auto noted = webhook_of_note(*note)) {
+      start_webhook(served, noted->terms);
+      if (noted->gone) webhook_gone(served, *noted->gone);
+    }
   }
   ledger_.local_put(notes::session(id), session_note(served));
   for (ServedDevice& device : served.devices) {

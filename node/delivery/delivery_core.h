@@ -61,6 +61,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   void catch_up();
   void resume();
   void forget_strangers(const std::vector<Hash>& served);
+  bool serve_remainder(const Hash& id);
   void refresh(const Hash& id);
   void serve(IntegrationView view);
   void restore(Served& served);
@@ -95,6 +96,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   void start_webhook(Served& served, const WebhookTerms& terms);
   void set_frame_unit(Served& served) const;
   void drop_webhook(Served& served);
+  void webhook_gone(Served& served, TimeMs since);
   Json webhook_json(const Served& served) const;
   void post_webhook(Served& served);
   void webhook_answered(const Hash& id, std::uint64_t number, const WebhookAnswer& answer);
@@ -150,6 +152,8 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   void ask_last_counts(Served& served, std::size_t index);
   void last_counts(Served& served, std::size_t index, const std::optional<FlowCounts>& counts);   // nothing: nobody can tell
   static bool counts_awaited(const Served& served);
+
+  static constexpr TimeMs kRemember_ms = 3'600'000;            // live figures after the end, and for how long what waits for a webhook is posted
 
   // delivery_upkeep.cpp
   void upkeep();

@@ -68,6 +68,7 @@ class ChainDeliveryLedger : public DeliveryLedger {
     view.epoch = task->epoch;
     view.last_report = task->sequence;
     view.claimed = task->claimed;
+    view.ended = task->ended;
     view.leased = task->leased;
     view.lease_term = task->lease_term;
     view.protocol = task->protocol;

@@ -44,6 +44,7 @@ struct IntegrationView {
   std::uint64_t epoch = 0;
   std::uint64_t last_report = 0;              // sequence of the last usage report on the ledger
   TimeMs claimed = 0;                         // block time of the claim
+  TimeMs ended = 0;                           // block time of the end; 0 before
   bool leased = false;                        // forwarded is only while this node's lease holds, and what is reserved
   TimeMs lease_term = 0;
   std::string protocol;                       // "mqtt", "sse", "websocket"

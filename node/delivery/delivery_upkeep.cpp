@@ -11,7 +11,6 @@ using subservices::MeterEnd;
 
 constexpr auto kUpkeepEvery = std::chrono::milliseconds(200);
 constexpr TimeMs kLinger_ms = 30'000;              // the application's credentials outlive the end, so that what is queued for it arrives
-constexpr TimeMs kRemember_ms = 3'600'000;         // live figures after the end
 constexpr TimeMs kReportRetry_ms = 1'000;
 constexpr std::int64_t kAskAgainFirst_ms = 1'000;  // nobody listened on the command topic
 constexpr std::int64_t kAskAgainMax_ms = 60'000;

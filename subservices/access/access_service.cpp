@@ -119,6 +119,7 @@ Result<ServiceTask> AccessService::task(const Hash& integration) const {
   task.linked_context = record->context() == "link";
   task.granted = record->timestamp_ms();
   task.claimed = record->claimed_ms();
+  task.ended = record->ended_ms();
   task.leased = record->leased();
   task.lease_term = lease_term(state);
   task.ended_because = record->ended_because();

@@ -51,6 +51,7 @@ struct ServiceTask {
   bool linked_context = false;                   // with a link to its context
   TimeMs granted = 0;                            // block time of integration.create
   TimeMs claimed = 0;                            // block time of the claim
+  TimeMs ended = 0;                              // block time of the end; 0 before
   bool leased = false;                           // it is served only while its node's lease holds
   TimeMs lease_term = 0;                         // for which a renewal holds
   std::string ended_because;

@@ -396,3 +396,29 @@ def test_grants_with_a_bad_proof_are_refused(broker):
         assert not admin.control({**good, **bad})[0]["ok"], bad
     assert not admin.control({name: value for name, value in good.items() if name != "salt"})[0]["ok"]
     assert admin.control({"command": "status"})[0]["grants"] == 0
+
+
+@pytest.mark.parametrize("protocol", [mqtt.MQTTv311, mqtt.MQTTv5])
+@pytest.mark.parametrize("by", ["itself", "another user", "nobody"])
+def test_the_will_of_a_connection_that_is_taken_over_is_not_published(broker, protocol, by):
+    admin = Admin(broker)
+    device, other = grant("device-1", publish=["in/abc"]), grant("device-2", publish=["in/other"])
+    admin.control(device, other)
+    admin.client.subscribe("in/abc")
+    first = broker.client(credentials(device), client_id="the-same", protocol=protocol, connect=False)
+    first.mqtt.will_set("in/abc", "99.5", 1)
+    first.connect()
+    assert first.code == 0
+    second = broker.client({"itself": credentials(device), "another user": credentials(other), "nobody": None}[by], client_id="the-same", protocol=protocol)
+    assert second.code == 0
+    wait_until("the first has gone", lambda: first.ended is not None)
+    third = broker.client(credentials(device))
+    third.publish("in/abc", "1")
+    seen = []
+    while not seen or seen[-1] != ("in/abc", b"1"):
+        seen.append(admin.client.receive())
+        assert seen[-1], seen
+    assert [message for message in seen if message[0] == "in/abc"] == [("in/abc", b"1")]
+    told = [json.loads(body) for topic, body in seen if topic.endswith("/events")]
+    # Taken over by itself it is there; by another its connection broke.
+    assert [(event["event"], event["username"]) for event in told] == ([] if by == "itself" else [("lost", "device-1"), ("back", "device-1")])
