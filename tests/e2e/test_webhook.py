@@ -193,7 +193,7 @@ def test_a_receiver_that_fails_gets_it_again_and_nothing_twice(cluster, receiver
 
 
 def test_gone_ends_it_and_a_stream_takes_over_what_was_queued(cluster, receivers):
-    _, made = integrated(cluster, kilobytes=1)
+    _, made = integrated(cluster, kilobytes=5)
     receiver = receivers([204, 410])
     assert register(cluster, made, receiver.url).status == 201
     wait_until("gone", lambda: state_of(cluster, made)["state"] == "gone")
