@@ -104,6 +104,7 @@ struct Daemon::Parts {
     http_config.connections_max = plan.connections;
     ApiContext context{*chain, *delivery, *workers, metrics, options.public_url};
     context.watchers_max = plan.watchers;
+    context.notes = delivery_ledger.get();
     auto server = HttpServer::create(io, http_config, make_api_router(context, io), metrics);
     if (!server) return tl::unexpected(server.error());
     http = std::move(*server);

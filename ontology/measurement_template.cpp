@@ -1,5 +1,6 @@
 #include "ontology/metadata.h"
 #include "ontology/star.h"
+#include "protocol/crypto/crypto.h"
 #include "protocol/transaction.h"
 
 namespace agiddi::ontology {
@@ -29,6 +30,11 @@ const Json& measurement_context() {
                          {"integration", reference("integration")}});
   }();
   return kContext;
+}
+
+const std::string& measurement_context_id() {
+  static const std::string kId = blake2b(measurement_context().dump()).hex().substr(0, 32);
+  return kId;
 }
 
 Json measurement_template(const DeviceDescription& description, const DeviceIdentity& identity) {

@@ -54,6 +54,7 @@ Json measurement_template(const DeviceDescription& description, const DeviceIden
 Triples template_triples(const DeviceDescription& description, const DeviceIdentity& identity);
 // The "@context" of a measurement and of a template.
 const Json& measurement_context();
+const std::string& measurement_context_id();   // 32 hexadecimal digits of its BLAKE2b-256: whoever links to it says which
 
 // Payments and accesses. Times are block times.
 struct PaymentItemFacts {

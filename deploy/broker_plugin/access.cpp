@@ -84,11 +84,16 @@ class BrokerAccess {
 
   GrantTable& table() { return table_; }
 
-  bool authenticate(const void* client, const char* username, const char* password, const char* address) {
-    if (username == nullptr) return anonymous_ && is_loopback_address(address);
+  bool authenticate(const void* client, const char* username, const char* password, const char* address, const char* client_id) {
+    if (client_id == nullptr) client_id = "";
+    if (username == nullptr) {
+      const bool yes = anonymous_ && is_loopback_address(address);
+      if (yes) table_.took_over(client_id);
+      return yes;
+    }
     if (*username == 0 || password == nullptr) return false;
     Effects effects;
-    const bool yes = table_.authenticate(client, username, password, wall_ms(), effects);
+    const bool yes = table_.authenticate({client, username, password, address == nullptr ? "" : address, client_id}, wall_ms(), effects);
     carry_out(effects);
     return yes;
   }
@@ -103,10 +108,10 @@ class BrokerAccess {
     return yes;
   }
 
-  void disconnected(const void* client, const char* username) {
+  void disconnected(const void* client, const char* client_id, const char* username) {
     if (username == nullptr) return;
     Effects effects;
-    table_.disconnected(client, username, effects);
+    table_.disconnected(client, client_id == nullptr ? "" : client_id, username, effects);
     carry_out(effects);
   }
 
@@ -210,6 +215,10 @@ class BrokerAccess {
       if (key) request.key = *key;
       else reader.error("key", key.error().detail);
       request.audience = reader.required_string("audience", kAudienceMax).value_or("");
+    } else if (const auto proof = reader.optional_string("proof", 64)) {
+      const auto hash = Hash::from_hex(*proof);
+      if (!hash) reader.error("proof", "must be 64 lower-case hexadecimal digits");
+      request.chosen = GrantRequest::ChosenPassword{reader.required_string("salt", kPasswordMax).value_or(""), hash.value_or(Hash{})};
     } else {
       request.password = reader.required_string("password", kPasswordMax).value_or("");
     }
@@ -333,9 +342,9 @@ BrokerAccess* access_create(const AccessOptions& options, BrokerActions actions,
 
 void access_destroy(BrokerAccess* access) noexcept { delete access; }
 
-bool access_authenticate(BrokerAccess* access, const void* client, const char* username, const char* password, const char* address) noexcept {
+bool access_authenticate(BrokerAccess* access, const void* client, const char* username, const char* password, const char* address, const char* client_id) noexcept {
   try {
-    return access->authenticate(client, username, password, address);
+    return access->authenticate(client, username, password, address, client_id);
   } catch (...) {
     return false;
   }
@@ -350,9 +359,9 @@ bool access_allowed(BrokerAccess* access, const void* client, const char* userna
   }
 }
 
-void access_disconnected(BrokerAccess* access, const void* client, const char* username) noexcept {
+void access_disconnected(BrokerAccess* access, const void* client, const char* client_id, const char* username) noexcept {
   try {
-    access->disconnected(client, username);
+    access->disconnected(client, client_id, username);
   } catch (...) {
   }
 }

@@ -50,10 +50,10 @@ BrokerAccess* access_create(const AccessOptions& options, BrokerActions actions,
 void access_destroy(BrokerAccess* access) noexcept;
 
 // username is nullptr for a client without one; address may be nullptr.
-bool access_authenticate(BrokerAccess* access, const void* client, const char* username, const char* password, const char* address) noexcept;
+bool access_authenticate(BrokerAccess* access, const void* client, const char* username, const char* password, const char* address, const char* client_id) noexcept;
 bool access_allowed(BrokerAccess* access, const void* client, const char* username, AccessKind kind, const char* topic,
                     std::size_t payload_size, bool retain) noexcept;
-void access_disconnected(BrokerAccess* access, const void* client, const char* username) noexcept;
+void access_disconnected(BrokerAccess* access, const void* client, const char* client_id, const char* username) noexcept;
 void access_control(BrokerAccess* access, const char* client_id, const char* username, const void* payload, std::size_t size) noexcept;
 // plain: QoS 0 or 1 and no properties.
 Routed access_route(BrokerAccess* access, const char* username, const char* topic, const void* payload, std::size_t size, bool plain) noexcept;

@@ -81,9 +81,14 @@ FlowCommand read_flow(FieldReader& reader) {
     terms.clock = read_clock(*clock, errors);
     if (!errors.empty()) reader.error("clock", errors.front().pointer + " " + errors.front().detail);
   }
+  const auto form = reader.optional_string("form", 16);
+  if (form && *form != "senml") reader.error("form", "must be \"senml\", or left out");
   if (const Json::Array* sensors = reader.required_array("sensors", 1, kFlowSensorsMax)) {
     std::vector<FieldError> errors;
-    for (const Json& sensor : *sensors) terms.sensors.push_back(read_sensor(sensor, errors));
+    for (const Json& sensor : *sensors) {
+      terms.sensors.push_back(read_sensor(sensor, errors));
+      terms.sensors.back().text.senml = form.has_value();
+    }
     if (!errors.empty()) reader.error("sensors", errors.front().pointer + " " + errors.front().detail);
   }
   reader.finish();

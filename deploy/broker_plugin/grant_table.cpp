@@ -56,7 +56,10 @@ std::optional<Owner> GrantTable::admin(std::string_view username) const {
 
 Result<void> GrantTable::grant(Owner owner, const GrantRequest& request, std::int64_t now_ms, Effects& effects) {
   if (!is_name(request.username) || admin(request.username)) return fail(Status::invalid, "username is not one that can be granted");
-  if (!request.key && (request.password.size() < kPasswordMin || request.password.size() > kPasswordMax)) {
+  if (request.chosen && (request.key || !request.password.empty() || request.chosen->salt.size() < kPasswordMin)) {
+    return fail(Status::invalid, "a grant with a proof has a salt of at least 16 characters, and neither key nor password");
+  }
+  if (!request.key && !request.chosen && (request.password.size() < kPasswordMin || request.password.size() > kPasswordMax)) {
     return fail(Status::invalid, "password must have 16 to 256 characters");
   }
   if (request.key && (!request.password.empty() || request.audience.empty() || request.audience.size() > kAudienceMax)) {
@@ -74,8 +77,10 @@ Result<void> GrantTable::grant(Owner owner, const GrantRequest& request, std::in
   if (request.expires_ms <= now_ms) return fail(Status::invalid, "expires has passed");
 
   auto found = grants_.find(request.username);
-  // A key's grant has a verifier too, of what its tokens are checked against: by it a changed grant is told from the same one.
-  const Hash proof = request.key ? verifier(request.username, Bytes(view(*request.key)) + request.audience) : verifier(request.username, request.password);
+  // A grant with a key or a proof has a verifier too, of what is checked: by it a changed grant is told from the same one.
+  const Hash proof = request.key      ? verifier(request.username, Bytes(view(*request.key)) + request.audience)
+                     : request.chosen ? verifier(request.username, Bytes(request.chosen->proof.view()) + request.chosen->salt)
+                                      : verifier(request.username, request.password);
   if (found == grants_.end()) {
     if (grants_.size() >= grants_max_) return fail(Status::overloaded, "the broker holds as many grants as it may");
     found = grants_.emplace(request.username, Grant{}).first;
@@ -85,7 +90,7 @@ Result<void> GrantTable::grant(Owner owner, const GrantRequest& request, std::in
     Grant& old = found->second;
     if (old.owner != owner) return fail(Status::forbidden, "the grant belongs to another account");
     by_expiry_.erase({old.expires_ms, found->first});
-    const bool same = old.verifier == proof && old.token.has_value() == request.key.has_value() && old.publish == request.publish && old.subscribe == request.subscribe;
+    const bool same = old.verifier == proof && old.token.has_value() == request.key.has_value() && old.chosen.has_value() == request.chosen.has_value() && old.publish == request.publish && old.subscribe == request.subscribe;
     if (!same) {
       if (!old.connections.empty()) effects.kick.push_back(found->first);
       old.connections.clear();
@@ -98,6 +103,7 @@ Result<void> GrantTable::grant(Owner owner, const GrantRequest& request, std::in
   grant.verifier = proof;
   grant.token.reset();
   if (request.key) grant.token = DeviceTokenTerms{*request.key, request.audience, request.username};
+  grant.chosen = request.chosen;
   grant.publish = request.publish;
   grant.subscribe = request.subscribe;
   grant.expires_ms = request.expires_ms;
@@ -153,18 +159,31 @@ void GrantTable::expire(std::int64_t now_ms, Effects& effects) {
   }
 }
 
-bool GrantTable::authenticate(ClientKey client, std::string_view username, std::string_view password, std::int64_t now_ms, Effects& effects) {
-  if (username.size() > kNameMax || password.size() > std::max(kPasswordMax, kDeviceTokenMax_bytes)) return false;
-  const Hash proof = verifier(username, password);
-  if (const auto owner = admin(username)) return equal_constant_time(proof.view(), admin_verifiers_[*owner].view());
-  const auto found = grants_.find(username);
+bool GrantTable::proven(Grant& grant, const Login& login, std::int64_t now_ms) const {
+  if (grant.token) return check_device_token(login.password, *grant.token, now_ms / 1'000).has_value();
+  if (!grant.chosen) return equal_constant_time(verifier(login.username, login.password).view(), grant.verifier.view());
+  if (!grant.guard.may_try(login.address, steady_ms_())) return false;
+  if (!equal_constant_time(device_password_proof(grant.chosen->salt, login.username, login.password).view(), grant.chosen->proof.view())) return false;
+  grant.guard.let_in(login.address);
+  return true;
+}
+
+bool GrantTable::authenticate(const Login& login, std::int64_t now_ms, Effects& effects) {
+  if (login.username.size() > kNameMax || login.password.size() > std::max(kPasswordMax, kDeviceTokenMax_bytes)) return false;
+  if (const auto owner = admin(login.username)) {
+    if (!equal_constant_time(verifier(login.username, login.password).view(), admin_verifiers_[*owner].view())) return false;
+    took_over(login.client_id);
+    return true;
+  }
+  const auto found = grants_.find(login.username);
   if (found == grants_.end()) return false;
   Grant& grant = found->second;
   if (grant.expires_ms <= now_ms) return false;
-  if (grant.connections.size() >= kGrantConnectionsMax && !grant.connections.contains(client)) return false;
-  const bool proven = grant.token ? check_device_token(password, *grant.token, now_ms / 1'000).has_value() : equal_constant_time(proof.view(), grant.verifier.view());
-  if (!proven) return false;
-  grant.connections.insert(client);
+  if (grant.connections.size() >= kGrantConnectionsMax && !grant.connections.contains(login.client)) return false;
+  if (!proven(grant, login, now_ms)) return false;
+  took_over(login.client_id);
+  if (!login.client_id.empty()) by_client_id_[blake2b(login.client_id)] = {login.client, found->first};
+  grant.connections.insert(login.client);
   grant.left_ms = 0;
   if (grant.lost) find_device(*found, effects);
   return true;
@@ -203,7 +222,16 @@ bool GrantTable::allowed(ClientKey client, std::string_view username, Access acc
   return true;
 }
 
-void GrantTable::disconnected(ClientKey client, std::string_view username, Effects& effects) {
+void GrantTable::took_over(std::string_view client_id) {
+  const auto held = by_client_id_.find(blake2b(client_id));
+  if (held == by_client_id_.end()) return;
+  const auto found = grants_.find(held->second.username);
+  if (found != grants_.end() && found->second.connections.erase(held->second.client) > 0 && found->second.connections.empty()) found->second.left_ms = steady_ms_();
+  by_client_id_.erase(held);
+}
+
+void GrantTable::disconnected(ClientKey client, std::string_view client_id, std::string_view username, Effects& effects) {
+  if (const auto held = by_client_id_.find(blake2b(client_id)); held != by_client_id_.end() && held->second.client == client) by_client_id_.erase(held);
   const auto found = grants_.find(username);
   if (found == grants_.end()) return;
   Grant& grant = found->second;

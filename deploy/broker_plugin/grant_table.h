@@ -2,7 +2,8 @@
 //
 // Threads: one, the broker's. Clients are told apart by opaque pointers that are never followed, so a stale one can do no harm.
 // Passwords are kept as salted BLAKE2b-256 only; they are random tokens of at least 16 characters, so no slow hash is needed. A grant with a key takes
-// no password but device tokens (protocol/device_token.h) that the key signed.
+// no password but device tokens (protocol/device_token.h) that the key signed. One with a proof takes a password that a person chose, which is never seen here before the device
+// says it (protocol/device_password.h); guessing it is slowed (login_guard.h).
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,9 @@
 #include <vector>
 
 #include "deploy/broker_plugin/ended_flows.h"
+#include "deploy/broker_plugin/login_guard.h"
 #include "protocol/crypto/crypto.h"
+#include "protocol/device_password.h"
 #include "protocol/device_token.h"
 
 namespace agiddi::broker {
@@ -39,11 +42,16 @@ using Owner = std::size_t;                   // index of a node account
 bool is_single_topic(std::string_view topic);   // no wildcard, no empty or oversized text, no control characters
 
 struct GrantRequest {
-  std::string username, password;          // no password with a key
+  std::string username, password;          // no password with a key or a proof
   std::vector<std::string> publish, subscribe;
   std::int64_t expires_ms = 0;
   std::optional<PublicKey> key;            // of the device
   std::string audience;                    // of its tokens
+  struct ChosenPassword {
+    std::string salt;
+    Hash proof;                            // device_password_proof(salt, username, password)
+  };
+  std::optional<ChosenPassword> chosen;
 };
 
 enum class Access { read, write, subscribe, unsubscribe };
@@ -81,10 +89,17 @@ class GrantTable {
   std::size_t reset(Owner owner, Effects& effects);
   void expire(std::int64_t now_ms, Effects& effects);
 
-  bool authenticate(ClientKey client, std::string_view username, std::string_view password, std::int64_t now_ms, Effects& effects);
+  struct Login {
+    ClientKey client = nullptr;
+    std::string_view username, password, address;   // "" = not known
+    std::string_view client_id;
+  };
+  bool authenticate(const Login& login, std::int64_t now_ms, Effects& effects);
   bool allowed(ClientKey client, std::string_view username, Access access, std::string_view topic, std::size_t payload_bytes, bool retain,
                std::int64_t now_ms, Effects& effects);
-  void disconnected(ClientKey client, std::string_view username, Effects& effects);
+  void disconnected(ClientKey client, std::string_view client_id, std::string_view username, Effects& effects);
+  // A client that was let in has this id: the broker ends the connection that had it before, and publishes its will as if it were there. It is gone from now on.
+  void took_over(std::string_view client_id);
 
   // Flows. The node's lease says how the broker's steady clock becomes the ledger's.
   struct Lease {
@@ -122,6 +137,8 @@ class GrantTable {
     Owner owner = 0;
     Hash verifier;
     std::optional<DeviceTokenTerms> token;       // instead of the verifier
+    std::optional<GrantRequest::ChosenPassword> chosen;   // likewise
+    LoginGuard guard;                            // of the chosen one
     std::vector<std::string> publish, subscribe;
     std::int64_t expires_ms = 0;
     bool confirmed = true;
@@ -143,6 +160,7 @@ class GrantTable {
   Hash verifier(std::string_view username, std::string_view password) const;
   Grants::iterator erase(Grants::iterator grant, Effects& effects);
   std::size_t end_grants(Owner owner, bool unconfirmed_only, Effects& effects);
+  bool proven(Grant& grant, const Login& login, std::int64_t now_ms) const;
   Grant* own_grant(Owner owner, std::string_view username);
   bool subscribed(const FlowTerms& terms) const;
   void drop_flow(Grants::value_type& entry);
@@ -170,6 +188,11 @@ class GrantTable {
   std::vector<std::deque<Change>> changed_;          // by owner; each user name once
   std::vector<std::vector<std::string>> urgent_;     // each once
   Grants grants_;
+  struct Holder {
+    ClientKey client = nullptr;
+    std::string username;
+  };
+  std::unordered_map<Hash, Holder, HashHasher> by_client_id_;   // connections of granted users, by the hash of their client id, which may be long
   std::set<std::pair<std::int64_t, std::string>> by_expiry_;
 };
 

@@ -33,7 +33,7 @@ void send(void*, const char* client_id, const char* topic, const char* payload, 
 int on_basic_auth(int, void* event_data, void*) {
   const auto* event = static_cast<const mosquitto_evt_basic_auth*>(event_data);
   const bool yes = broker::access_authenticate(plugin.access, event->client, event->username, event->password,
-                                               mosquitto_client_address(event->client));
+                                               mosquitto_client_address(event->client), mosquitto_client_id(event->client));
   return yes ? MOSQ_ERR_SUCCESS : MOSQ_ERR_AUTH;
 }
 
@@ -87,7 +87,7 @@ int on_control(int, void* event_data, void*) {
 
 int on_disconnect(int, void* event_data, void*) {
   const auto* event = static_cast<const mosquitto_evt_disconnect*>(event_data);
-  broker::access_disconnected(plugin.access, event->client, mosquitto_client_username(event->client));
+  broker::access_disconnected(plugin.access, event->client, mosquitto_client_id(event->client), mosquitto_client_username(event->client));
   return MOSQ_ERR_SUCCESS;
 }
 

@@ -69,6 +69,7 @@ Json BrokerLink::grant_command(const BrokerGrant& grant) {
                                {"publish", std::move(publish)},
                                {"subscribe", std::move(subscribe)},
                                {"expires", grant.expires}});
+  if (!grant.proof.empty()) return command.set("proof", grant.proof).set("salt", grant.salt);
   if (grant.key.empty()) return command.set("password", grant.password);
   return command.set("key", grant.key).set("audience", grant.audience);
 }

@@ -28,6 +28,7 @@ struct BrokerGrant {
   std::vector<std::string> publish, subscribe;
   TimeMs expires = 0;
   std::string key, audience;         // a device's did:key and what its tokens are for; then there is no password
+  std::string proof, salt;           // of a password that the device's provider chose (hex; protocol/device_password.h); likewise
 };
 
 struct BrokerEvents {

@@ -126,6 +126,7 @@ void DeliveryCore::begin_flow(Served& served, std::size_t index) {
                                {"sequenceLimit", flow.sequence_end},
                                {"clock", clock_json(device.clock)},
                                {"sensors", std::move(sensors)}});
+  if (device.frame.senml) command.set("form", "senml");
   if (const auto marks = device.recent.last(kMarksHandedMax); !marks.empty()) command.set("marks", marks_text(marks));
   if (allowed) command.set("bytes", *allowed);
   if (device.granted.expires) command.set("expires", *device.granted.expires);

@@ -4,8 +4,10 @@
 
 #include "node/delivery/sealed_access.h"
 #include "node/log.h"
+#include "ontology/metadata.h"
 #include "ontology/units.h"
 #include "protocol/check.h"
+#include "protocol/device_password.h"
 
 namespace agiddi::node {
 namespace {
@@ -152,12 +154,38 @@ void DeliveryCore::resume() {
   for (const Hash& id : mine) refresh(id);
 }
 
-// Notes of integrations that ended while this node was away.
+// Notes of integrations that have ended, perhaps while this node was away: what was paid and waits for a webhook is posted.
 void DeliveryCore::forget_strangers(const std::vector<Hash>& mine) {
+  std::map<Hash, bool> kept;
   for (const auto& [key, value] : ledger_.local_scan(notes::kPrefix)) {
     const auto id = notes::integration_of(key);
-    if (!id || std::find(mine.begin(), mine.end(), *id) == mine.end()) ledger_.local_erase(key);
+    if (id && std::find(mine.begin(), mine.end(), *id) != mine.end()) continue;
+    if (id && !kept.contains(*id)) kept[*id] = serve_remainder(*id);
+    if (!id || !kept[*id]) ledger_.local_erase(key);
   }
+}
+
+// Whether the ended integration has readings that its webhook is still to get.
+bool DeliveryCore::serve_remainder(const Hash& id) {
+  const auto note = ledger_.local_get(notes::session(id));
+  const auto webhook = note ? webhook_of_note(*note) : std::nullopt;
+  if (!webhook || webhook->gone) return false;
+  auto view = ledger_.integration(id);
+  if (!view || view->state != IntegrationState::ended || view->node != member_ || session_epoch(*note) != view->epoch || now() - view->ended > kRemember_ms) return false;
+  const bool waits = std::any_of(view->devices.begin(), view->devices.end(), [&](const GrantedDevice& device) { return !ledger_.local_scan(notes::outbox_prefix(id, device.device)).empty(); });
+  if (!waits) return false;
+  Served& served = served_[id];
+  served.view = std::move(*view);
+  served.ended = served.settled = served.credentials_gone = true;
+  served.ended_at = served.view.ended;
+  served.ended_because = served.view.ended_because;
+  restore(served);
+  for (ServedDevice& device : served.devices) {
+    device.over = true;
+    device.access.reset();   // it was told to stop, or its command has expired
+  }
+  log_info("readings of an ended integration wait for its webhook", {{"integration", id.hex()}, {"readings", served.outbox_size()}});
+  return true;
 }
 
 // What the ledger says about an integration has changed, or is looked at for the first time.
@@ -249,7 +277,9 @@ void DeliveryCore::restore(Served& served) {
   for (GrantedDevice& granted : served.view.devices) {
     ServedDevice device;
     device.granted = granted;
-    device.frame = {granted.measurement, id.hex(), served.view.epoch, unit ? unit->iri : std::string()};
+    // What a stream, a webhook or `latest` gives in SenML is made of the unified template when it goes out.
+    device.frame = {granted.measurement, id.hex(), served.view.epoch, unit ? unit->iri : std::string(), served.over_mqtt() && served.view.senml};
+    if (served.view.linked_context) device.frame.device.context = options_.public_url + "/v1/context/measurement/" + ontology::measurement_context_id();
     if (const auto flow = ledger_.local_get(notes::flow(id, granted.device)); same_epoch && flow && read_flow_note(*flow, device.flow) && !device.flow.is_off()) {
       count(flows);
     }
@@ -278,7 +308,10 @@ void DeliveryCore::restore(Served& served) {
     device.clock.at_least(device.granted.active_reported_ms - device.granted.active_base_ms);
   }
   if (known) {
-    if (const auto terms = webhook_of_note(*note)) start_webhook(served, *terms);
+    if (const auto noted = webhook_of_note(*note)) {
+      start_webhook(served, noted->terms);
+      if (noted->gone) webhook_gone(served, *noted->gone);
+    }
   }
   ledger_.local_put(notes::session(id), session_note(served));
   for (ServedDevice& device : served.devices) {
@@ -304,7 +337,7 @@ void DeliveryCore::restore(Served& served) {
 }
 
 BrokerGrant DeliveryCore::application_grant(const Served& served) const {
-  return {served.account.username, served.account.password, {}, {served.account.topic}, now() + kGrantMax_ms, "", ""};
+  return {served.account.username, served.account.password, {}, {served.account.topic}, now() + kGrantMax_ms, "", "", "", ""};
 }
 
 void DeliveryCore::push_grants(const Hash& id, Served& served) {
@@ -316,10 +349,13 @@ void DeliveryCore::push_grants(const Hash& id, Served& served) {
     broker_->listen(device.account.topic);
     const TimeMs expires = device.granted.expires ? *device.granted.expires + kGrantAfter_ms : now() + kGrantMax_ms;
     ++served.grants_pending;
-    BrokerGrant grant{device.account.username, device.account.password, {device.account.topic}, {}, expires, "", ""};
+    BrokerGrant grant{device.account.username, device.account.password, {device.account.topic}, {}, expires, "", "", "", ""};
     if (device.access && !device.access->device_key.empty()) {
       grant.key = device.access->device_key;
       grant.audience = network_;
+    } else if (device.access && !device.access->device_password.empty()) {
+      grant.salt = std::exchange(grant.password, "");   // random, and the same after a restart
+      grant.proof = device_password_proof(grant.salt, grant.username, device.access->device_password).hex();
     }
     broker_->grant(std::move(grant),
                    [this, id, i](bool good) { grant_done(id, i, good); });

@@ -43,7 +43,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   Result<void> end_webhook(const Hash& id);
   Result<Json> webhook(const Hash& id, const std::string& token);
   // delivery_pull.cpp
-  Result<std::vector<IdentifiedMeasurement>> latest(const Hash& id, const std::string& token);
+  Result<LatestReadings> latest(const Hash& id, const std::string& token);
 
  private:
   enum Count { received, forwarded, bytes, unreadable, unknown_sensor, duplicates, no_receiver, overflow, beyond_limit, integrations, streams, webhooks, flows, kCounts };
@@ -61,6 +61,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   void catch_up();
   void resume();
   void forget_strangers(const std::vector<Hash>& served);
+  bool serve_remainder(const Hash& id);
   void refresh(const Hash& id);
   void serve(IntegrationView view);
   void restore(Served& served);
@@ -95,6 +96,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   void start_webhook(Served& served, const WebhookTerms& terms);
   void set_frame_unit(Served& served) const;
   void drop_webhook(Served& served);
+  void webhook_gone(Served& served, TimeMs since);
   Json webhook_json(const Served& served) const;
   void post_webhook(Served& served);
   void webhook_answered(const Hash& id, std::uint64_t number, const WebhookAnswer& answer);
@@ -102,6 +104,7 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
 
   // delivery_pull.cpp
   bool drain_to_sink(Served& served);
+  static void push_to_sink(const Served& served, std::size_t index, std::uint64_t sequence, std::shared_ptr<const std::string> json);
 
   // delivery_leases.cpp
   void keep_lease();
@@ -160,6 +163,8 @@ class DeliveryCore : public std::enable_shared_from_this<DeliveryCore> {
   void await_application(const Served& served, ServedDevice& device);
   static bool application_awaited(const Served& served);
   void watch_counts(Served& served);
+
+  static constexpr TimeMs kRemember_ms = 3'600'000;            // live figures after the end, and for how long what waits for a webhook is posted
 
   // delivery_upkeep.cpp
   void upkeep();

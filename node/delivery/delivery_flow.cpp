@@ -93,7 +93,7 @@ void DeliveryCore::forward(Served& served, std::size_t index, const std::vector<
   ServedDevice& device = served.devices[index];
   const Hash& id = served.view.id;
   std::uint64_t sequence = device.meter.sequence() - readings.size();
-  std::vector<StreamMeasurement> stream;
+  std::vector<std::pair<std::uint64_t, std::shared_ptr<const std::string>>> stream;
   const bool to_outbox = served.over_mqtt() || (way == Way::push && served.posts());
   for (const auto& reading : readings) {
     auto json = std::make_shared<const std::string>(subservices::measurement_json(device.frame, reading, ++sequence));
@@ -103,14 +103,14 @@ void DeliveryCore::forward(Served& served, std::size_t index, const std::vector<
       device.outbox_bytes += json->size();
       device.outbox[sequence].json = std::move(json);
     } else if (way == Way::push) {
-      stream.push_back({std::to_string(index + 1) + "-" + std::to_string(sequence), std::move(json)});
+      stream.emplace_back(sequence, std::move(json));
     }
   }
   keep_meter(served, device);
   count(forwarded, readings.size());
   if (served.over_mqtt()) return publish_outbox(id, served, index);
   if (to_outbox) return post_webhook(served);
-  for (StreamMeasurement& measurement : stream) served.sink->push(std::move(measurement));
+  for (auto& [number, json] : stream) push_to_sink(served, index, number, std::move(json));
 }
 
 void DeliveryCore::publish_outbox(const Hash& id, Served& served, std::size_t index) {

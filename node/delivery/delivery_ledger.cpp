@@ -71,11 +71,14 @@ class ChainDeliveryLedger : public DeliveryLedger {
     view.epoch = task->epoch;
     view.last_report = task->sequence;
     view.claimed = task->claimed;
+    view.ended = task->ended;
     view.leased = task->leased;
     view.counted = task->counted;
     view.lease_term = task->lease_term;
     view.protocol = task->protocol;
     view.unit = task->unit;
+    view.senml = task->senml;
+    view.linked_context = task->linked_context;
     view.ended_because = task->ended_because;
     for (const auto& served : task->devices) view.devices.push_back(granted(served));
     return view;

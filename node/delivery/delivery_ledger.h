@@ -48,11 +48,14 @@ struct IntegrationView {
   std::uint64_t epoch = 0;
   std::uint64_t last_report = 0;              // sequence of the last usage report on the ledger
   TimeMs claimed = 0;                         // block time of the claim
+  TimeMs ended = 0;                           // block time of the end; 0 before
   bool leased = false;                        // forwarded is only while this node's lease holds, and what is reserved
   TimeMs lease_term = 0;
   bool counted = false;                       // its application may count; reports tell measurements
   std::string protocol;                       // "mqtt", "sse", "websocket"
   std::string unit;                           // delivery.unit, "" = as declared
+  bool senml = false;                         // delivery.format
+  bool linked_context = false;                // delivery.context
   std::string ended_because;
   std::vector<GrantedDevice> devices;
 };

@@ -87,7 +87,7 @@ void DeliveryService::webhook(Hash integration, std::string token, std::function
   if (!posted) done(fail(Status::unavailable, "The node is stopping."));
 }
 
-void DeliveryService::latest(Hash integration, std::string token, std::function<void(Result<std::vector<IdentifiedMeasurement>>)> done) {
+void DeliveryService::latest(Hash integration, std::string token, std::function<void(Result<LatestReadings>)> done) {
   const bool posted = impl_->core->lane().post_always([core = impl_->core.get(), integration, token = std::move(token), done] { done(core->latest(integration, token)); });
   if (!posted) done(fail(Status::unavailable, "The node is stopping."));
 }

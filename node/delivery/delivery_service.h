@@ -66,6 +66,11 @@ struct StreamMeasurement {
   std::shared_ptr<const std::string> json;   // the measurement, one line
 };
 
+struct LatestReadings {
+  WebhookFormat format = WebhookFormat::jsonld;           // of the integration's delivery, for who asks for none
+  std::vector<IdentifiedMeasurement> readings;
+};
+
 // The far end of GET …/stream, over SSE or WebSocket. Called only from the delivery thread.
 class StreamSink {
  public:
@@ -124,7 +129,7 @@ class DeliveryService {
   void webhook(Hash integration, std::string token, std::function<void(Result<Json>)> done);
 
   // The last measurement of each sensor. One that nobody received when it came is charged and numbered now; asked for again it is the same. Of this run of the node.
-  void latest(Hash integration, std::string token, std::function<void(Result<std::vector<IdentifiedMeasurement>>)> done);
+  void latest(Hash integration, std::string token, std::function<void(Result<LatestReadings>)> done);
 
   DeliveryCounters counters() const;
 

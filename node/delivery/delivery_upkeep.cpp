@@ -11,7 +11,6 @@ using subservices::MeterEnd;
 
 constexpr auto kUpkeepEvery = std::chrono::milliseconds(200);
 constexpr TimeMs kLinger_ms = 30'000;              // the application's credentials outlive the end, so that what is queued for it arrives
-constexpr TimeMs kRemember_ms = 3'600'000;         // live figures after the end
 constexpr TimeMs kReportRetry_ms = 1'000;
 constexpr std::int64_t kAskAgainFirst_ms = 1'000;  // nobody listened on the command topic
 constexpr std::int64_t kAskAgainMax_ms = 60'000;
@@ -153,11 +152,13 @@ Json DeliveryCore::command_json(const Served& served, const ServedDevice& device
     json.set("broker", options_.broker_public_url);
     json.set("topic", device.account.topic);
     json.set("username", device.account.username);
-    if (device.access->device_key.empty()) {
-      json.set("password", device.account.password);
-    } else {
+    if (!device.access->device_key.empty()) {
       json.set("login", "jwt");
       json.set("audience", network_);
+    } else if (!device.access->device_password.empty()) {
+      json.set("login", "own-password");
+    } else {
+      json.set("password", device.account.password);
     }
     json.set("expires", time_text(device.granted.expires.value_or(served.view.claimed + kCommandExpiry_ms)));
   }

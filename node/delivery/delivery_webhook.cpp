@@ -36,7 +36,7 @@ Result<Json> DeliveryCore::set_webhook(const Hash& id, const WebhookTerms& terms
     for (const ServedDevice& device : served.devices) templates.push_back(device.frame.device);
     if (const auto unit = subservices::resolve_delivery_unit(terms.unit, templates); !unit) return fail_field("/unit", unit.error().detail);
   }
-  if (!served.webhook && counts_[webhooks].load() >= options_.webhooks_max) return fail(Status::overloaded, "This node has as many webhooks as it may; use a stream, or ask another node.");
+  if (!served.posts() && counts_[webhooks].load() >= options_.webhooks_max) return fail(Status::overloaded, "This node has as many webhooks as it may; use a stream, or ask another node.");
   if (served.sink) {
     served.sink->end("a webhook took over");
     served.sink.reset();
@@ -49,9 +49,10 @@ Result<Json> DeliveryCore::set_webhook(const Hash& id, const WebhookTerms& terms
 }
 
 void DeliveryCore::start_webhook(Served& served, const WebhookTerms& terms) {
-  if (!served.webhook) count(webhooks);
+  if (!served.posts()) count(webhooks);
   served.webhook = Webhook{};
   served.webhook->terms = terms;
+  served.webhook->terms.format = terms.format.value_or(served.default_format());
   served.webhook->receiver = webhook_client_->receiver(terms.url);
   served.webhook->number = ++webhook_number_;
   set_frame_unit(served);
@@ -59,7 +60,7 @@ void DeliveryCore::start_webhook(Served& served, const WebhookTerms& terms) {
 
 // A webhook's own unit goes before the integration's.
 void DeliveryCore::set_frame_unit(Served& served) const {
-  const std::string& asked = served.webhook && !served.webhook->terms.unit.empty() ? served.webhook->terms.unit : served.view.unit;
+  const std::string& asked = served.posts() && !served.webhook->terms.unit.empty() ? served.webhook->terms.unit : served.view.unit;
   const ontology::Unit* unit = asked.empty() ? nullptr : ontology::units().find(asked);
   for (ServedDevice& device : served.devices) device.frame.delivery_unit = unit != nullptr ? unit->iri : std::string();
 }
@@ -75,8 +76,19 @@ Result<void> DeliveryCore::end_webhook(const Hash& id) {
 }
 
 void DeliveryCore::drop_webhook(Served& served) {
-  if (!served.webhook) return;
+  if (served.posts()) count(webhooks, static_cast<std::uint64_t>(-1));
   served.webhook.reset();
+  set_frame_unit(served);
+}
+
+// It is told of until it is ended or replaced, and its place is another's.
+void DeliveryCore::webhook_gone(Served& served, TimeMs since) {
+  if (!served.posts()) return;
+  Webhook& hook = *served.webhook;
+  hook.gone = true;
+  hook.receiver.reset();
+  hook.last_error_at = since;
+  hook.last_error = "the receiver answered 410";
   count(webhooks, static_cast<std::uint64_t>(-1));
   set_frame_unit(served);
 }
@@ -106,7 +118,7 @@ void DeliveryCore::post_webhook(Served& served) {
   if (!served.webhook || stopping_) return;
   Webhook& hook = *served.webhook;
   if (hook.gone || !hook.on_way.empty() || Webhook::Clock::now() < hook.try_at) return;
-  WebhookPost post{served.view.id.hex(), hook.terms.format, {}};
+  WebhookPost post{served.view.id.hex(), *hook.terms.format, {}};
   std::size_t size = 0;
   for (std::size_t turn = 0; turn < served.devices.size(); ++turn) {
     const std::size_t index = (hook.first_device + turn) % served.devices.size();
@@ -143,7 +155,7 @@ void DeliveryCore::webhook_answered(const Hash& id, std::uint64_t number, const 
   hook.last_error_at = now();
   hook.last_error = answer.status == 0 ? answer.problem : "the receiver answered " + std::to_string(answer.status);
   if (answer.status == 410) {
-    hook.gone = true;
+    webhook_gone(*served, hook.last_error_at);
     log_info("a webhook is gone", {{"integration", id.hex()}});
     ledger_.local_put(notes::session(id), session_note(*served));
     return;

@@ -18,7 +18,8 @@ namespace agiddi::node {
 struct DeviceAccess {                  // the clear text of sealed access: secrets, never logged
   MqttUrl endpoint;
   std::string topic, token, username, password;
-  std::string device_key;              // did:key by which the device proves itself at the network's brokers; "" = it is given a password
+  std::string device_key;              // did:key by which the device proves itself at the network's brokers, or
+  std::string device_password;         // what it says there, as its provider chose it; both "" = it is given a password
 };
 
 class DeviceLinks {

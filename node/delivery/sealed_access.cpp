@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/crypto/crypto.h"
+#include "protocol/device_password.h"
 #include "protocol/encoding.h"
 #include "protocol/field_reader.h"
 #include "protocol/identity.h"
@@ -61,6 +62,7 @@ Result<DeviceAccess> open_access(const Json& access, const AccessExpectation& ex
   out.token = fields.optional_string("token", kSecretMax).value_or("");
   out.username = fields.optional_string("username", kSecretMax).value_or("");
   out.password = fields.optional_string("password", kSecretMax, 0).value_or("");
+  out.device_password = fields.optional_string("devicePassword", 4 * kDevicePasswordMax).value_or("");
   out.device_key = fields.optional_string("deviceKey", 128).value_or("");
   const auto provider = fields.optional_string("provider", 256), network = fields.optional_string("network", 128);
   if (!errors.empty()) return fail(Status::invalid, "the opened access lacks " + errors.front().pointer + " or holds it in a wrong form");
@@ -68,6 +70,10 @@ Result<DeviceAccess> open_access(const Json& access, const AccessExpectation& ex
     return fail(Status::forbidden, "the opened access names another provider or network than the registration");
   }
   if (!out.device_key.empty() && !key_from_did(out.device_key)) return fail(Status::invalid, "deviceKey is not the did:key of an Ed25519 key");
+  if (!out.device_password.empty()) {
+    if (auto fits = check_device_password(out.device_password); !fits) return fail(Status::invalid, "devicePassword " + fits.error().detail);
+    if (!out.device_key.empty()) return fail(Status::invalid, "the opened access holds both deviceKey and devicePassword: a device logs in by one of them");
+  }
   if (!is_command_topic(out.topic)) return fail(Status::invalid, "the command topic is not a single topic");
   const auto url = parse_mqtt_url(*endpoint);
   if (!url) return fail(Status::invalid, "the endpoint is not mqtt://host:port or mqtts://host:port");

@@ -101,7 +101,11 @@ Bytes session_note(const Served& served) {
                             {"application", account_json(served.account)},
                             {"token", served.token},
                             {"devices", std::move(devices)}});
-  if (served.posts()) note.set("webhook", served.webhook->terms.json().set("integration", served.view.id.hex()));
+  if (served.webhook) {   // by two names: a release that knows the first alone must not post to one that is gone
+    Json webhook = served.webhook->terms.json().set("integration", served.view.id.hex());
+    if (served.webhook->gone) note.set("webhookGoneSince", std::to_string(served.webhook->last_error_at));
+    note.set(served.webhook->gone ? "webhookGone" : "webhook", std::move(webhook));
+  }
   return note.dump();
 }
 
@@ -112,12 +116,15 @@ std::optional<std::uint64_t> session_epoch(BytesView note) {
   return static_cast<std::uint64_t>(epoch);
 }
 
-std::optional<WebhookTerms> webhook_of_note(BytesView note) {
+std::optional<NotedWebhook> webhook_of_note(BytesView note) {
   const auto json = parse_json(note);
-  const Json* webhook = json ? json->find("webhook") : nullptr;
-  if (webhook == nullptr) return std::nullopt;
-  auto terms = parse_webhook_request(*webhook);
-  return terms ? std::optional(std::move(*terms)) : std::nullopt;
+  if (!json) return std::nullopt;
+  std::int64_t since = 0;
+  const bool gone = whole_number(*json, "webhookGoneSince", since);
+  const Json* webhook = json->find(gone ? "webhookGone" : "webhook");
+  auto terms = webhook ? parse_webhook_request(*webhook) : fail(Status::not_found, "");
+  if (!terms) return std::nullopt;
+  return NotedWebhook{std::move(*terms), gone ? std::optional(since) : std::nullopt};
 }
 
 bool read_session_note(BytesView note, Served& served) {

@@ -105,7 +105,8 @@ struct Served {
   TimeMs counts_read_at = 0;                 // the application's, on the ledger
 
   bool over_mqtt() const { return view.protocol == "mqtt"; }
-  bool posts() const { return webhook && !webhook->gone; }
+  bool posts() const { return webhook && !webhook->gone; }   // it has a place among the node's webhooks
+  WebhookFormat default_format() const { return view.senml ? WebhookFormat::senml : WebhookFormat::jsonld; }
   std::size_t outbox_size() const;
   std::size_t outbox_bytes() const;
 };
@@ -130,6 +131,10 @@ std::optional<Hash> integration_of(BytesView key);       // of any of these keys
 Bytes session_note(const Served& served);
 std::optional<std::uint64_t> session_epoch(BytesView note);
 bool read_session_note(BytesView note, Served& served);
-std::optional<WebhookTerms> webhook_of_note(BytesView note);   // nothing: there was none
+struct NotedWebhook {
+  WebhookTerms terms;
+  std::optional<TimeMs> gone;                // since then: its receiver answered 410
+};
+std::optional<NotedWebhook> webhook_of_note(BytesView note);   // nothing: there was none
 
 }  // namespace agiddi::node

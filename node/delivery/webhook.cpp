@@ -16,7 +16,8 @@ bool is_address(const std::string& host) { return host.find(':') != host.npos ||
 }  // namespace
 
 Json WebhookTerms::json() const {
-  Json out = Json::object({{"url", url.text()}, {"format", format == WebhookFormat::senml ? "senml" : "jsonld"}});
+  Json out = Json::object({{"url", url.text()}});
+  if (format) out.set("format", *format == WebhookFormat::senml ? "senml" : "jsonld");
   if (!unit.empty()) out.set("unit", unit);
   return out;
 }
@@ -36,7 +37,7 @@ Result<WebhookTerms> parse_webhook_request(const Json& body) {
     else terms.url = std::move(*parsed);
   }
   if (format && *format != "jsonld" && *format != "senml") reader.error("format", "must be \"jsonld\" or \"senml\"");
-  if (format && *format == "senml") terms.format = WebhookFormat::senml;
+  else if (format) terms.format = *format == "senml" ? WebhookFormat::senml : WebhookFormat::jsonld;
   if (unit) {
     const ontology::Unit* known = ontology::units().find(*unit);
     if (known == nullptr) reader.error("unit", "is not a unit IRI or UCUM code of the unit table");

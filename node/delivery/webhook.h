@@ -18,10 +18,10 @@ namespace agiddi::node {
 
 struct WebhookTerms {
   WebhookUrl url;
-  WebhookFormat format = WebhookFormat::jsonld;
+  std::optional<WebhookFormat> format;           // nothing: as the integration's delivery says
   std::string unit;                              // QUDT IRI, "" = as the integration's delivery says
 
-  Json json() const;                             // {"url","format","unit"?}: as in the request and in the node's note
+  Json json() const;                             // {"url","format"?,"unit"?}: as in the request and in the node's note
 };
 
 // {"integration","url","format"?,"unit"?} of a request; integration is the caller's to check. Errors: Status::invalid with pointers.

@@ -24,6 +24,7 @@ struct ApiContext {
   std::string public_url;         // what delivery urls begin with
   std::chrono::milliseconds catch_up{500};  // how long a 404 waits for a block that may bring the thing: it was committed elsewhere a moment ago
   std::size_t watchers_max = 10'000;   // standing queries at a time
+  DeliveryLedger* notes = nullptr;     // where it stands which documents were taken that are on no ledger; nullptr: forgotten with the process
 };
 
 // Deadlines and the fan-out of events need timers, so the router is given the io_context that also runs the server.

@@ -19,7 +19,7 @@ constexpr std::chrono::milliseconds kPoll{20};
 }  // namespace
 
 ApiCore::ApiCore(ApiContext context, boost::asio::io_context& io)
-    : context_(context), io_(io), executor_(context.chain.genesis()), queries_("queries", kQueryQueue, kQueryThreads),
+    : context_(context), io_(io), executor_(context.chain.genesis()), fresh_jtis_(context.notes), queries_("queries", kQueryQueue, kQueryThreads),
       searches_("searches", kQueryQueue, kSearchThreads), standing_("standing", kStandingQueue, 1, {}, kStandingNiceness) {}
 
 void ApiCore::stop() {

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "node/http/api.h"
+#include "node/http/fresh_jtis.h"
 #include "node/http/problem.h"
 #include "node/lane.h"
 #include "ontology/sparql/evaluator.h"
@@ -40,6 +41,7 @@ class ApiCore : public std::enable_shared_from_this<ApiCore> {
   std::chrono::milliseconds catch_up() const { return context_.catch_up; }
   const subservices::Executor& executor() const { return executor_; }
   ontology::sparql::CancelToken& stopping() { return stopping_; }
+  FreshJtis& fresh_jtis() { return fresh_jtis_; }
   subservices::DeviceTexts& device_texts() { return device_texts_; }   // of all answers of this node
 
   // Runs the work on a lane; a full lane is 429.
@@ -73,6 +75,7 @@ class ApiCore : public std::enable_shared_from_this<ApiCore> {
   subservices::Executor executor_;
   ontology::sparql::CancelToken stopping_;
   subservices::DeviceTexts device_texts_;
+  FreshJtis fresh_jtis_;
   Lane queries_, searches_, standing_;
   std::shared_ptr<std::atomic<std::size_t>> writes_ = std::make_shared<std::atomic<std::size_t>>(0);
   std::mutex finishing_mutex_;

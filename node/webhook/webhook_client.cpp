@@ -9,7 +9,6 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -23,6 +22,7 @@
 #include <thread>
 
 #include "node/mqtt/dial_policy.h"
+#include "node/webhook/host_lookups.h"
 #include "node/webhook/message_signature.h"
 #include "subservices/forwarding/senml_pack.h"
 
@@ -37,11 +37,9 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr auto kResolveMax = std::chrono::seconds(10);
-constexpr auto kQuickResolve = std::chrono::seconds(1);
 constexpr auto kConnectMax = std::chrono::seconds(10);   // with TLS
 constexpr auto kAnswerMax = std::chrono::seconds(15);
 constexpr auto kIdleMax = std::chrono::seconds(20);      // of a kept connection: receivers commonly close after more
-constexpr std::size_t kResolvers = 2;                    // threads, for quick hosts and for the others
 constexpr std::uint64_t kAnswerBodyMax_bytes = 64 * 1024;
 constexpr std::uint32_t kAnswerHeadMax_bytes = 16 * 1024;
 constexpr int kInterimMax = 4;                           // 1xx answers
@@ -63,8 +61,6 @@ class WebhookReceiver {
   std::unique_ptr<beast::ssl_stream<beast::tcp_stream>> tls;
   beast::flat_buffer buffer;
   Clock::time_point used{};
-  bool quick = false;           // its last look-up was
-  bool resolving = false;       // one is under way, perhaps for a post that gave up waiting
 };
 
 namespace {
@@ -119,33 +115,27 @@ struct WebhookClient::Impl {
   ~Impl() { stop(); }
 
   void stop() {
-    quick.stop();
-    others.stop();
+    lookups.stop();
     guard.reset();
     io.stop();
     if (thread.joinable()) thread.join();
-    quick.join();
-    others.join();
+    lookups.join();
   }
 
-  // Blocks one of the resolvers' threads, and waits for it no longer than kResolveMax.
+  Result<std::string> resolved(const std::string& host, bool tls) const {
+    if (options.resolve) return options.resolve(host, tls);
+    bound_resolver_of_this_thread();
+    return resolve_allowed(host, tls, options.dial);
+  }
+
   asio::awaitable<Result<std::string>> resolve(const std::shared_ptr<WebhookReceiver>& receiver) {
-    if (receiver->resolving) co_return fail(Status::timed_out, "the host's address is still being looked up");
-    receiver->resolving = true;
     const auto found = std::make_shared<Found>();
     const auto bell = std::make_shared<asio::steady_timer>(io, kResolveMax);
-    asio::post(receiver->quick ? quick : others, [this, receiver, found, bell] {
-      const auto begin = Clock::now();
-      auto address = resolve_allowed(receiver->url.host, receiver->url.tls, options.dial);
-      const bool was_quick = address && Clock::now() - begin < kQuickResolve;
-      asio::post(io, [receiver, found, bell, was_quick, address = std::move(address)]() mutable {
-        receiver->resolving = false;
-        receiver->quick = was_quick;
-        found->address = std::move(address);
-        bell->cancel();
-      });
+    lookups.find(receiver->url.host, receiver->url.tls, [found, bell](const Result<std::string>& address) {
+      found->address = address;
+      bell->cancel();
     });
-    co_await bell->async_wait(kTuple);
+    if (!found->address) co_await bell->async_wait(kTuple);
     if (!found->address) co_return fail(Status::timed_out, "the host's address was not found in time");
     co_return *found->address;
   }
@@ -222,7 +212,7 @@ struct WebhookClient::Impl {
   asio::ssl::context context;
   asio::io_context io{1};
   asio::executor_work_guard<asio::io_context::executor_type> guard{io.get_executor()};
-  asio::thread_pool quick{kResolvers}, others{kResolvers};
+  HostLookups lookups{io, [this](const std::string& host, bool tls) { return resolved(host, tls); }, options.lookups};
   std::thread thread;
 };
 

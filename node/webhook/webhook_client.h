@@ -2,7 +2,7 @@
 //
 // Each receiver has one connection of its own, kept between posts, and at most one post at a time: none waits for another. A host's address is looked up
 // for each connection, checked against the dial policy, and the checked address is the one that is dialled, so that a name cannot be pointed at something else in
-// between. Hosts whose last look-up was not quick are looked up apart, for the system's resolver blocks. Redirects are not followed: a 3xx is a refusal.
+// between (host_lookups.h). Redirects are not followed: a 3xx is a refusal.
 //
 // Threads: post() from any; the answer comes on the client's own thread, exactly once unless the client stops before. The key and clock are asked there.
 // Bounds: the look-up, the connection with its handshake and the answer each end in time; 64 KiB are read of an answer's body, and thrown away.
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "node/mqtt/mqtt_client.h"
+#include "node/webhook/lookup_terms.h"
 #include "node/webhook/webhook_url.h"
 #include "protocol/crypto/crypto.h"
 #include "protocol/time.h"
@@ -50,6 +51,8 @@ struct WebhookClientOptions {
   DialPolicy dial;
   std::function<std::shared_ptr<const KeyPair>()> key;   // that signs
   std::function<TimeMs()> now;                           // for `created`
+  LookupBounds lookups = {};
+  ResolveHost resolve = {};                                  // in place of the system's resolver and the dial policy, for tests
 };
 
 class WebhookClient {

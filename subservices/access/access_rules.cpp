@@ -16,6 +16,7 @@ namespace {
 
 struct AccessRequest {
   std::string application, node, protocol, unit;
+  std::string format, context;   // empty where it is the default
   Hash payment;
   std::vector<Hash> devices;
   std::vector<std::optional<std::uint32_t>> versions;   // beside devices
@@ -53,7 +54,29 @@ void read_devices(FieldReader& fields, AccessRequest& request, std::vector<Field
   }
 }
 
-void read_delivery(FieldReader& fields, AccessRequest& request, std::vector<FieldError>& errors) {
+// The first of the values is the default, for which nothing is recorded.
+std::string read_choice(FieldReader& members, std::string_view name, std::string_view first, std::string_view second) {
+  const auto asked = members.optional_string(name, 16);
+  if (asked && *asked != first && *asked != second) members.error(name, "must be \"" + std::string(first) + "\" or \"" + std::string(second) + "\"");
+  return asked && *asked != first ? *asked : std::string();
+}
+
+void read_form(const RuleContext& context, FieldReader& members, const Json& delivery, AccessRequest& request) {
+  if (context.rules_version >= kRulesWithFormats) {
+    request.format = read_choice(members, "format", "unified", "senml");
+    request.context = read_choice(members, "context", "inline", "link");
+    if (!request.format.empty() && !request.context.empty()) members.error("context", "belongs to the format \"unified\"");
+    return;
+  }
+  if (!context.only_checks) return;   // a receipt of those rules names them as unknown members
+  for (const std::string_view name : {"format", "context"}) {
+    if (delivery.find(name) == nullptr) continue;
+    members.optional_string(name, 16);
+    members.error(name, "may be asked for from rules version " + std::to_string(kRulesWithFormats) + " on; this network runs version " + std::to_string(context.rules_version) + ": leave it out");
+  }
+}
+
+void read_delivery(const RuleContext& context, FieldReader& fields, AccessRequest& request, std::vector<FieldError>& errors) {
   const Json* delivery = fields.required_object("delivery");
   if (!delivery) return;
   FieldReader members(*delivery, "/delivery", errors);
@@ -66,10 +89,11 @@ void read_delivery(FieldReader& fields, AccessRequest& request, std::vector<Fiel
     if (!ontology::units().find(*unit)) members.error("unit", "must be a QUDT unit IRI or a UCUM code of the unit table");
     request.unit = *unit;
   }
+  read_form(context, members, *delivery, request);
   members.finish();
 }
 
-Result<AccessRequest> read_access(const Json& body, const MemberSet& members) {
+Result<AccessRequest> read_access(const RuleContext& context, const Json& body) {
   std::vector<FieldError> errors;
   FieldReader fields(body, "", errors);
   AccessRequest request;
@@ -79,9 +103,9 @@ Result<AccessRequest> read_access(const Json& body, const MemberSet& members) {
   read_devices(fields, request, errors);
   if (const auto node = fields.optional_string("node", 64)) {
     request.node = *node;
-    if (members.index_of(*node) < 0) fields.error("node", "must be the id of a member: see /v1/validators");
+    if (context.members.index_of(*node) < 0) fields.error("node", "must be the id of a member: see /v1/validators");
   }
-  read_delivery(fields, request, errors);
+  read_delivery(context, fields, request, errors);
   fields.finish();
   if (!errors.empty()) return tl::unexpected(invalid_fields(std::move(errors)));
   return request;
@@ -249,6 +273,8 @@ Result<RuleOutcome> hand_over(RuleContext& context, const Transaction& transacti
   }
   integration.set_protocol(request.protocol);
   integration.set_unit(request.unit);
+  integration.set_format(request.format);
+  integration.set_context(request.context);
   if (!request.node.empty()) claim(context, id, integration, request.node);
   store(context.state, keys::integration(id), integration);
   change_access_triples(context, id, integration, true);
@@ -265,7 +291,7 @@ Result<RuleOutcome> hand_over(RuleContext& context, const Transaction& transacti
 }  // namespace
 
 Result<RuleOutcome> integration_create(RuleContext& context, const Transaction& transaction, const Json& body) {
-  const auto request = read_access(body, context.members);
+  const auto request = read_access(context, body);
   if (!request) return tl::unexpected(request.error());
   if (request->application != transaction.header.kid) return fail(Status::forbidden, "an integration is signed by its application");
   const auto payment = load<records::Payment>(context.state, keys::payment(request->payment));
@@ -283,6 +309,8 @@ Result<RuleOutcome> integration_create(RuleContext& context, const Transaction& 
   integration.set_payment(Bytes(request->payment.view()));
   integration.set_protocol(request->protocol);
   integration.set_unit(request->unit);
+  integration.set_format(request->format);
+  integration.set_context(request->context);
   integration.set_transaction(Bytes(transaction.id.view()));
   integration.set_height(context.height);
   integration.set_timestamp_ms(context.timestamp);

@@ -10,7 +10,9 @@
 
 namespace agiddi::subservices {
 
-// {"application","payment","devices":[ids],"versions"?:[numbers beside devices],"node"?,"delivery":{"protocol","unit"?}}. 402 no such payment or used up, 403 not the payer or a device that
+inline constexpr std::uint32_t kRulesWithFormats = 6;   // from which on an application may ask for SenML, or for a link to the context
+
+// {"application","payment","devices":[ids],"versions"?:[numbers beside devices],"node"?,"delivery":{"protocol","unit"?,"format"?,"context"?}}. 402 no such payment or used up, 403 not the payer or a device that
 // was not paid for, 409 in use while its node's lease runs, or another version paid for.
 Result<RuleOutcome> integration_create(RuleContext& context, const Transaction& transaction, const Json& body);
 // {"integration","node","epoch"}, one above the last, signed by the member `node`. The first in block order wins; 409 afterwards.

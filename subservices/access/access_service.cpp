@@ -115,7 +115,10 @@ Result<Json> AccessService::integration(std::string_view id) const {
                             {"phase", phase_name(phase)}});
   if (!record->node().empty()) json.set("node", record->node()).set("epoch", record->epoch());
   if (phase == ServiceState::active && record->leased()) json.set("leasedUntil", time_text(leased_until(state, *record)));
-  json.set("delivery", Json::object({{"protocol", record->protocol()}}));
+  Json delivery = Json::object({{"protocol", record->protocol()}});
+  if (!record->format().empty()) delivery.set("format", record->format());
+  if (!record->context().empty()) delivery.set("context", record->context());
+  json.set("delivery", std::move(delivery));
   json.set("devices", std::move(devices));
   if (over) json.set("endedBecause", record->ended_because());
   return json;
@@ -135,8 +138,11 @@ Result<ServiceTask> AccessService::task(const Hash& integration) const {
   task.sequence = record->sequence();
   task.protocol = record->protocol();
   task.unit = record->unit();
+  task.senml = record->format() == "senml";
+  task.linked_context = record->context() == "link";
   task.granted = record->timestamp_ms();
   task.claimed = record->claimed_ms();
+  task.ended = record->ended_ms();
   task.leased = record->leased();
   task.counted = record->counted();
   task.lease_term = lease_term(state);

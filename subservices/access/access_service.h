@@ -50,8 +50,11 @@ struct ServiceTask {
   std::uint64_t sequence = 0;                    // of the last usage.report on the ledger; the next must be above
   std::string protocol;                          // mqtt, sse, websocket
   std::string unit;                              // asked for, or empty
+  bool senml = false;                            // measurements in SenML, or in the unified template, and then
+  bool linked_context = false;                   // with a link to its context
   TimeMs granted = 0;                            // block time of integration.create
   TimeMs claimed = 0;                            // block time of the claim
+  TimeMs ended = 0;                              // block time of the end; 0 before
   bool leased = false;                           // it is served only while its node's lease holds
   bool counted = false;                          // its application and providers may count; the node reports measurements
   TimeMs lease_term = 0;                         // for which a renewal holds
@@ -63,7 +66,7 @@ class AccessService {
  public:
   explicit AccessService(const ledger::LedgerSnapshot& snapshot) : snapshot_(snapshot) {}
 
-  // id: hex. {"integration","application","payment","state":"active" or "ended","node"?,"epoch","delivery":{"protocol"},"devices":[{"device","version","bytesUsed","bytesRemaining"?,
+  // id: hex. {"integration","application","payment","state":"active" or "ended","node"?,"epoch","delivery":{"protocol","format"?,"context"?},"devices":[{"device","version","bytesUsed","bytesRemaining"?,
   // "expires"?,"state","counts"?}],"endedBecause"?}: what the ledger knows; a serving node puts its live counters on top. `phase` says unclaimed, active, closing, ended.
   Result<Json> integration(std::string_view id) const;
   Result<ServiceTask> task(const Hash& integration) const;

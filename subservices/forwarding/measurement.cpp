@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "ontology/units.h"
+#include "subservices/forwarding/senml_pack.h"
 #include "subservices/forwarding/sensor_match.h"
 
 namespace agiddi::subservices {
@@ -11,17 +12,9 @@ namespace {
 
 constexpr int kConvertedDigits = 12;   // decimal places of a converted value that is no finite decimal
 
-// SenML's unit registry names some units otherwise than UCUM (RFC 8428 section 12.1).
-std::string_view ucum_of_senml(std::string_view unit) {
-  if (unit == "%RH" || unit == "%EL") return "%";
-  if (unit == "l") return "L";
-  if (unit == "/" || unit == "count") return "1";
-  if (unit == "l/s") return "L/s";
-  return unit;
-}
-
 const ontology::Unit* find_senml_unit(std::string_view unit) {
   if (const ontology::Unit* found = ontology::units().find(unit)) return found;
+  if (unit == "count") return ontology::units().find("1");   // of whatever is counted
   return ontology::units().find(ucum_of_senml(unit));
 }
 
@@ -56,6 +49,7 @@ std::vector<ResolvedReading> resolve_readings(const MeasurementFrame& frame, con
 }
 
 MeasurementText measurement_text(const MeasurementFrame& frame, std::size_t sensor_index, const std::string& unit) {
+  if (frame.senml) return senml_text(frame, sensor_index, unit);
   const SensorTemplate& sensor = frame.device.sensors[sensor_index];
   const auto open = [](Json json) {   // a document without its last bracket
     std::string text = json.dump();

@@ -33,6 +33,7 @@ struct MeasurementFrame {
   std::string integration;             // hex
   std::uint64_t epoch = 0;
   std::string delivery_unit;           // QUDT unit IRI, "" = as declared; applies to the sensors whose quantity it can express
+  bool senml = false;                  // written as SenML packs of one record (senml_pack.h), else in the unified template
 };
 
 struct ResolvedReading {               // a reading that belongs to a declared sensor

@@ -14,7 +14,19 @@ struct MeasurementText {
   std::string head;     // up to the value
   std::string middle;   // the unit, up to the time
   std::string tail;     // behind the time, up to the sequence number
+  bool senml = false;   // a pack of one record: its time is in seconds
 };
+
+// Seconds since 1970, as many decimal places as there are milliseconds.
+inline void append_seconds(std::string& out, TimeMs time) {
+  char digits[20];
+  const auto append_number = [&](TimeMs number) { out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr); };
+  append_number(time / 1000);
+  if (time % 1000 == 0) return;
+  const std::size_t point = out.size();
+  append_number(1000 + time % 1000);
+  out[point] = '.';
+}
 
 // value: JSON number text. Replaces what is in out.
 inline void write_measurement(std::string& out, const MeasurementText& text, std::string_view value, TimeMs time, std::uint64_t sequence) {
@@ -24,10 +36,11 @@ inline void write_measurement(std::string& out, const MeasurementText& text, std
   out += text.head;
   out += value;
   out += text.middle;
-  out += time_text(time);
+  if (text.senml) append_seconds(out, time);
+  else out += time_text(time);
   out += text.tail;
   out.append(digits, static_cast<std::size_t>(end - digits));
-  out += '}';
+  out += text.senml ? std::string_view("}]") : std::string_view("}");
 }
 
 }  // namespace agiddi::subservices

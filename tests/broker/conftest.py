@@ -49,10 +49,14 @@ class Client:
             mid, [int(code.value) if hasattr(code, "value") else int(code) for code in codes])
         self.mqtt.on_publish = lambda c, u, mid: self.published.__setitem__(mid, True)
         self.mqtt.reconnect_delay_set(60, 60)
+        self.port = port
         if connect:
-            self.mqtt.connect("127.0.0.1", port, keepalive=10)
-            self.mqtt.loop_start()
-            wait_until("the broker answers", lambda: self.code is not None)
+            self.connect()
+
+    def connect(self):
+        self.mqtt.connect("127.0.0.1", self.port, keepalive=10)
+        self.mqtt.loop_start()
+        wait_until("the broker answers", lambda: self.code is not None)
 
     def on_connect(self, client, userdata, flags, code, properties=None):
         self.code = int(code.value) if hasattr(code, "value") else int(code)

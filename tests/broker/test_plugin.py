@@ -1,6 +1,7 @@
 """The broker plugin on a real Mosquitto: who may connect, publish and subscribe, and what nodes may change."""
 
 import base64
+import hashlib
 import json
 import time
 
@@ -338,3 +339,86 @@ def test_grants_with_a_bad_key_are_refused(broker):
     del without["audience"]
     assert not admin.control(without)[0]["ok"]
     assert admin.control({"command": "status"})[0]["grants"] == 0
+
+
+def password_grant(password, username="device-1", salt="salt-0123456789abcdef", **more):
+    made = grant(username, publish=["in/abc"], salt=salt, proof=hashlib.blake2b(b"agiddi/device-password/1\0" + b"\0".join(part.encode() for part in (salt, username, password)),
+                                                                                 digest_size=32).hexdigest(), **more)
+    del made["password"]
+    return made
+
+
+def test_a_device_logs_in_with_the_password_that_its_provider_chose(broker):
+    admin = Admin(broker)
+    assert admin.control(password_grant("correct horse"))[0]["ok"]
+    admin.client.subscribe("in/abc")
+    for protocol in (mqtt.MQTTv311, mqtt.MQTTv5):
+        sender = broker.client(("device-1", "correct horse"), protocol=protocol)
+        assert sender.code == 0
+        sender.publish("in/abc", "21.5")
+        assert admin.client.receive() == ("in/abc", b"21.5")
+    assert not sender.subscribe("in/abc")
+    command = password_grant("correct horse")
+    for attempt in ("correct horsf", command["proof"], command["salt"], "", None):
+        assert broker.client(("device-1", attempt)).code != 0, attempt
+    # The same again keeps connections, another password ends them.
+    assert admin.control(password_grant("correct horse"))[0]["ok"]
+    sender.publish("in/abc", "22.5")
+    assert admin.client.receive() == ("in/abc", b"22.5")
+    assert admin.control(password_grant("another horse"))[0]["ok"]
+    wait_until("the connection ends", lambda: sender.ended is not None)
+
+
+def test_guesses_of_a_chosen_password_are_slowed_and_its_device_is_not_kept_out(broker):
+    admin = Admin(broker)
+    assert admin.control(password_grant("correct horse"), password_grant("correct horse", "device-2"))[0]["ok"]
+    codes = [broker.client(("device-1", f"guess-number-{i:03}")).code for i in range(5)]
+    assert all(codes)
+    assert broker.client(("device-1", "correct horse")).code != 0     # not even looked at
+    assert broker.client(("device-2", "correct horse")).code == 0     # each grant by itself
+    assert all(broker.client(("device-2", f"guess-number-{i:03}")).code for i in range(5))   # from the address that was let in: as many
+    assert broker.client(("device-2", "correct horse")).code != 0
+    attempts = []
+
+    def let_in():
+        if attempts and time.monotonic() - attempts[-1] < 1:
+            return False
+        attempts.append(time.monotonic())
+        return broker.client(("device-1", "correct horse")).code == 0
+
+    wait_until("a try has come back", let_in, 30)
+
+
+def test_grants_with_a_bad_proof_are_refused(broker):
+    admin, good = Admin(broker), password_grant("correct horse")
+    for bad in ({"proof": "abc"}, {"proof": good["proof"].upper().replace("1", "A")}, {"proof": 1}, {"salt": "short"}, {"salt": "x" * 257}, {"password": "a-password-as-well-0123"},
+                {"key": did_of(SigningKey.generate()), "audience": "net-1"}):
+        assert not admin.control({**good, **bad})[0]["ok"], bad
+    assert not admin.control({name: value for name, value in good.items() if name != "salt"})[0]["ok"]
+    assert admin.control({"command": "status"})[0]["grants"] == 0
+
+
+@pytest.mark.parametrize("protocol", [mqtt.MQTTv311, mqtt.MQTTv5])
+@pytest.mark.parametrize("by", ["itself", "another user", "nobody"])
+def test_the_will_of_a_connection_that_is_taken_over_is_not_published(broker, protocol, by):
+    admin = Admin(broker)
+    device, other = grant("device-1", publish=["in/abc"]), grant("device-2", publish=["in/other"])
+    admin.control(device, other)
+    admin.client.subscribe("in/abc")
+    first = broker.client(credentials(device), client_id="the-same", protocol=protocol, connect=False)
+    first.mqtt.will_set("in/abc", "99.5", 1)
+    first.connect()
+    assert first.code == 0
+    second = broker.client({"itself": credentials(device), "another user": credentials(other), "nobody": None}[by], client_id="the-same", protocol=protocol)
+    assert second.code == 0
+    wait_until("the first has gone", lambda: first.ended is not None)
+    third = broker.client(credentials(device))
+    third.publish("in/abc", "1")
+    seen = []
+    while not seen or seen[-1] != ("in/abc", b"1"):
+        seen.append(admin.client.receive())
+        assert seen[-1], seen
+    assert [message for message in seen if message[0] == "in/abc"] == [("in/abc", b"1")]
+    told = [json.loads(body) for topic, body in seen if topic.endswith("/events")]
+    # Taken over by itself it is there; by another its connection broke.
+    assert [(event["event"], event["username"]) for event in told] == ([] if by == "itself" else [("lost", "device-1"), ("back", "device-1")])

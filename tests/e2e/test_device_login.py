@@ -1,6 +1,7 @@
-"""Devices that log in at the broker by a JWT that their registered key signed: the project's own device, and one made of paho and PyNaCl."""
+"""Devices that log in at the broker by a JWT that their registered key signed, or by the password that their owner chose: the project's own device, and one made of paho and PyNaCl."""
 
 import json
+import os
 import secrets
 import subprocess
 import time
@@ -109,3 +110,94 @@ def test_the_tool_seals_a_device_s_key_and_refuses_what_is_none(cluster, tmp_pat
     assert refused.returncode != 0 and "deviceKey" in refused.stdout + refused.stderr
     file.write_text(json.dumps({"endpoint": cluster.broker, "topic": "devices/x", "deviceKey": Identity.fresh().did}))
     assert cluster.tool("seal", str(file), "--node", cluster.nodes[0].url, "--json")["recipients"]
+
+
+def provider_key(cluster):
+    return next(account["key"] for account in cluster.info["accounts"] if account["did"] == cluster.provider.did)
+
+
+def sealing_password(cluster, tmp_path, topic, password, **more):
+    """A device registered by the tool, its password from a file."""
+    file, secret = tmp_path / "devices.json", tmp_path / "device.password"
+    description = device(cluster.nodes[0], cluster.provider.did, cost={"currency": "EUR", "perKilobyte": "0.10"},
+                         access={"protocol": "mqtt", "endpoint": cluster.broker, "topic": topic, **more})
+    file.write_text(json.dumps({"devices": [description]}))
+    secret.write_text(password + "\n")
+    secret.chmod(0o600)
+    answer = cluster.tool("device", "register", str(file), "--node", cluster.nodes[0].url, "--key", provider_key(cluster), "--device-password-file", str(secret), "--json")
+    assert password not in json.dumps(answer)
+    return answer["devices"][0]["id"], secret
+
+
+@pytest.mark.parametrize("version", [mqtt.MQTTv311, mqtt.MQTTv5])
+def test_a_foreign_device_with_the_password_that_its_owner_chose(cluster, tmp_path, version):
+    topic, commands, subscribed, password = "devices/" + secrets.token_hex(8), [], [], "correct horse " + secrets.token_hex(4)
+    urn, _ = sealing_password(cluster, tmp_path, topic, password)
+    listener = mqtt.Client(protocol=version)
+    listener.on_subscribe = lambda *_: subscribed.append(1)
+    listener.on_message = lambda c, u, message: commands.append(json.loads(message.payload))
+    address = urlsplit(cluster.broker)
+    listener.connect(address.hostname, address.port)
+    listener.loop_start()
+    listener.subscribe(topic, 1)
+    wait_until("it listens", lambda: subscribed)
+    clients = [listener]
+    try:
+        made = integrate(cluster, cluster.pay(urn, kilobytes=1), [urn]).json
+        command = wait_until("the start command", lambda: commands and commands[0])
+        assert command["login"] == "own-password" and "password" not in command and password not in json.dumps(command)
+        for wrong in ("guess-0123456789abcdef", password[:-1], ""):
+            client, code = connected(command["broker"], command["username"], wrong, version)
+            clients.append(client)
+            assert code != 0, wrong
+        sender, code = connected(command["broker"], command["username"], password, version)
+        clients.append(sender)
+        assert code == 0
+        sender.publish(command["topic"], json.dumps({"sensor": "air", "value": 21.5}), 1).wait_for_publish(10)
+        path = f"/v1/integrations/{made['integration']}/latest?token=" + made["delivery"]["url"].split("token=")[1]
+        answer = wait_until("the reading", lambda: (a := cluster.nodes[3].get(path)).status == 200 and a)
+        check_measurement(answer.json[0], urn, made["integration"])
+        for node in cluster.nodes:   # the clear text stands nowhere
+            assert password not in json.dumps(node.get("/v1/devices/" + urn).json)
+        for folder, _, files in os.walk(cluster.dir):
+            for name in files:
+                with open(os.path.join(folder, name), "rb") as file:
+                    assert password.encode() not in file.read(), name
+    finally:
+        for client in clients:
+            client.disconnect()
+            client.loop_stop()
+
+
+def test_the_project_s_own_device_says_its_password(cluster, tmp_path):
+    topic = "devices/" + secrets.token_hex(8)
+    urn, secret = sealing_password(cluster, tmp_path, topic, "correct horse battery", token="t0ken")
+    log = open(cluster.dir + "/password-device.log", "w", encoding="utf-8")
+    process = subprocess.Popen([binary("agiddi-device"), "--broker", cluster.broker, "--password-file", str(secret), "--command-topic", topic, "--token", "t0ken", "--table", READINGS,
+                                "--column", "temperature", "--sensor", "air", "--interval-ms", "20"], stdout=log, stderr=log)
+    log.close()
+    cluster.devices.append(process)
+    wait_until("the device listens", lambda: "listening" in open(log.name, encoding="utf-8").read())
+    made = integrate(cluster, cluster.pay(urn, kilobytes=1), [urn]).json
+    found = measurements(cluster.nodes[3], made["delivery"])
+    assert len(found) > 10 and [m["sequence"] for m in found] == list(range(1, len(found) + 1))
+
+
+def test_without_its_password_the_device_sends_nothing_and_says_so(cluster, tmp_path):
+    topic = cluster.start_device()
+    urn, _ = sealing_password(cluster, tmp_path, topic, "correct horse battery")
+    made = integrate(cluster, cluster.pay(urn, kilobytes=1), [urn]).json
+    log = cluster.dir + f"/device-{len(cluster.devices) - 1}.log"
+    wait_until("it says so", lambda: "there is no --password-file" in open(log, encoding="utf-8").read())
+    assert cluster.nodes[3].get("/v1/integrations/" + made["integration"]).json["devices"][0]["bytesUsed"] == 0
+
+
+def test_the_tool_refuses_passwords_that_are_none_and_files_that_others_read(cluster, tmp_path):
+    file = tmp_path / "devices.json"
+    file.write_text(json.dumps({"devices": [device(cluster.nodes[0], cluster.provider.did, access={"protocol": "mqtt", "endpoint": cluster.broker, "topic": "devices/x"})]}))
+    for text, mode, why in (("hunter2", 0o600, "12 to 128"), ("long enough, but others read it", 0o644, "chmod 600")):
+        secret = tmp_path / f"secret-{mode:o}"
+        secret.write_text(text)
+        secret.chmod(mode)
+        refused = cluster.tool("device", "register", str(file), "--node", cluster.nodes[0].url, "--key", provider_key(cluster), "--device-password-file", str(secret), "--json", check=False)
+        assert refused.returncode != 0 and why in refused.stdout + refused.stderr and text not in refused.stdout + refused.stderr

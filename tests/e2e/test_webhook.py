@@ -193,7 +193,7 @@ def test_a_receiver_that_fails_gets_it_again_and_nothing_twice(cluster, receiver
 
 
 def test_gone_ends_it_and_a_stream_takes_over_what_was_queued(cluster, receivers):
-    _, made = integrated(cluster, kilobytes=1)
+    _, made = integrated(cluster, kilobytes=5)
     receiver = receivers([204, 410])
     assert register(cluster, made, receiver.url).status == 201
     wait_until("gone", lambda: state_of(cluster, made)["state"] == "gone")
@@ -202,6 +202,49 @@ def test_gone_ends_it_and_a_stream_takes_over_what_was_queued(cluster, receivers
     sequence = receiver.sequences() + [m["sequence"] for m in rest]
     assert gapless(sequence), sequence
     assert len(receiver.posts) == 2
+
+
+def webhooks_at(cluster, at=3):
+    return next(int(line.split()[1]) for line in cluster.nodes[at].get("/metrics").body.decode().splitlines() if line.startswith("agiddi_delivery_webhooks "))
+
+
+def test_one_that_is_gone_has_no_place_and_is_told_of_after_a_restart_too(own_cluster, receivers):
+    cluster = own_cluster
+    _, made = integrated(cluster, cost={"perMinute": "0.01"}, minutes=5)
+    receiver, other = receivers([204, 410]), receivers()
+    assert register(cluster, made, receiver.url).status == 201 and webhooks_at(cluster) == 1
+    wait_until("gone", lambda: state_of(cluster, made)["state"] == "gone")
+    assert webhooks_at(cluster) == 0
+    cluster.stop_node(4, kill=True)
+    cluster.start_node(4)
+    state = wait_until("it is served again", lambda: (a := cluster.nodes[3].get(webhook_path(made) + "?token=" + token_of(made))).status != 404 and a).json
+    assert state["state"] == "gone" and state["url"] == receiver.url and state["lastError"]["detail"] == "the receiver answered 410"
+    assert webhooks_at(cluster) == 0 and len(receiver.posts) == 2
+    assert register(cluster, made, other.url).json["state"] == "active" and webhooks_at(cluster) == 1
+    wait_until("readings", lambda: len(other.taken()) > 5)
+    assert end_webhook(cluster, made).status == 204 and webhooks_at(cluster) == 0
+    assert cluster.nodes[3].get(webhook_path(made) + "?token=" + token_of(made)).status == 404 and len(receiver.posts) == 2
+
+
+def test_what_was_paid_is_posted_by_a_node_that_starts_after_the_end(own_cluster, receivers):
+    cluster = own_cluster
+    _, made = integrated(cluster, kilobytes=1)
+    receiver = receivers()
+    receiver.released.clear()
+    assert register(cluster, made, receiver.url).status == 201
+    ended = wait_until("the end", lambda: (s := cluster.nodes[0].get("/v1/integrations/" + made["integration"]).json)["state"] == "ended" and s["phase"] == "ended" and s, 30)
+    assert state_of(cluster, made)["queued"] > 10
+    cluster.stop_node(4, kill=True)
+    receiver.released.set()
+    cluster.start_node(4)
+    wait_until("all of it", lambda: len(set(receiver.sequences())) == ended["devices"][0]["readings"], 30)
+    assert gapless(sorted(set(receiver.sequences())))
+    wait_until("nothing waits", lambda: (a := cluster.nodes[3].get(webhook_path(made) + "?token=" + token_of(made))).status == 200 and a.json["queued"] == 0)
+    posts = len(receiver.posts)
+    cluster.stop_node(4, kill=True)
+    cluster.start_node(4)
+    wait_until("it forgets", lambda: cluster.nodes[3].get("/readyz").status == 200 and cluster.nodes[3].get(webhook_path(made) + "?token=" + token_of(made)).status == 404)
+    assert len(receiver.posts) == posts
 
 
 def test_a_receiver_that_hangs_slows_nobody(cluster, receivers):
@@ -248,7 +291,7 @@ def test_delete_ends_it_and_another_takes_its_place(cluster, receivers):
     pack = wait_until("packs", lambda: second.taken())
     assert second.posts[0]["headers"]["Content-Type"] == "application/senml+json"
     for record in pack:
-        assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9\-:./_]*", record["n"]) and record["n"].endswith("/sensor/air"), record
+        assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9\-:./_]*", record["bn"] + record["n"]) and (record["bn"] + record["n"]).endswith("/sensor/air"), record
         assert abs(record["t"] - time.time()) < 60
     assert wait_until("converted", lambda: [r for r in second.taken() if r["u"] == "[degF]"])
     assert end_webhook(cluster, made, identity=cluster.other).status == 403
@@ -345,7 +388,7 @@ def test_latest_counts_a_reading_once(cluster):
     figures = cluster.nodes[3].get("/v1/integrations/" + made["integration"]).json["devices"][0]
     assert figures["readings"] <= again["sequence"] + 1 and again["sequence"] <= 12
     record = latest(cluster, made, "application/senml+json").json[0]
-    assert record["n"].endswith("/sensor/air") and record["u"] == "Cel" and record["agiddi:id"].startswith("urn:agiddi:measurement:")
+    assert (record["bn"] + record["n"]).endswith("/sensor/air") and record["u"] == "Cel" and record["agiddi:id"].startswith("urn:agiddi:measurement:")
     # With a receiver, what it was sent is what `latest` shows, for nothing.
     stream = cluster.nodes[3].stream(path_of(made["delivery"]["url"]))
     shown = next(json.loads(data) for _, data in stream if data.startswith("{"))

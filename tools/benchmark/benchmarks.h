@@ -83,6 +83,9 @@ struct DataOptions {
   std::int64_t rate = 2'000;                        // messages a second where latency is measured
   std::int64_t grants = 10'000, revocations = 200;
   std::string qos = "both";                         // "0", "1", "both"
+  std::string format = "unified", context = "inline";   // of the measurements
+  std::string peer = "mosquitto";                   // the same broker as it comes: there is no other
+  bool same_size = false;                           // also that broker with payloads as long as a measurement
 };
 // Paid streams through a broker with the plugin and a network behind it, in pairs with the same broker as it comes; and grants at the plugin. Fails when
 // what was delivered is not what was counted.

@@ -75,6 +75,10 @@ int main(int argc, char** argv) {
     streams.integer("--rate", data->rate, 1, 100'000, "Readings a second, all streams together, where latency is measured (2000)");
     streams.integer("--grants", data->grants, 1, 100'000, "Live grants (10000)");
     streams.integer("--revocations", data->revocations, 1, 10'000, "Of connected clients, one after the other (200)");
+    streams.choice("--format", data->format, {"unified", "senml"}, "Of the measurements (unified)");
+    streams.choice("--context", data->context, {"inline", "link"}, "Of the unified template (inline)");
+    streams.choice("--peer", data->peer, {"mosquitto"}, "Beside which broker: the same one as it comes, which is always measured");
+    streams.flag("--same-size", data->same_size, "Also the broker alone with payloads as long as a measurement");
     streams.action(published(publishing, "data", [data] { return bench_data(*data); }));
 
     const auto discovery = std::make_shared<DiscoveryOptions>();

@@ -3,7 +3,9 @@
 #include <charconv>
 
 #include "ontology/units.h"
+#include "protocol/decimal.h"
 #include "protocol/json_answer.h"
+#include "protocol/time.h"
 
 namespace agiddi::tools {
 namespace {
@@ -25,6 +27,30 @@ std::optional<std::uint64_t> count_of(const Json& object, std::string_view name)
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return number;
+}
+
+// The first record of a SenML pack of ours, in the members of the unified template; what is no such pack as it is.
+Json unified(Json measurement) {
+  if (!measurement.is_array() || measurement.items().empty() || !measurement.items().front().is_object()) return measurement;
+  const Json& record = measurement.items().front();
+  constexpr std::string_view kBetween = "/sensor/";
+  const Json *base = record.find("bn"), *name = record.find("n"), *time = record.find("t");
+  if (!base || !base->is_string() || !name || !name->is_string() || !base->as_string().ends_with(kBetween)) return measurement;
+  Json out = Json::object({{"device", base->as_string().substr(0, base->as_string().size() - kBetween.size())}, {"madeBySensor", base->as_string() + name->as_string()}});
+  Json result = Json::object();
+  if (const Json* value = record.find("v")) result.set("numericValue", *value);
+  if (const Json* unit = record.find("u")) result.set("unit", *unit);
+  out.set("hasResult", std::move(result));
+  const auto seconds = Decimal::parse(time && time->is_number() ? time->number_text() : std::string());
+  if (seconds && seconds->scale() <= 3 && *seconds < Decimal(253'402'300'800, 0)) {   // of the last year that has four digits
+    TimeMs ms = static_cast<TimeMs>(seconds->mantissa());
+    for (auto scale = seconds->scale(); scale < 3; ++scale) ms *= 10;
+    out.set("resultTime", time_text(ms));
+  }
+  for (const char* count : {"epoch", "sequence"}) {
+    if (const Json* value = record.find(std::string("agiddi:") + count)) out.set(count, *value);
+  }
+  return out;
 }
 
 }  // namespace
@@ -64,7 +90,8 @@ bool ReadingLines::is_new(const Json& measurement) {
 }
 
 std::optional<std::string> ReadingLines::line(const std::string& measurement) {
-  const auto json = parse_json_answer(measurement);
+  auto json = parse_json_answer(measurement);
+  if (json) *json = unified(std::move(*json));
   if (json && !is_new(*json)) return std::nullopt;
   ++count_;
   const Json* device = json ? json->find("device") : nullptr;

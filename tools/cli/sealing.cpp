@@ -1,6 +1,7 @@
 #include "tools/cli/sealing.h"
 
 #include "node/mqtt/mqtt_client.h"
+#include "protocol/device_password.h"
 #include "protocol/encoding.h"
 #include "protocol/field_reader.h"
 #include "protocol/identity.h"
@@ -59,6 +60,11 @@ Outcome<Json> clear_access(const Json& access, const std::string& pointer, const
   take("password", false);
   take("deviceKey", false);
   if (const Json* key = out.find("deviceKey"); key && !key_from_did(key->as_string())) reader.error("deviceKey", "must be the did:key of the device's Ed25519 key (agiddi keygen makes one)");
+  take("devicePassword", false);
+  if (const Json* password = out.find("devicePassword")) {
+    if (const auto fits = check_device_password(password->as_string()); !fits) reader.error("devicePassword", fits.error().detail);
+    if (out.find("deviceKey")) reader.error("devicePassword", "stands beside deviceKey: a device logs in by one of them");
+  }
   // Already written in by hand: they must be what would be written now, or a node would start nothing.
   for (const auto& [name, value] : {std::pair<const char*, const std::string&>("provider", provider), {"network", network}}) {
     const auto text = reader.optional_string(name, kTextMax);

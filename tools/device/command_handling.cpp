@@ -23,9 +23,11 @@ Result<DeviceCommand> read_command(BytesView payload, const std::string& token) 
     broker = fields.required_string("broker", 300).value_or("");
     out.topic = fields.required_string("topic", 256).value_or("");
     out.username = fields.required_string("username", 256).value_or("");
-    if (fields.optional_string("login", 16).value_or("password") == "jwt") {
+    const std::string login = fields.optional_string("login", 16).value_or("password");
+    out.own_password = login == "own-password";
+    if (login == "jwt") {
       out.audience = fields.required_string("audience", 128).value_or("");
-    } else {
+    } else if (!out.own_password) {
       out.password = fields.required_string("password", 256).value_or("");
     }
     out.expires = fields.required_string("expires", 64).value_or("");

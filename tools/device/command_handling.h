@@ -16,6 +16,7 @@ struct DeviceCommand {
   std::string topic, username, expires;
   std::string password;                // or, when the device logs in by tokens that it signs:
   std::string audience;                // what they are for
+  bool own_password = false;           // or it logs in with the password that its provider chose
 };
 
 // token: the device's own, "" = it has none. Status::unauthorized when the command does not carry it, Status::invalid when it is none.

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "protocol/device_password.h"
 #include "protocol/identity.h"
 #include "tools/device/replay.h"
 
@@ -16,7 +17,7 @@ extern "C" void on_signal(int) { stopping = true; }
 int main(int argc, char** argv) {
   using namespace agiddi;
   CLI::App app{"A device that waits on its command topic and replays a table of readings over MQTT."};
-  std::string broker, table, column, key_file, form = "reading";
+  std::string broker, table, column, key_file, password_file, form = "reading";
   tools::DeviceOptions options;
   std::int64_t interval_ms = 1000;
   app.add_option("--broker", broker, "broker of the command topic, mqtt://host:port")->required();
@@ -31,6 +32,7 @@ int main(int argc, char** argv) {
   app.add_option("--password", options.password, "password at the command broker");
   app.add_option("--ca", options.ca_file, "PEM file of the certificate authority that is trusted for mqtts (default: the system's)");
   app.add_option("--key", key_file, "key file of the device, whose did:key stands in its access as deviceKey: it logs in by tokens");
+  app.add_option("--password-file", password_file, "file whose one line is the password that the provider chose and sealed as devicePassword");
   app.footer("Example: agiddi-device --broker mqtt://127.0.0.1:1883 --command-topic devices/4f1c… --table weather.csv --column temperature --sensor air");
   try {
     app.parse(argc, argv);
@@ -56,6 +58,14 @@ int main(int argc, char** argv) {
       return 1;
     }
     options.key = std::make_shared<const KeyPair>(std::move(*key));
+  }
+  if (!password_file.empty()) {
+    auto password = load_device_password(password_file);
+    if (!password) {
+      std::fprintf(stderr, "agiddi-device: %s\n", password.error().detail.c_str());
+      return 1;
+    }
+    options.own_password = std::move(*password);
   }
   options.broker = *url;
   options.values = std::move(*values);

@@ -148,6 +148,7 @@ void ReplayDevice::take(const DeviceCommand& command) {
   }
   if (sessions_.size() >= kSessionsMax) return say("ignored: too many integrations");
   if (!command.audience.empty() && !options_.key) return say("ignored: it asks for tokens, and there is no --key");
+  if (command.own_password && options_.own_password.empty()) return say("ignored: it asks for the device's own password, and there is no --password-file");
   node::MqttOptions options;
   options.url = command.broker;
   if (!command.audience.empty()) {
@@ -156,7 +157,7 @@ void ReplayDevice::take(const DeviceCommand& command) {
     };
   }
   options.username = command.username;
-  options.password = command.password;
+  options.password = command.own_password ? options_.own_password : command.password;
   options.queue_max = kQueuedReadingsMax;
   options.will_topic = command.topic;   // never published there: the broker's plugin takes it as the sign that the connection broke
   options.dial = {true, true};

@@ -28,6 +28,7 @@ struct DeviceOptions {
   std::string username, password;          // of the command connection, usually none
   std::string ca_file;                     // trusted for mqtts; "" = the system's certificates
   std::shared_ptr<const KeyPair> key;      // signs the device's tokens; nullptr: it takes passwords only
+  std::string own_password;                // that its provider chose, "" = there is none
   std::string command_topic, token, sensor;
   std::vector<std::string> values;         // JSON number texts
   std::chrono::milliseconds interval{1000};
@@ -47,7 +48,7 @@ class ReplayDevice {
 
  private:
   struct Session {
-    std::string topic, username, password;
+    std::string topic, username, password; // as the command said
     std::uint64_t epoch = 0;
     std::optional<TimeMs> expires;
     std::unique_ptr<node::MqttClient> client;

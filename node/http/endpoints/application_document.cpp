@@ -49,12 +49,12 @@ Result<void> only_integration(const Json& body) {
   return {};
 }
 
-Result<void> take_jti(ApiCore& core, FreshJtis& fresh, const ApplicationDocument& document) {
+Result<void> take_jti(ApiCore& core, const ApplicationDocument& document) {
   const auto snapshot = core.chain().snapshot();
   if (snapshot->state().get(ledger::Column::state, subservices::keys::seen(document.header.kid, document.header.jti))) {
     return fail(Status::conflict, "This jti was used before; sign the document again with a fresh one.");
   }
-  return fresh.take(document.header, core.chain().now());
+  return core.fresh_jtis().take(document.header, core.chain().now());
 }
 
 std::optional<std::string> stream_token(const HttpRequest& request) {

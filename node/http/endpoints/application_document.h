@@ -2,7 +2,6 @@
 // integration.webhook. And the token of a stream, with which it reads.
 #pragma once
 
-#include "node/http/fresh_jtis.h"
 #include "node/http/writes.h"
 
 namespace agiddi::node {
@@ -20,7 +19,7 @@ using BodyCheck = std::function<Result<void>(const Json& body)>;
 Result<ApplicationDocument> application_document(ApiCore& core, std::string_view action, const HttpRequest& request, const BodyCheck& check);
 Result<void> only_integration(const Json& body);   // the body has no other member
 // 409 for a jti that was used before, here or on the ledger. Last of all checks: what is refused consumes nothing.
-Result<void> take_jti(ApiCore& core, FreshJtis& fresh, const ApplicationDocument& document);
+Result<void> take_jti(ApiCore& core, const ApplicationDocument& document);
 
 // Authorization: Bearer, or ?token=.
 std::optional<std::string> stream_token(const HttpRequest& request);

@@ -63,17 +63,17 @@ void create(const Core& core, HttpRequest request, Responder responder) {
 }
 
 // The document of integration.credentials: who may ask, and that it is fresh.
-Result<ApplicationDocument> credentials_target(ApiCore& core, FreshJtis& fresh, const HttpRequest& request) {
+Result<ApplicationDocument> credentials_target(ApiCore& core, const HttpRequest& request) {
   auto document = application_document(core, "integration.credentials", request, only_integration);
   if (!document) return document;
-  if (auto taken = take_jti(core, fresh, *document); !taken) return tl::unexpected(taken.error());
+  if (auto taken = take_jti(core, *document); !taken) return tl::unexpected(taken.error());
   return document;
 }
 
-void credentials(const Core& core, const std::shared_ptr<FreshJtis>& fresh, HttpRequest request, Responder responder) {
+void credentials(const Core& core, HttpRequest request, Responder responder) {
   auto shared = std::make_shared<HttpRequest>(std::move(request));
-  core->run(core->workers(), responder, [core, fresh, shared, responder] {
-    const auto target = credentials_target(*core, *fresh, *shared);
+  core->run(core->workers(), responder, [core, shared, responder] {
+    const auto target = credentials_target(*core, *shared);
     if (!target) return responder.send(problem(target.error()));
     const auto stop_timer = core->after(kDeliveryWait, [responder] {
       responder.send(problem(Status::unavailable, "The broker did not answer in time; try again with a fresh jti."));
@@ -170,13 +170,12 @@ void stream(const Core& core, HttpRequest request, Responder responder) {
 }  // namespace
 
 void bind_integrations(Router& router, const Core& core) {
-  auto fresh = std::make_shared<FreshJtis>();
   router.add("POST", "/v1/integrations", [core](HttpRequest request, Responder responder) { create(core, std::move(request), std::move(responder)); }, kJsonBody);
   router.add("GET", "/v1/integrations/{id}", [core](HttpRequest request, Responder responder) {
     get_integration(core, std::move(request), std::move(responder));
   }, kJsonOnly);
-  router.add("POST", "/v1/integrations/{id}/credentials", [core, fresh](HttpRequest request, Responder responder) {
-    credentials(core, fresh, std::move(request), std::move(responder));
+  router.add("POST", "/v1/integrations/{id}/credentials", [core](HttpRequest request, Responder responder) {
+    credentials(core, std::move(request), std::move(responder));
   }, kJsonBody);
   router.add("POST", "/v1/integrations/{id}/counts", write_handler(core, {"usage.count", "integration"}), kJsonBody);
   router.add("POST", "/v1/integrations/{id}/close", write_handler(core, {"integration.close", "integration"}), kJsonBody);

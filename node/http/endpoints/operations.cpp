@@ -2,6 +2,7 @@
 #include "node/http/negotiate.h"
 #include "node/http/openapi.h"
 #include "node/http/writes.h"
+#include "ontology/metadata.h"
 #include "ontology/rdf_io.h"
 #include "ontology/vocabulary.h"
 #include "protocol/check.h"
@@ -39,6 +40,18 @@ void ontology_document(HttpRequest request, Responder responder) {
   responder.send(std::move(response));
 }
 
+// By its id it never changes.
+void measurement_context(const HttpRequest& request, const Responder& responder, bool by_id) {
+  if (by_id && request.parameter("id") != ontology::measurement_context_id()) {
+    return responder.send(problem(Status::not_found, "There is no such context here; GET /v1/context/measurement has the present one."));
+  }
+  HttpResponse response;
+  response.content_type = "application/ld+json";
+  response.body = Json::object({{"@context", ontology::measurement_context()}}).dump();
+  response.with("Cache-Control", by_id ? "public, max-age=31536000, immutable" : kStatic);
+  responder.send(std::move(response));
+}
+
 }  // namespace
 
 void bind_operations(Router& router, const Core& core) {
@@ -56,6 +69,9 @@ void bind_operations(Router& router, const Core& core) {
     response.with("Cache-Control", kStatic);
     responder.send(std::move(response));
   });
+  const RouteOptions linked_data = with_query({"application/ld+json", "application/json"}, {});
+  router.add("GET", "/v1/context/measurement", [](HttpRequest request, Responder responder) { measurement_context(request, responder, false); }, linked_data);
+  router.add("GET", "/v1/context/measurement/{id}", [](HttpRequest request, Responder responder) { measurement_context(request, responder, true); }, linked_data);
   router.add("GET", "/ontology", [](HttpRequest request, Responder responder) { ontology_document(std::move(request), std::move(responder)); });
 }
 

@@ -143,6 +143,42 @@ TEST_CASE("SenML packs stay on the node's own path") {
   CHECK(it.world.service->counters().flows == 0);
 }
 
+TEST_CASE("measurements in SenML go through the broker alone too, and look as the node writes them") {
+  for (const bool through_broker : {true, false}) {
+    World world;
+    world.start_service(true, through_broker);
+    const auto topic = world.start_device(5);
+    const Hash id = world.integration({world.device(world.access(topic), 1'000'000, std::nullopt)}, "mqtt");
+    {
+      const std::lock_guard lock(world.chain.mutex);
+      world.chain.integrations.at(id).senml = true;
+    }
+    world.chain.lease(id, kTerm, 60'000);
+    const auto access = world.claim(id);
+    REQUIRE(access);
+    const Application application(*access);
+    REQUIRE(eventually([&] { return world.service->counters().flows == (through_broker ? 1 : 0) && application.received().size() >= 20; }));
+    const std::size_t so_far = application.received().size();
+    REQUIRE(eventually([&] { return application.received().size() >= so_far + 20; }));
+    CHECK(world.service->counters().flows == (through_broker ? 1 : 0));
+    const std::string device = world.chain.view(id).devices.front().measurement.device;
+    std::uint64_t number = 0;
+    for (const Json& pack : application.received()) {
+      REQUIRE(pack.is_array());
+      REQUIRE(pack.items().size() == 1);
+      const Json& record = pack.items().front();
+      std::string names;
+      for (const auto& [name, value] : record.members()) names += name + " ";
+      CHECK(names == "bn n u v t agiddi:integration agiddi:epoch agiddi:deviceVersion agiddi:sequence ");
+      CHECK(record.find("bn")->as_string() + record.find("n")->as_string() == device + "/sensor/air");
+      CHECK(record.find("u")->as_string() == "Cel");
+      CHECK(record.find("agiddi:integration")->as_string() == id.hex());
+      CHECK(figure(record, "agiddi:sequence") == ++number);
+      CHECK(std::abs(std::stod(record.find("t")->number_text()) - static_cast<double>(world.chain.now()) / 1000) < 60);
+    }
+  }
+}
+
 TEST_CASE("a service that dies and comes back takes up the count of a flow that went on") {
   Flowing it(1'000'000, std::nullopt, 60'000, 5);
   it.begin();

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "node/delivery/delivery_ledger.h"
+#include "node/http/fresh_jtis.h"
 #include "node/delivery/sealed_access.h"
 #include "node/http/openapi.h"
 #include "ontology/rdf_io.h"
@@ -638,4 +639,27 @@ TEST_CASE("the description lists exactly the calls that are bound") {
   CHECK(ontology.body.find("sosa:") != std::string::npos);
   CHECK(api.get("/ontology", "application/n-triples").body.starts_with("<"));
   CHECK(api.get("/metrics").content_type == "text/plain; version=0.0.4; charset=utf-8");
+}
+
+TEST_CASE("a jti is fresh once, until its window has passed") {
+  FreshJtis fresh;
+  ProtectedHeader header{"did:key:z1", "net", "integration.credentials", 1'000, "a"};
+  CHECK(fresh.take(header, 1'000'000).has_value());
+  CHECK(fresh.take(header, 1'000'000).error().status == Status::conflict);
+  header.kid = "did:key:z2";
+  CHECK(fresh.take(header, 1'000'000).has_value());
+  CHECK(fresh.take(header, 1'600'001).has_value());
+}
+
+TEST_CASE("a jti that was taken is known by a node that starts again, until its window has passed") {
+  WorldChain chain;
+  const auto ledger = make_delivery_ledger(chain, *chain.world.ledger);
+  const ProtectedHeader header{"did:key:z1", "net", "integration.credentials", 1'000, "a"}, other{"did:key:z1", "net", "integration.credentials", 1'000, "b"};
+  CHECK(FreshJtis(ledger.get()).take(header, 1'000'000).has_value());
+  FreshJtis again(ledger.get());
+  CHECK(again.take(header, 1'000'000).error().status == Status::conflict);
+  CHECK(again.take(other, 1'000'000).has_value());
+  CHECK(ledger->local_scan("jti/").size() == 2);
+  CHECK(FreshJtis(ledger.get()).take({"did:key:z1", "net", "integration.credentials", 1'700, "c"}, 1'600'001).has_value());
+  CHECK(ledger->local_scan("jti/").size() == 1);   // the others were forgotten on disk too
 }

@@ -2,7 +2,6 @@
 #include <catch2/catch.hpp>
 
 #include "node/http/event_queue.h"
-#include "node/http/fresh_jtis.h"
 #include "node/http/negotiate.h"
 #include "node/http/problem.h"
 #include "node/http/router.h"
@@ -308,16 +307,6 @@ TEST_CASE("WebSocket input: control frames are answered, broken frames end the s
   CHECK(close.reply == std::string("\x88\x00", 2));
   CHECK(websocket_text_frame(std::string(200, 'a')).substr(0, 4) == std::string("\x81\x7e\x00\xc8", 4));
   CHECK(websocket_text_frame(std::string(70'000, 'a')).substr(0, 10) == std::string("\x81\x7f\x00\x00\x00\x00\x00\x01\x11\x70", 10));
-}
-
-TEST_CASE("a jti is fresh once, until its window has passed") {
-  FreshJtis fresh;
-  ProtectedHeader header{"did:key:z1", "net", "integration.credentials", 1'000, "a"};
-  CHECK(fresh.take(header, 1'000'000).has_value());
-  CHECK(fresh.take(header, 1'000'000).error().status == Status::conflict);
-  header.kid = "did:key:z2";
-  CHECK(fresh.take(header, 1'000'000).has_value());
-  CHECK(fresh.take(header, 1'600'001).has_value());
 }
 
 TEST_CASE("metrics are written in the Prometheus text format") {

@@ -1,5 +1,7 @@
 // The client of webhooks against receivers on real sockets that break the rules of HTTP, close kept connections, or say nothing.
 #include <catch2/catch.hpp>
+#include <mutex>
+#include <map>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -86,10 +88,18 @@ struct Node {
   explicit Node(bool allow_private = true)
       : client({{allow_private, false}, [key = std::make_shared<const KeyPair>(KeyPair::generate())] { return key; }, [] { return TimeMs{1'700'000'000'000}; }}) {}
 
-  WebhookAnswer post(const std::shared_ptr<WebhookReceiver>& receiver) {
+  Node(LookupBounds bounds, ResolveHost resolve)
+      : client({{true, true}, [key = std::make_shared<const KeyPair>(KeyPair::generate())] { return key; }, [] { return TimeMs{1'700'000'000'000}; }, bounds, std::move(resolve)}) {}
+
+  std::future<WebhookAnswer> begin(const std::shared_ptr<WebhookReceiver>& receiver) {
     auto promise = std::make_shared<std::promise<WebhookAnswer>>();
     auto answer = promise->get_future();
     client.post(receiver, {"cd", WebhookFormat::jsonld, {{"urn:1", std::make_shared<const std::string>("{\"a\":1}")}}}, [promise](WebhookAnswer got) { promise->set_value(std::move(got)); });
+    return answer;
+  }
+  std::future<WebhookAnswer> begin(const std::string& url) { return begin(client.receiver(parse_webhook_url(url).value())); }
+  WebhookAnswer post(const std::shared_ptr<WebhookReceiver>& receiver) {
+    auto answer = begin(receiver);
     REQUIRE(answer.wait_for(std::chrono::seconds(20)) == std::future_status::ready);
     return answer.get();
   }
@@ -163,6 +173,80 @@ TEST_CASE("a name is looked up when it is dialled, and where it may not point to
   Node node;
   CHECK(node.post("http://no-such-host.invalid/").problem.find("cannot resolve the host") == 0);
   CHECK(node.post(receiver.url("localhost")).status == 204);
+}
+
+// Names that begin with "dead" have no address, after a while; all others are this machine.
+class NameServer {
+ public:
+  Result<std::string> resolve(const std::string& host, std::chrono::milliseconds patience) {
+    {
+      const std::lock_guard lock(mutex_);
+      ++asked_[host];
+      most_at_once_ = std::max(most_at_once_, ++under_way_[host]);
+    }
+    const bool dead = host.starts_with("dead");
+    if (dead) std::this_thread::sleep_for(patience);
+    const std::lock_guard lock(mutex_);
+    --under_way_[host];
+    if (dead) return fail(Status::unavailable, "no such host");
+    return std::string("127.0.0.1");
+  }
+  ResolveHost resolver(std::chrono::milliseconds patience) {
+    return [this, patience](const std::string& host, bool) { return resolve(host, patience); };
+  }
+  int asked(const std::string& host) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = asked_.find(host);
+    return found == asked_.end() ? 0 : found->second;
+  }
+  int most_at_once() const {
+    const std::lock_guard lock(mutex_);
+    return most_at_once_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, int> asked_, under_way_;
+  int most_at_once_ = 0;
+};
+
+TEST_CASE("dead names do not keep a new name waiting") {
+  using namespace std::chrono_literals;
+  ScriptedReceiver receiver({{kTaken}});
+  NameServer names;
+  Node node({1ms, 1ms}, names.resolver(500ms));
+  std::vector<std::future<WebhookAnswer>> dead;
+  const auto again = [&] {
+    dead.clear();
+    for (int i = 0; i < 12; ++i) dead.push_back(node.begin("http://dead-" + std::to_string(i) + ".example/"));
+  };
+  again();
+  for (auto& one : dead) REQUIRE(one.get().problem == "no such host");
+  std::this_thread::sleep_for(5ms);
+  again();   // three seconds for the two threads that failing names have
+  const auto begin = std::chrono::steady_clock::now();
+  CHECK(node.post(receiver.url("new.example")).status == 204);
+  CHECK(std::chrono::steady_clock::now() - begin < 400ms);
+  CHECK(dead.back().wait_for(0ms) != std::future_status::ready);
+}
+
+TEST_CASE("a name is looked up once for all who wait for it, and a failure is remembered for a while that grows") {
+  using namespace std::chrono_literals;
+  NameServer names;
+  Node node({200ms, 400ms}, names.resolver(100ms));
+  std::vector<std::future<WebhookAnswer>> all;
+  for (int i = 0; i < 8; ++i) all.push_back(node.begin("http://dead.example/"));
+  for (auto& one : all) CHECK(one.get().problem == "no such host");
+  CHECK((names.asked("dead.example") == 1 && names.most_at_once() == 1));
+  CHECK(node.post("http://dead.example/").problem == "no such host");
+  CHECK(names.asked("dead.example") == 1);
+  const auto waited = [&](int asked) {
+    const auto begin = std::chrono::steady_clock::now();
+    while (names.asked("dead.example") < asked && std::chrono::steady_clock::now() - begin < 5s) node.post("http://dead.example/");
+    return std::chrono::steady_clock::now() - begin;
+  };
+  waited(2);
+  CHECK(waited(3) > 300ms);   // 400 ms after the second failure
 }
 
 TEST_CASE("a client that stops with posts on their way waits for none of them") {

@@ -79,7 +79,8 @@ TEST_CASE("readings are written as JSON-LD with ids, or as a SenML pack of the s
   const std::string list = measurements_body(WebhookFormat::jsonld, two);
   CHECK(list.starts_with(R"([{"@id":"urn:id:1","@context":{"x":"y"},"@type")"));
   CHECK(std::count(list.begin(), list.end(), '\n') == 1);
-  const std::string record = R"({"n":"urn:agiddi:device:ab/sensor/air_2520_221","u":"Cel","v":20.123456789012345678901234,"t":1767323045.070,"agiddi:id":"urn:id:1"})";
+  const std::string record = R"({"bn":"urn:agiddi:device:ab/sensor/","n":"air_2520_221","u":"Cel","v":20.123456789012345678901234,"t":1767323045.070,)"
+                             R"("agiddi:integration":"cd","agiddi:epoch":2,"agiddi:deviceVersion":1,"agiddi:sequence":7,"agiddi:id":"urn:id:1"})";
   CHECK(measurements_body(WebhookFormat::senml, two) == "[" + record + ",\n" + record + "]");
   CHECK(measurements_body(WebhookFormat::jsonld, {}) == "[]");
 }

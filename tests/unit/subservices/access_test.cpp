@@ -1,4 +1,5 @@
 // Steps 4 and 5 on the ledger: grants, claims, reports, the end and its settlement.
+#include "subservices/access/access_rules.h"
 #include "world.h"
 
 using namespace agiddi;
@@ -379,4 +380,43 @@ TEST_CASE("the access and the usage are in the graph, with the node that serves"
   CHECK(typed("UsageReport").size() == 1);
   REQUIRE(world.run(world.members[2], "usage.report", world.report(integration, 3, true, {World::count(urn, 200, 1)})).status() == 200);
   CHECK(typed("UsageReport").size() == 2);
+}
+
+TEST_CASE("an application says in which form it wants its measurements, from rules version 6 on") {
+  World world(kRulesWithFormats);
+  const std::string urn = world.registered(R"({"perMinute":"0.10"})");
+  const auto asking = [&](const char* delivery) {
+    Json body = world.access(world.paid(urn, R"("minutes":2)", "0.2"), {urn}, "node-1");
+    return body.set("delivery", parse_json(delivery).value());
+  };
+  const auto made = world.run(world.application, "integration.create", asking(R"({"protocol":"mqtt","format":"senml"})"));
+  INFO(made.detail());
+  REQUIRE(made.status() == 201);
+  CHECK(view(world, made.text("integration")).find("delivery")->dump() == R"({"protocol":"mqtt","format":"senml"})");
+  const auto task = AccessService(*world.snapshot()).task(*Hash::from_hex(made.text("integration")));
+  CHECK((task->senml && !task->linked_context));
+  const auto linked = world.run(world.application, "integration.create", asking(R"({"protocol":"sse","format":"unified","context":"link"})"));
+  REQUIRE(linked.status() == 201);
+  CHECK(view(world, linked.text("integration")).find("delivery")->dump() == R"({"protocol":"sse","context":"link"})");
+  for (const char* bad : {R"({"protocol":"mqtt","format":"csv"})", R"({"protocol":"mqtt","format":1})", R"({"protocol":"mqtt","context":"none"})", R"({"protocol":"mqtt","format":"senml","context":"link"})"}) {
+    CHECK(world.at_door(world.application, "integration.create", asking(bad)) == Status::invalid);
+  }
+}
+
+TEST_CASE("rules before version 6 take the forms for members that they do not know, and the door says which version has them") {
+  World world(kRulesWithFormats - 1);
+  const std::string urn = world.registered(R"({"perMinute":"0.10"})");
+  const std::string payment = world.paid(urn, R"("minutes":2)", "0.2");
+  const auto asking = [&](const char* name) { return world.access(payment, {urn}, "node-1").set("delivery", Json::object({{"protocol", "sse"}, {name, "senml"}})); };
+  const auto refused = world.run(world.application, "integration.create", asking("format")), unknown = world.run(world.application, "integration.create", asking("farmat"));
+  CHECK(refused.status() == 422);
+  std::string as_unknown = unknown.receipt.result;
+  for (std::size_t at; (at = as_unknown.find("farmat")) != std::string::npos;) as_unknown.replace(at, 6, "format");
+  CHECK(refused.receipt.result == as_unknown);   // byte for byte what those rules said before
+  const auto door = check_at_door(*world.executor, world.sign(world.application, "integration.create", asking("format")), *world.snapshot(), world.now);
+  REQUIRE_FALSE(door);
+  REQUIRE(door.error().fields.size() == 1);
+  CHECK(door.error().fields.front().pointer == "/delivery/format");
+  CHECK(door.error().fields.front().detail.find("rules version 6") != std::string::npos);
+  CHECK(world.run(world.application, "integration.create", world.access(payment, {urn}, "node-1")).status() == 201);
 }

@@ -3,10 +3,12 @@
 #include <random>
 
 #include "ontology/metadata.h"
+#include "ontology/units.h"
 #include "subservices/forwarding/measurement.h"
 #include "subservices/forwarding/meter.h"
 #include "subservices/forwarding/payload_json.h"
 #include "subservices/forwarding/recent_readings.h"
+#include "subservices/forwarding/senml_pack.h"
 
 using namespace agiddi;
 using namespace agiddi::subservices;
@@ -162,6 +164,47 @@ TEST_CASE("a measurement has the unified template's form, byte for byte") {
         R"({"@context":{"sosa":"http://www.w3.org/ns/sosa/"},"@type":"sosa:Observation","madeBySensor":"urn:agiddi:device:ab/sensor/air",)"
         R"("observedProperty":"https://example.org/AirTemperature","hasResult":{"numericValue":21.30,"unit":"http://qudt.org/vocab/unit/DEG_C"},)"
         R"("resultTime":"2026-01-01T00:00:00.000Z","device":"urn:agiddi:device:ab","deviceVersion":3,"integration":"cd","epoch":2,"sequence":7})");
+}
+
+TEST_CASE("a measurement in SenML is a pack of one record, made at once or from the unified template to the same bytes") {
+  MeasurementFrame frame = station();
+  frame.device.sensors.front().iri = "urn:agiddi:device:ab/sensor/air%20\"1_";
+  const auto reading = resolve(frame, R"({"sensor":"air","value":21.123456789012345678901,"time":"2026-01-01T00:00:00.070Z"})").front();
+  const std::string unified = measurement_json(frame, reading, 7);
+  frame.senml = true;
+  const std::string pack = measurement_json(frame, reading, 7);
+  CHECK(pack == R"([{"bn":"urn:agiddi:device:ab/sensor/","n":"air_2520_221_5F","u":"Cel","v":21.123456789012345678901,"t":1767225600.070,)"
+                R"("agiddi:integration":"cd","agiddi:epoch":2,"agiddi:deviceVersion":3,"agiddi:sequence":7}])");
+  CHECK(senml_pack(unified) == pack);
+  std::string line, two;
+  write_measurement(line, texts_without_conversion(frame)->front(), reading.value, reading.time, 7);
+  CHECK(line == pack);
+  append_senml_record(two, unified, "urn:id:1");
+  append_senml_record(two, unified, "");
+  CHECK(two == pack.substr(1, pack.size() - 3) + R"(,"agiddi:id":"urn:id:1"},)" + "\n" + pack.substr(1, pack.size() - 2));
+  const auto read_back = parse_readings(pack, kNow);   // a reader of SenML's: names are whole, our labels passed over
+  REQUIRE(read_back);
+  CHECK((read_back->front().name == "urn:agiddi:device:ab/sensor/air_2520_221_5F" && read_back->front().unit == "Cel" && read_back->front().time == kNow + 70));
+  const auto whole_second = resolve(frame, R"({"sensor":"air","value":1,"time":"2026-01-01T00:00:05Z"})").front();
+  CHECK(measurement_json(frame, whole_second, 1).find("\"t\":1767225605,") != std::string::npos);
+}
+
+TEST_CASE("SenML names units as its registries do, where they have them") {
+  const auto of = [](const char* ucum) {
+    const auto* unit = ontology::units().find(ucum);
+    REQUIRE(unit != nullptr);
+    return senml_unit(unit->iri);
+  };
+  for (const auto& [ucum, senml] : {std::pair("Cel", "Cel"), {"%", "%"}, {"1", "/"}, {"L", "l"}, {"L/s", "l/s"}, {"[pH]", "pH"}, {"[ppm]", "ppm"}, {"{#}", "count"}, {"/min", "1/min"}, {"By", "B"},
+                                   {"V.A", "VA"}, {"kW.h", "kWh"}, {"V.A{reactive}", "var"}, {"dB{mW}", "dBm"}, {"hPa", "hPa"}, {"[degF]", "[degF]"}}) {
+    CHECK(of(ucum) == senml);
+  }
+  CHECK(senml_unit("https://example.org/none").empty());
+  for (const ontology::Unit& unit : ontology::units().all()) {   // no two units share a name, and each is read back as itself
+    const ontology::Unit* found = ontology::units().find(ucum_of_senml(senml_unit(unit.iri)));
+    INFO(unit.iri);
+    CHECK(found == &unit);
+  }
 }
 
 TEST_CASE("the meter admits up to the last byte and the last millisecond") {

@@ -24,6 +24,18 @@ TEST_CASE("a short line has time, sensor, value and unit, and the device where t
   CHECK(lines.count() == 3);
 }
 
+TEST_CASE("a SenML pack is a short line too, and is told from one that came before") {
+  const auto pack = [](int sequence) {
+    return R"([{"bn":"urn:agiddi:device:c983e2eb7b35/sensor/","n":"air","u":"Cel","v":12.40,"t":1763772009.97,"agiddi:epoch":1,"agiddi:sequence":)" + std::to_string(sequence) + "}]";
+  };
+  ReadingLines lines(ReadingLines::Form::text), of_many(ReadingLines::Form::text_with_device), json(ReadingLines::Form::json);
+  CHECK(lines.line(pack(1)) == "2025-11-22T00:40:09.970Z  air  12.40 Cel");
+  CHECK_FALSE(lines.line(pack(1)));
+  CHECK(of_many.line(pack(1)) == "2025-11-22T00:40:09.970Z  c983e2eb…  air  12.40 Cel");
+  CHECK(json.line(pack(2)) == pack(2));
+  for (const char* odd : {"[]", "[1]", R"([{"bn":1,"n":"x"}])", R"([{"bn":"/sensor/","n":"x","t":1e300,"v":"a"}])"}) CHECK(lines.line(odd));
+}
+
 TEST_CASE("as JSON it is printed as it came") {
   ReadingLines lines(ReadingLines::Form::json);
   CHECK(lines.line(measurement(1, 1)) == measurement(1, 1));

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "protocol/encoding.h"
+#include "protocol/identity.h"
 #include "tools/cli/sealing.h"
 
 using namespace agiddi;
@@ -80,6 +81,10 @@ TEST_CASE("mistakes in clear access are named and not sealed away") {
   CHECK(with(R"({"endpoint":"e","topic":"t","tokne":"x"})").find("/devices/3/access/tokne") != std::string::npos);
   CHECK(with(R"({"endpoint":"e","topic":1})").find("/devices/3/access/topic") != std::string::npos);
   CHECK(with(R"({"endpoint":"e","topic":"t","provider":"other"})").find("/devices/3/access/provider") != std::string::npos);
+  CHECK(with(R"({"endpoint":"mqtt://h:1","topic":"t","devicePassword":"too-short"})").find("/devices/3/access/devicePassword") != std::string::npos);
+  CHECK(with(R"({"endpoint":"mqtt://h:1","topic":"t","devicePassword":"too-short"})").find("too-short") == std::string::npos);
+  CHECK(with((R"({"endpoint":"mqtt://h:1","topic":"t","devicePassword":"correct horse","deviceKey":")" + did_from_key(KeyPair::generate().public_key()) + "\"}").c_str())
+            .find("/devices/3/access/devicePassword") != std::string::npos);
   CHECK(with(R"("mqtt://h")").find("/devices/3/access") != std::string::npos);
   CHECK(clear_access(parse_json(R"({"endpoint":"mqtt://h:1883","topic":"t","provider":"mine"})").value(), "", "", "").value().dump() ==
         R"({"endpoint":"mqtt://h:1883","topic":"t","provider":"mine"})");

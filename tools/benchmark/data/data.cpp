@@ -48,7 +48,7 @@ class DataBench {
     auto raw = BenchBroker::start(false);
     if (!raw) return tl::unexpected(raw.error());
     raw_ = std::move(*raw);
-    auto streams = PaidStreams::open(static_cast<std::size_t>(options_.nodes), clients_);
+    auto streams = PaidStreams::open(static_cast<std::size_t>(options_.nodes), clients_, delivery());
     if (!streams) return tl::unexpected(streams.error());
     streams_ = std::move(*streams);
     delivered_.resize(clients_);
@@ -59,10 +59,14 @@ class DataBench {
       for (std::int64_t i = 0; i < options_.pairs; ++i) {
         for (const bool first : {true, false}) {
           const bool paid = first == (i % 2 == 1);
-          auto measured = paid ? measure_paid(qos) : measure_raw(qos);
+          auto measured = paid ? measure_paid(qos) : measure_raw(qos, static_cast<std::size_t>(options_.payload));
           if (!measured) return tl::unexpected(measured.error());
           (paid ? level.paid : level.raw).push_back(std::move(*measured));
         }
+        if (!options_.same_size) continue;
+        auto measured = measure_raw(qos, measurement_bytes_);
+        if (!measured) return tl::unexpected(measured.error());
+        level.same_size.push_back(std::move(*measured));
       }
       levels_.push_back(std::move(level));
     }
@@ -76,34 +80,41 @@ class DataBench {
  private:
   struct Level {
     int qos = 0;
-    std::vector<Measured> raw, paid;
-    double ratio(std::size_t i) const { return raw[i].rate > 0 ? paid[i].rate / raw[i].rate : 0; }
-    std::vector<double> ratios() const {
+    std::vector<Measured> raw, paid, same_size;
+    // Of paid streams to the broker alone, pair by pair.
+    std::vector<double> ratios(const std::vector<Measured>& alone) const {
       std::vector<double> out;
-      for (std::size_t i = 0; i < raw.size(); ++i) out.push_back(ratio(i));
+      for (std::size_t i = 0; i < alone.size(); ++i) out.push_back(alone[i].rate > 0 ? paid[i].rate / alone[i].rate : 0);
       return out;
     }
   };
 
-  Outcome<Measured> measure_raw(int qos) {
+  Json delivery() const {
+    Json out = Json::object({{"protocol", "mqtt"}});
+    if (options_.format != "unified") out.set("format", options_.format);
+    if (options_.context != "inline") out.set("context", options_.context);
+    return out;
+  }
+
+  Outcome<Measured> measure_raw(int qos, std::size_t payload) {
     auto pairs = raw_pairs(raw_->port(), clients_, qos);
     if (!pairs) return tl::unexpected(pairs.error());
-    return measure(*pairs, qos, raw_->pid());
+    return measure(*pairs, qos, payload, raw_->pid());
   }
 
   Outcome<Measured> measure_paid(int qos) {
     auto pairs = streams_->connect(qos);
     if (!pairs) return tl::unexpected(pairs.error());
     for (std::size_t i = 0; i < clients_; ++i) (*pairs)[i].last_sequence = delivered_[i];
-    auto measured = measure(*pairs, qos, streams_->broker_pid());
+    auto measured = measure(*pairs, qos, static_cast<std::size_t>(options_.payload), streams_->broker_pid());
     if (!measured) return measured;
+    measurement_bytes_ = pairs->front().last_size;
     if (auto right = check_counts(*pairs, qos); !right) return tl::unexpected(right.error());
     return measured;
   }
 
-  Outcome<Measured> measure(std::vector<Pair>& pairs, int qos, std::int64_t broker) {
+  Outcome<Measured> measure(std::vector<Pair>& pairs, int qos, std::size_t payload, std::int64_t broker) {
     const std::chrono::milliseconds duration(1000 * options_.seconds);
-    const auto payload = static_cast<std::size_t>(options_.payload);
     PairsPlan fixed_rate{qos, payload, 0, static_cast<double>(options_.rate), kWarmUp, duration};
     PairsPlan saturated{qos, payload, kWindow, 0, kWarmUp, duration};
     auto quiet = run_pairs(pairs, fixed_rate);
@@ -178,7 +189,7 @@ class DataBench {
     Json levels = Json::array();
     std::string ratios_text;
     for (const Level& level : levels_) {
-      const auto ratios = level.ratios();
+      const auto ratios = level.ratios(level.raw), same_ratios = level.ratios(level.same_size);
       const auto [least, most] = std::minmax_element(ratios.begin(), ratios.end());
       const double added_p50 = latency(level.paid, 0.5) - latency(level.raw, 0.5), added_p99 = latency(level.paid, 0.99) - latency(level.raw, 0.99);
       const auto side = [&](const char* name, const std::vector<Measured>& of) {
@@ -192,14 +203,16 @@ class DataBench {
                              {"brokerShare", rounded(median(of, &Measured::broker_share), 3)},
                              {"generatorShare", rounded(median(of, &Measured::generator_share), 3)}});
       };
-      Json raw = side("broker alone", level.raw), paid = side("paid", level.paid), by_pair = Json::array();
+      Json raw = side("broker alone", level.raw), paid = side("paid", level.paid), by_pair = Json::array(), same_size;
+      if (!level.same_size.empty()) same_size = side(("broker alone, " + std::to_string(measurement_bytes_) + " B").c_str(), level.same_size);
       std::string by_pair_text;
       for (const double ratio : ratios) {
         by_pair.push(rounded(ratio, 3));
         by_pair_text += (by_pair_text.empty() ? "" : ", ") + fixed(ratio, 3);
       }
       ratios_text += "QoS " + std::to_string(level.qos) + ": ratio " + fixed(percentile(ratios, 0.5), 3) + " (by pair " + by_pair_text + "); added p50 " + fixed(added_p50, 0) +
-                     " us, p99 " + fixed(added_p99, 0) + " us\n";
+                     " us, p99 " + fixed(added_p99, 0) + " us" +
+                     (same_ratios.empty() ? "" : "; to the broker alone with " + std::to_string(measurement_bytes_) + " B ratio " + fixed(percentile(same_ratios, 0.5), 3)) + "\n";
       levels.push(Json::object({{"qos", level.qos},
                                 {"raw", std::move(raw)},
                                 {"paid", std::move(paid)},
@@ -209,11 +222,19 @@ class DataBench {
                                 {"ratioByPair", std::move(by_pair)},
                                 {"addedP50_us", rounded(added_p50, 1)},
                                 {"addedP99_us", rounded(added_p99, 1)}}));
+      if (!same_ratios.empty()) {
+        levels.items().back().set("sameSize", std::move(same_size));
+        levels.items().back().set("ratioSameSize", rounded(percentile(same_ratios, 0.5), 3));
+      }
     }
     const double revoked_p50 = percentile(grants.revoked_ms, 0.5), revoked_p99 = percentile(grants.revoked_ms, 0.99);
     Json document = Json::object({{"benchmark", "data"},
                                   {"clients", options_.clients},
                                   {"payload", options_.payload},
+                                  {"format", options_.format},
+                                  {"context", options_.context},
+                                  {"measurementBytes", static_cast<std::uint64_t>(measurement_bytes_)},
+                                  {"peer", options_.peer},
                                   {"nodes", options_.nodes},
                                   {"rate", options_.rate},
                                   {"seconds", options_.seconds},
@@ -226,7 +247,7 @@ class DataBench {
                                   {"revokedP50_ms", rounded(revoked_p50, 3)},
                                   {"revokedP99_ms", rounded(revoked_p99, 3)}});
     std::string text = table(rows) + ratios_text;
-    text += "every stream was counted to the byte; " + std::to_string(lost_) + " readings were lost at QoS 0\n";
+    text += "a reading of " + std::to_string(options_.payload) + " B left as " + std::to_string(measurement_bytes_) + " B; every stream was counted to the byte; " + std::to_string(lost_) + " readings were lost at QoS 0\n";
     text += std::to_string(grants.grants) + " grants: " + fixed(grants.grants_per_s, 0) + " grants/s; from a revocation to the end of the connection p50 " + fixed(revoked_p50, 2) +
             " ms, p99 " + fixed(revoked_p99, 2) + " ms\n";
     return {std::move(document), std::move(text)};
@@ -239,6 +260,7 @@ class DataBench {
   std::vector<std::uint64_t> delivered_;   // by stream, over all its connections
   std::vector<Level> levels_;
   std::uint64_t lost_ = 0;
+  std::size_t measurement_bytes_ = 0;
 };
 
 }  // namespace

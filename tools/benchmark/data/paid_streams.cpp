@@ -29,8 +29,8 @@ std::uint64_t whole(const Json& object, std::string_view name) {
 
 }  // namespace
 
-Outcome<std::unique_ptr<PaidStreams>> PaidStreams::open(std::size_t nodes, std::size_t count) {
-  auto streams = std::unique_ptr<PaidStreams>(new PaidStreams);
+Outcome<std::unique_ptr<PaidStreams>> PaidStreams::open(std::size_t nodes, std::size_t count, Json delivery) {
+  auto streams = std::unique_ptr<PaidStreams>(new PaidStreams(std::move(delivery)));
   auto cluster = BenchCluster::start(nodes);
   if (!cluster) return tl::unexpected(cluster.error());
   streams->cluster_ = std::move(*cluster);
@@ -91,7 +91,7 @@ Outcome<void> PaidStreams::integrate(std::size_t index) {
   const Json document = Json::object({{"application", did_from_key(payer.public_key())},
                                       {"payment", *payment},
                                       {"devices", Json::array({devices_[index]})},
-                                      {"delivery", Json::object({{"protocol", "mqtt"}})}});
+                                      {"delivery", delivery_}});
   auto made = node.write("POST", "/v1/integrations", "integration.create", payer, document);
   if (!made) return tl::unexpected(made.error());
   auto id = text_member(*made, "integration");
@@ -140,7 +140,8 @@ Outcome<std::vector<Pair>> PaidStreams::connect(int qos) const {
     pair.subscriber = std::move(*subscriber);
     pair.publisher = std::move(*publisher);
     pair.topic = stream.device_topic;
-    pair.measured_form = true;
+    const Json* format = delivery_.find("format");
+    pair.form = format != nullptr && format->as_string() == "senml" ? Pair::Form::senml : Pair::Form::unified;
     pairs.push_back(std::move(pair));
   }
   return pairs;

@@ -17,7 +17,8 @@ struct CountedUsage {
 
 class PaidStreams {
  public:
-  static Outcome<std::unique_ptr<PaidStreams>> open(std::size_t nodes, std::size_t count);
+  // delivery: of integration.create.
+  static Outcome<std::unique_ptr<PaidStreams>> open(std::size_t nodes, std::size_t count, Json delivery);
 
   // New connections of a publisher and a subscriber for each stream.
   Outcome<std::vector<Pair>> connect(int qos) const;
@@ -33,7 +34,8 @@ class PaidStreams {
     std::string device_topic, application_topic;
     MqttAccount device, application;
   };
-  PaidStreams() = default;
+  explicit PaidStreams(Json delivery) : delivery_(std::move(delivery)) {}
+  const Json delivery_;
   Outcome<void> register_devices(std::size_t count);
   Outcome<void> integrate(std::size_t index);
   Outcome<void> take_commands();

@@ -146,14 +146,17 @@ class Run {
 
   void arrived(Pair& pair, std::string_view payload) {
     std::uint64_t number = 0, sequence = 0;
-    if (!number_behind(payload, pair.measured_form ? "\"numericValue\":" : "\"value\":", number)) {
+    static constexpr std::string_view kValue[] = {"\"value\":", "\"numericValue\":", "\"v\":"}, kSequence[] = {"", "\"sequence\":", "\"agiddi:sequence\":"};
+    const auto form = static_cast<std::size_t>(pair.form);
+    pair.last_size = payload.size();
+    if (!number_behind(payload, kValue[form], number)) {
       ++pair.out_of_order;
       return;
     }
     if (pair.delivered > 0 && (number <= pair.last_number && pair.last_number - number < kNumbers / 2)) ++pair.out_of_order;
     pair.last_number = number;
-    if (pair.measured_form) {
-      if (!number_behind(payload, "\"sequence\":", sequence) || sequence != pair.last_sequence + 1) ++pair.gaps;
+    if (pair.form != Pair::Form::as_sent) {
+      if (!number_behind(payload, kSequence[form], sequence) || sequence != pair.last_sequence + 1) ++pair.gaps;
       pair.last_sequence = sequence;
     }
     ++pair.delivered;

@@ -21,9 +21,11 @@ std::string numbered_payload(std::uint64_t number, std::size_t size);
 struct Pair {
   MqttLink publisher, subscriber;
   std::string topic;                  // to which it publishes
-  bool measured_form = false;         // what arrives is a measurement and carries a sequence number
+  enum class Form { as_sent, unified, senml };
+  Form form = Form::as_sent;          // of what arrives: as it was sent, or a measurement, which carries a sequence number
   std::uint64_t sent = 0, delivered = 0, lost = 0, out_of_order = 0;   // since it was opened
   std::uint64_t last_number = 0, last_sequence = 0, gaps = 0;
+  std::size_t last_size = 0;          // bytes of what arrived last
   std::vector<std::chrono::steady_clock::time_point> sent_at;          // by number, a ring
 };
 

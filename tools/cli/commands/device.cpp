@@ -1,4 +1,5 @@
 #include "protocol/decimal.h"
+#include "protocol/device_password.h"
 #include "tools/cli/files.h"
 #include "tools/cli/ids.h"
 #include "tools/cli/node_client.h"
@@ -44,22 +45,37 @@ Outcome<std::int64_t> latest_version(NodeClient& node, const std::string& id) {
 }
 
 struct Sealer {
-  std::string provider, network;
+  std::string provider, network, device_password;
   std::vector<SealRecipient> recipients;
 
-  static Outcome<Sealer> at(NodeClient& node, std::string provider) {
+  static Outcome<Sealer> at(NodeClient& node, std::string provider, const std::string& password_file) {
+    std::string password;
+    if (!password_file.empty()) {
+      auto read = load_device_password(password_file);
+      if (!read) return passed_on(read.error());
+      password = std::move(*read);
+    }
     auto validators = node.validators();
     if (!validators) return tl::unexpected(validators.error());
     auto recipients = recipients_of(*validators);
     if (!recipients) return tl::unexpected(recipients.error());
     auto network = node.network();
     if (!network) return tl::unexpected(network.error());
-    return Sealer{std::move(provider), *network, std::move(*recipients)};
+    return Sealer{std::move(provider), *network, std::move(password), std::move(*recipients)};
   }
-  Outcome<Json> seal(const Json& device, const std::string& pointer) const { return seal_device(device, pointer, provider, network, recipients); }
+  Outcome<Json> seal(Json device, const std::string& pointer) const {
+    if (!device_password.empty()) {
+      const Json* access = device.find("access");
+      if (access == nullptr || !access->is_object() || access->find("sealed")) return failed(pointer + ": a password can be sealed only into access that stands in clear");
+      if (access->find("devicePassword")) return failed(pointer + "/access/devicePassword: stands there already; leave it out or --device-password-file");
+      Json with = *access;
+      device.set("access", with.set("devicePassword", device_password));
+    }
+    return seal_device(device, pointer, provider, network, recipients);
+  }
 };
 
-Outcome<Answer> register_devices(const std::string& url, const std::string& key_file, const std::string& account, const std::string& file) {
+Outcome<Answer> register_devices(const std::string& url, const std::string& key_file, const std::string& account, const std::string& file, const std::string& password_file) {
   auto key = load_key_file(key_file);
   if (!key) return passed_on(key.error());
   auto provider = account_of(*key, account);
@@ -69,7 +85,7 @@ Outcome<Answer> register_devices(const std::string& url, const std::string& key_
   const Json* devices = body->find("devices");
   if (!devices || !devices->is_array()) return failed(file + ": must be {\"devices\":[…]}, the body of POST /v1/devices");
   NodeClient node(url);
-  const auto sealer = Sealer::at(node, *provider);
+  const auto sealer = Sealer::at(node, *provider, password_file);
   if (!sealer) return tl::unexpected(sealer.error());
   Json sealed = Json::array();
   for (std::size_t i = 0; i < devices->items().size(); ++i) {
@@ -83,7 +99,7 @@ Outcome<Answer> register_devices(const std::string& url, const std::string& key_
   return Answer{*answer, devices_text(*answer)};
 }
 
-Outcome<Answer> update_device(const std::string& url, const std::string& key_file, const std::string& account, const std::string& id, const std::string& file) {
+Outcome<Answer> update_device(const std::string& url, const std::string& key_file, const std::string& account, const std::string& id, const std::string& file, const std::string& password_file) {
   if (auto fits = check_device_id("ID", id); !fits) return tl::unexpected(fits.error());
   auto key = load_key_file(key_file);
   if (!key) return passed_on(key.error());
@@ -96,7 +112,7 @@ Outcome<Answer> update_device(const std::string& url, const std::string& key_fil
     return failed(file + ": " + what + " one device alone, {\"name\",\"type\",…}");
   }
   NodeClient node(url);
-  const auto sealer = Sealer::at(node, *provider);
+  const auto sealer = Sealer::at(node, *provider, password_file);
   if (!sealer) return tl::unexpected(sealer.error());
   auto sealed = sealer->seal(*device, "");
   if (!sealed) return tl::unexpected(sealed.error());
@@ -151,18 +167,19 @@ Outcome<Answer> show_device(const std::string& url, const std::string& id, std::
 }  // namespace
 
 void declare_device(Command& program) {
-  struct Options { std::string node, key, account, id, file, what = "metadata", format; std::int64_t version = 0; };
+  struct Options { std::string node, key, account, id, file, what = "metadata", format, device_password; std::int64_t version = 0; };
   Command device = program.sub("device", "Register, update, retire or show devices");
   device.examples("  agiddi device register --node http://127.0.0.1:8101 --key provider.jwk devices.json\n  agiddi device show --node http://127.0.0.1:8101 urn:agiddi:device:…");
   {
     const auto o = std::make_shared<Options>();
     Command command = device.sub("register", "Seal, sign and register 1 to 1000 devices");
-    command.positional("DEVICES.json", o->file, "Body of POST /v1/devices; access may stand in clear {\"protocol\",\"endpoint\",\"topic\",\"token\"?,\"deviceKey\"?}, - for standard input");
+    command.positional("DEVICES.json", o->file, "Body of POST /v1/devices; access may stand in clear {\"protocol\",\"endpoint\",\"topic\",\"token\"?,\"deviceKey\"? or \"devicePassword\"?}, - for standard input");
     command.node(o->node);
     command.option("--key", o->key, "The provider's key file", true);
     command.option("--account", o->account, kAccountHelp);
+    command.option("--device-password-file", o->device_password, "File whose one line is the password by which the devices log in at the broker; sealed like the rest of access");
     command.examples("  agiddi device register --node http://127.0.0.1:8101 --key provider.jwk devices.json");
-    command.action([o] { return register_devices(o->node, o->key, o->account, o->file); });
+    command.action([o] { return register_devices(o->node, o->key, o->account, o->file, o->device_password); });
   }
   {
     const auto o = std::make_shared<Options>();
@@ -172,8 +189,9 @@ void declare_device(Command& program) {
     command.node(o->node);
     command.option("--key", o->key, "The provider's key file", true);
     command.option("--account", o->account, kAccountHelp);
+    command.option("--device-password-file", o->device_password, "File whose one line is the password by which the devices log in at the broker; sealed like the rest of access");
     command.examples("  agiddi device update urn:agiddi:device:… device.json --node http://127.0.0.1:8101 --key provider.jwk");
-    command.action([o] { return update_device(o->node, o->key, o->account, o->id, o->file); });
+    command.action([o] { return update_device(o->node, o->key, o->account, o->id, o->file, o->device_password); });
   }
   {
     const auto o = std::make_shared<Options>();

@@ -6,7 +6,7 @@ namespace agiddi::tools {
 namespace {
 
 struct Options {
-  std::string node, key, account, payment, protocol, unit, member, webhook;
+  std::string node, key, account, payment, protocol, unit, format, context, member, webhook;
   std::vector<std::string> devices;
   FollowOptions following;
 };
@@ -47,6 +47,8 @@ Outcome<Answer> integrate(const Options& o) {
   const std::size_t device_count = devices.items().size();
   Json delivery = Json::object({{"protocol", protocol}});
   if (!o.unit.empty()) delivery.set("unit", o.unit);
+  if (!o.format.empty()) delivery.set("format", o.format);
+  if (!o.context.empty()) delivery.set("context", o.context);
   Json body = Json::object({{"application", *application}, {"payment", o.payment}, {"devices", std::move(devices)}, {"delivery", std::move(delivery)}});
   const Json anywhere = body;
   if (!o.member.empty()) body.set("node", o.member);
@@ -83,6 +85,8 @@ void declare_integrate(Command& program) {
   command.choice("--protocol", o->protocol, {"mqtt", "sse"}, "How measurements come: mqtt (default) or sse");
   command.option("--webhook", o->webhook, "Address to which the serving node posts the readings (https://…)");
   command.option("--unit", o->unit, "Unit wanted in the measurements (UCUM code or QUDT IRI)");
+  command.choice("--format", o->format, {"unified", "senml"}, "How measurements are written: the unified template (default) or SenML packs");
+  command.choice("--context", o->context, {"inline", "link"}, "The unified template's JSON-LD context: inline (default), or a link to it, which is shorter");
   command.option("--serving-node", o->member, "Id of the member that is to serve (default: the node asked)");
   o->following.declare(command);
   command.examples(

@@ -9,7 +9,7 @@ void declare_seal(Command& program) {
   struct Options { std::string node, provider, file; };
   const auto o = std::make_shared<Options>();
   Command command = program.sub("seal", "Seal a device's access for the members of the network");
-  command.positional("ACCESS.json", o->file, "{\"endpoint\",\"topic\",\"token\"?,\"username\"?,\"password\"?}, - for standard input");
+  command.positional("ACCESS.json", o->file, "{\"endpoint\",\"topic\",\"token\"?,\"username\"?,\"password\"?,\"deviceKey\"? or \"devicePassword\"?}, - for standard input");
   command.node(o->node);
   command.option("--provider", o->provider, "DID of the provider: written in with the network, so that nobody else can use the sealed access");
   command.examples("  agiddi seal --node http://127.0.0.1:8101 --provider did:key:z6Mk… access.json");
