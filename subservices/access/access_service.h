@@ -63,6 +63,7 @@ class AccessService {
   // "expires"?,"state"}],"endedBecause"?}: what the ledger knows; a serving node puts its live counters on top. `phase` says unclaimed, active, closing, ended.
   Result<Json> integration(std::string_view id) const;
   Result<ServiceTask> task(const Hash& integration) const;
+  Result<ServiceTask> task_without_devices(const Hash& integration) const;   // at the same cost however many devices it has
   // Integrations that this member serves and that have not ended: what it takes up again after a restart.
   std::vector<Hash> served_by(std::string_view member) const;
 

@@ -221,7 +221,7 @@ void WorldChain::unsubscribe(std::uint64_t handle) {
   listeners_[handle] = nullptr;
 }
 
-void WorldChain::tell(const Hash& id) {
+void WorldChain::tell(const Hash& id, std::size_t times) {
   std::vector<Listener> listeners;
   {
     const std::lock_guard lock(mutex);
@@ -232,7 +232,7 @@ void WorldChain::tell(const Hash& id) {
   ChainEvent event;
   event.kind = "integration";
   event.subject = id;
-  for (const Listener& listener : listeners) listener({event});
+  for (const Listener& listener : listeners) listener(std::vector<ChainEvent>(times, event));
 }
 
 Json WorldChain::seal(const Json& clear) const {
@@ -293,7 +293,15 @@ void WorldChain::set_sequence(const Hash& id, std::uint64_t sequence) {
   integrations.at(id).last_report = sequence;
 }
 
+std::optional<IntegrationHead> WorldLedger::head(const Hash& id) const {
+  ++heads;
+  const std::lock_guard lock(chain_.mutex);
+  const auto found = chain_.integrations.find(id);
+  return found == chain_.integrations.end() ? std::nullopt : std::optional<IntegrationHead>(found->second);
+}
+
 std::optional<IntegrationView> WorldLedger::integration(const Hash& id) const {
+  ++views;
   const std::lock_guard lock(chain_.mutex);
   const auto found = chain_.integrations.find(id);
   return found == chain_.integrations.end() ? std::nullopt : std::optional(found->second);

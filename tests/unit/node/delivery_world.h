@@ -78,6 +78,7 @@ class WorldChain : public Chain {
   void set_sequence(const Hash& id, std::uint64_t sequence);
   void lease(const Hash& id, TimeMs term, std::uint64_t reserved);   // of each of its devices
   void hand_over(const Hash& id, const std::string& node, std::uint64_t used);
+  void tell(const Hash& id, std::size_t times = 1);          // as one block with so many events
   std::atomic<bool> renews{true}, reserves{true};             // whether leases are renewed, and bytes reserved
   std::atomic<int> renewals{0}, beyond_reserved{0}, falling{0};   // and reports of more than was reserved, or of less time than before
 
@@ -85,7 +86,6 @@ class WorldChain : public Chain {
   std::map<Hash, IntegrationView> integrations;
 
  private:
-  void tell(const Hash& id);
   Genesis genesis_;
   SealingKey sealing_;
   std::shared_ptr<const KeyPair> key_;
@@ -98,6 +98,7 @@ class WorldChain : public Chain {
 class WorldLedger : public DeliveryLedger {
  public:
   explicit WorldLedger(const WorldChain& chain) : chain_(chain) {}
+  std::optional<IntegrationHead> head(const Hash& id) const override;
   std::optional<IntegrationView> integration(const Hash& id) const override;
   std::vector<Hash> served_by(const std::string& member) const override;
   std::optional<Bytes> local_get(BytesView key) const override;
@@ -107,6 +108,7 @@ class WorldLedger : public DeliveryLedger {
   std::size_t notes() const;
   std::map<Bytes, Bytes> copy() const;                        // and back: a machine that failed before its last notes reached the disk
   void restore(std::map<Bytes, Bytes> notes);
+  mutable std::atomic<std::size_t> heads{0}, views{0};        // that were asked for
 
  private:
   const WorldChain& chain_;
