@@ -16,9 +16,14 @@ struct AllOptions {
 // Every benchmark in turn with bounded parameters. {"benchmark":"all","parts":[documents],"failed":[{"benchmark","detail"}]}; each part has its conditions.
 Outcome<Answer> bench_all(const AllOptions& options);
 
+// What the member clientSignatures of a benchmark's document says.
+inline constexpr const char* kClientSignatures = "verified by every node";
+inline constexpr const char* kNoClientSignatures = "neither made nor verified";
+
 struct PayOptions {
   std::int64_t nodes = 4, seconds = 10, rate = 0;   // rate 0: closed loop
   std::int64_t clients = 256;
+  bool unverified = false;                          // clients' documents are neither signed nor verified; votes and blocks are
 };
 Outcome<Answer> bench_pay(const PayOptions& options);
 
@@ -26,6 +31,7 @@ struct ConsensusOptions {
   std::string nodes = "4", clients = "1,16,64,256", rates;   // numbers with commas between them; rates: none for no open loop, else with the most clients
   std::string peer;                                 // "etcd", or empty
   std::int64_t seconds = 5, warmup_ms = 1'000, repetitions = 3;
+  bool unverified = false;                          // as in pay
 };
 // Payments by clients and by rate, what they cost in messages and bytes, and what a block takes; beside etcd.
 Outcome<Answer> bench_consensus(const ConsensusOptions& options);

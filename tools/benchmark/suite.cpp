@@ -15,6 +15,7 @@ void declare_consensus(Command& program, const std::shared_ptr<const PublishOpti
   command.integer("--seconds", o->seconds, 1, 600, "Length of each measurement (5)");
   command.integer("--warmup", o->warmup_ms, 0, 60'000, "Milliseconds of the same load before each (1000)");
   command.integer("--repetitions", o->repetitions, 1, 100, "Of each measurement (3); figures are medians, _min and _max the spread");
+  command.flag("--unverified", o->unverified, "Without clients' signatures: nobody makes or checks them (a throw-away network; votes and blocks stay signed; no table of blocks)");
   command.action(published(publishing, "consensus", [o] { return bench_consensus(*o); }));
 }
 

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "tools/benchmark/benchmarks.h"
 #include "tools/benchmark/report/conditions.h"
 #include "tools/benchmark/report/page.h"
 #include "tools/benchmark/report/tables.h"
@@ -32,7 +33,8 @@ Outcome<void> write_documents(const std::vector<Json>& documents, const PublishO
 
 Outcome<Answer> publish(Outcome<Answer> answer, const std::string& benchmark, const PublishOptions& options) {
   if (!answer) return answer;
-  answer->document.set("conditions", conditions(benchmark));
+  const Json* signatures = answer->document.find("clientSignatures");
+  answer->document.set("conditions", conditions(benchmark, signatures && signatures->as_string() == kNoClientSignatures));
   if (auto done = write_documents({answer->document}, options); !done) {
     message(answer->text);
     return tl::unexpected(done.error());
