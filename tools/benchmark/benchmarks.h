@@ -36,9 +36,17 @@ struct ConsensusOptions {
 // Payments by clients and by rate, what they cost in messages and bytes, and what a block takes; beside etcd.
 Outcome<Answer> bench_consensus(const ConsensusOptions& options);
 
+struct NetworkBenchOptions {
+  std::string nodes = "4,7,10,16", links = "1,20,100";   // numbers with commas between them; links: one way, ms
+  std::int64_t rate = 500, payments = 2'000, seed = 1;
+};
+// The agreement with modelled links, and nothing else that takes time: latency in delays of a link, messages, bytes. Deterministic.
+Outcome<Answer> bench_network(const NetworkBenchOptions& options);
+
 struct RecoveryOptions {
   std::string devices = "10000,100000";             // numbers with commas between them
   std::int64_t nodes = 4, repetitions = 3, kills = 5;   // nodes, kills: of the cluster whose primary is killed; no kills: not measured
+  std::string folder;                               // where filled ledgers are kept, and taken from when they stand there; empty: nowhere
 };
 // Starts of a daemon on a ledger of so many devices, and a cluster without its primary until it commits again.
 Outcome<Answer> bench_recovery(const RecoveryOptions& options);

@@ -134,6 +134,7 @@ class ConsensusBench {
         if (!after) return tl::unexpected(after.error());
         both.traffic.frames += after->frames - before.frames;
         both.traffic.bytes += after->bytes - before.bytes;
+        both.traffic.settled_ms = std::max(both.traffic.settled_ms, after->settled_ms);
         both.done += run.done;
       }
     }
@@ -156,7 +157,8 @@ class ConsensusBench {
                                 {"clients", count},
                                 {"transactions", both->done},
                                 {"messages", rounded(static_cast<double>(both->traffic.frames) / done, 2)},
-                                {"bytes", rounded(static_cast<double>(both->traffic.bytes) / done, 0)}}));
+                                {"bytes", rounded(static_cast<double>(both->traffic.bytes) / done, 0)},
+                                {"levelAfter_max_ms", rounded(both->traffic.settled_ms, 0)}}));
     if (!etcd_) return {};
     closed_.push(row_of("etcd", nodes, "clients", count, both->etcd));
     std::vector<double> ratios;

@@ -35,6 +35,7 @@ constexpr std::array kGuarantees = {
     Guarantees{"data", "what was counted is reported to the ledger now and then; readings themselves are nowhere kept", "the broker asks for the password of every device and application; grants and reports are signed"},
     Guarantees{"discovery", "every block of the store is synced", "with --own bulk no signature is checked; with --own http as in register"},
     Guarantees{"recovery", "the ledger of the node that is started was synced once, when it was made; the killed primary's as in consensus", "the start checks what it always checks; bulk devices were not checked when they were made"},
+    Guarantees{"network", "nothing: disks take no time here", "nothing: processors take no time here; signatures have their size"},
     Guarantees{"smoke", "nothing: instructions are counted in memory", "as each row says"},
 };
 
