@@ -182,7 +182,8 @@ void DeliveryCore::refresh(const Hash& id) {
   if (served == nullptr) {
     if (!caught_up_) return;
     if (head->state != IntegrationState::active && head->state != IntegrationState::closing) return;
-    if (auto view = ledger_.integration(id)) serve(std::move(*view));
+    // It may have changed since; then its event is on the way.
+    if (auto view = ledger_.integration(id); view && view->node == member_ && view->state != IntegrationState::ended) serve(std::move(*view));
     return;
   }
   served->view.last_report = head->last_report;

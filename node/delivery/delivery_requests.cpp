@@ -51,9 +51,9 @@ void DeliveryCore::claim_and_start(const Hash& id, AccessDone done) {
     if (head->node != member_) return done(fail(Status::conflict, "The integration is served by " + head->node + "; ask there."));
     refresh(id);
     if (find(id) == nullptr) {
-      if (auto view = ledger_.integration(id)) serve(std::move(*view));
+      if (auto view = ledger_.integration(id); view && view->node == member_) serve(std::move(*view));
     }
-    if (find(id) == nullptr) return done(fail(Status::not_found, "There is no such integration."));
+    if (find(id) == nullptr) return done(fail(Status::conflict, "The integration is served by another node now; ask again."));
     return wait_for_access(*find(id), std::move(done));
   }
   if (counts_[integrations].load() >= options_.integrations_max) return done(fail(Status::overloaded, "This node serves as many integrations as it may."));
