@@ -3,6 +3,7 @@
 #include "consensus/verify.h"
 #include "node/chain_driver.h"
 #include "node/chain_duties.h"
+#include "node/client_documents.h"
 #include "node/clocks.h"
 #include "node/log.h"
 #include "protocol/limits.h"
@@ -82,7 +83,9 @@ bool ChainDriver::check_frame(const PublicKey& peer, consensus::PeerFrame frame,
     log_warn("peer frame refused", {{"peer", epoch->name_of(peer)}, {"reason", reason}});
     return false;
   };
-  if (!check_transactions(frame, *snapshot(), keys_->genesis().network, now(), verify_signature)) return refuse("a transaction in it is not authentic");
+  const Genesis& genesis = keys_->genesis();
+  const auto authentic = [&](const Transaction& transaction) { return is_authentic(transaction, genesis, [&]() -> const MemberSet& { return epoch->context.members; }); };
+  if (!check_transactions(frame, *snapshot(), genesis.network, now(), authentic)) return refuse("a transaction in it is not authentic");
   if (auto* answer = std::get_if<consensus::SyncResponse>(&frame.content)) consensus::drop_unknown_epochs(*answer, epoch->context);
   // The Engine checks itself what becomes of its epoch on the way.
   const bool verifiable = !consensus::is_epoch_bound(frame) || frame.epoch == epoch->context.members.epoch();

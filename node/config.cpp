@@ -140,12 +140,16 @@ Result<NodeConfig> load_config(const std::string& path) {
   config.allow_private_endpoints = access.boolean("allow_private_endpoints", false);
   access.finish();
 
+  TableReader benchmark(top.section("benchmark"), path, "benchmark");
+  config.unverified_clients = benchmark.boolean("unverified_clients", false);
+  benchmark.finish();
+
   TableReader log(top.section("log"), path, "log");
   if (const std::string level = log.string("level", false, "info"); !level.empty()) config.log_level = level;
   log.finish();
   top.finish();
 
-  for (const TableReader* reader : {&top, &http, &peer, &addresses, &broker, &consensus, &ledger, &access, &log}) {
+  for (const TableReader* reader : {&top, &http, &peer, &addresses, &broker, &consensus, &ledger, &access, &benchmark, &log}) {
     if (!reader->first_error().empty()) return fail(Status::invalid, reader->first_error());
   }
 

@@ -15,6 +15,7 @@
 //   [ledger] archive = true            # or keep_blocks = N: blocks older than these and than a snapshot are dropped; join = "snapshot" or "blocks";
 //                                      # columns = false: queries read the disk, for machines with little memory
 //   [access] allow_private_endpoints = false   # loopback, link-local, private device brokers (cluster up sets true)
+//   [benchmark] unverified_clients = true      # only of a throw-away network whose genesis says the same: clients' documents count without their signatures
 //   [log]    level = "info"            # trace debug info warn error; lines go to standard error
 #pragma once
 
@@ -78,6 +79,7 @@ struct NodeConfig {
   ConsensusConfig consensus;
   LedgerConfig ledger;
   bool allow_private_endpoints = false;
+  bool unverified_clients = false;
   std::string log_level = "info";
 };
 

@@ -80,6 +80,7 @@ struct Daemon::Parts {
   Result<void> start(const NodeConfig& config) {
     const std::string network = open.keys->genesis().network;
     chain = std::make_unique<ChainDriver>(std::move(open.keys), *open.ledger, config, chain_io, metrics, [this] { restart_wanted(); });
+    if (config.unverified_clients) log_warn("THIS NETWORK IS A BENCHMARK: anyone may sign as anyone, clients' documents are taken without verifying their signatures", {{"network", network}});
     delivery_ledger = make_delivery_ledger(*chain, *open.ledger);
     const std::size_t files = raise_file_limit();
     const FilePlan plan = plan_files(files, config.http.connections_max, config.http.watchers_max);

@@ -124,12 +124,23 @@ Result<Installed> install_checked(ledger::KvStore& store, const ledger::Verified
   return Installed{snapshot.manifest.height(), snapshot.manifest.total_bytes, 0, 0, took};
 }
 
+Result<void> check_unverified_clients(const NodeConfig& config, const Genesis& genesis) {
+  if (config.unverified_clients && !genesis.unverified_clients) {
+    return fail(Status::invalid, config.genesis_file + ": network " + genesis.network + " verifies every document; take benchmark.unverified_clients out of the configuration. Only a network that was made for a benchmark runs without");
+  }
+  if (genesis.unverified_clients && !config.unverified_clients) {
+    return fail(Status::invalid, config.genesis_file + ": network " + genesis.network + " was made for a benchmark and takes clients' documents without verifying their signatures; a node that may take part says so: benchmark.unverified_clients = true");
+  }
+  return {};
+}
+
 Result<NodeStore> open_node_store(const NodeConfig& config) {
   auto keys = load_node_keys(config);
   if (!keys) return tl::unexpected(keys.error());
   if ((*keys)->genesis().units_digest != ontology::units_digest()) {
     return fail(Status::invalid, config.genesis_file + ": unitsDigest is not that of this program's unit table; all members must run the same table");
   }
+  if (auto agreed = check_unverified_clients(config, (*keys)->genesis()); !agreed) return tl::unexpected(agreed.error());
   std::error_code failure;
   std::filesystem::create_directories(config.data_folder, failure);
   if (failure) return fail(Status::unavailable, config.data_folder + ": cannot be made: " + failure.message());

@@ -24,6 +24,9 @@ struct NodeStore {
 // Opens the data folder, finishes an installation that was asked for or interrupted, opens the ledger. The error is one sentence for the operator.
 Result<NodeStore> open_node_store(const NodeConfig& config);
 
+// Documents go unverified only where configuration and genesis both say so; else the error says which of them to change.
+Result<void> check_unverified_clients(const NodeConfig& config, const Genesis& genesis);
+
 // Genesis's members and each set after them, every one proven by the set before it (certificate, paths, receipt, heights). The error names the one
 // that does not hold; where: the folder, for the error.
 Result<std::vector<MemberEpoch>> check_member_changes(const Genesis& genesis, const std::vector<MemberChange>& changes, const std::string& where);

@@ -138,6 +138,19 @@ void read_authorities(FieldReader& top, std::vector<FieldError>& errors, Genesis
   if (genesis.rules_version < kRulesWithAuthorities) top.error("authorities", "need rulesVersion " + std::to_string(kRulesWithAuthorities) + " or later");
 }
 
+// The name is in the network's id, and so in each signed document: nobody takes such a network for one that protects anything.
+void read_benchmark(FieldReader& top, const Json& file, std::vector<FieldError>& errors, Genesis& genesis) {
+  if (!file.is_object() || !file.find("benchmark")) return;
+  const Json* given = top.required_object("benchmark");
+  if (!given) return;
+  FieldReader reader(*given, top.pointer("benchmark"), errors);
+  const Json* unverified = given->find("unverifiedClients");
+  genesis.unverified_clients = unverified && unverified->is_bool() && unverified->as_bool();
+  if (!genesis.unverified_clients) return reader.error("unverifiedClients", "must be true; leave \"benchmark\" out of any other network");
+  if (given->members().size() > 1) reader.error("", "must have no other member than unverifiedClients");
+  if (!genesis.name.starts_with(kBenchmarkName)) top.error("benchmark", "stands only in the genesis of a network whose name begins with " + std::string(kBenchmarkName));
+}
+
 }  // namespace
 
 bool is_authority_id(std::string_view id) { return is_member_id(id) && id != "credit"; }
@@ -160,6 +173,7 @@ Result<Genesis> parse_genesis(BytesView file) {
   if (const auto rules = reader.optional_integer("rulesVersion", 2, 1'000'000)) genesis.rules_version = static_cast<std::uint32_t>(*rules);
   read_authorities(reader, errors, genesis);
   if (const auto lease = reader.optional_integer("leaseSeconds", limits::kLeaseMin_ms / 1000, limits::kLeaseMax_ms / 1000)) genesis.lease = *lease * 1000;
+  read_benchmark(reader, *json, errors, genesis);
   reader.finish();
   if (!errors.empty()) return tl::unexpected(invalid_fields(std::move(errors)));
   genesis.digest = blake2b(file);
@@ -196,6 +210,7 @@ std::string write_genesis(const Genesis& genesis) {
     file.set("authorities", std::move(authorities));
   }
   if (genesis.lease > 0) file.set("leaseSeconds", genesis.lease / 1000);
+  if (genesis.unverified_clients) file.set("benchmark", Json::object({{"unverifiedClients", true}}));
   return file.pretty();
 }
 

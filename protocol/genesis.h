@@ -25,6 +25,7 @@ struct Genesis {
   std::vector<GenesisAuthority> authorities;   // from rules version 5 on
   std::uint32_t rules_version = 1;        // from which the network starts; not in the file = 1
   TimeMs lease = 0;                       // how long a member serves without renewing its lease; 0 = the default. "leaseSeconds" in the file
+  bool unverified_clients = false;        // of a throw-away network for benchmarks, whose name begins with "bench-": clients' documents count without their signatures. "benchmark":{"unverifiedClients":true} in the file
   Hash units_digest;                      // BLAKE2b-256 of the unit table that prices nothing but converts everything
   std::string network;                    // derived
   Hash digest;                            // derived: BLAKE2b-256 of the file's bytes
@@ -33,6 +34,7 @@ struct Genesis {
 };
 
 Result<Genesis> parse_genesis(BytesView file);     // strict; the error names the field
+inline constexpr std::string_view kBenchmarkName = "bench-";
 inline constexpr std::uint32_t kRulesWithAuthorities = 5;
 inline constexpr std::size_t kAuthoritiesMax = 64, kAuthorityCurrenciesMax = 16;
 // As a member's id, and not "credit", which is the ledger's own method.

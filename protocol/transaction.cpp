@@ -120,6 +120,8 @@ std::string sign_document(const KeyPair& key, const ProtectedHeader& header, Byt
   return text + ".." + to_base64url(view(key.sign(signing_input(text, body))));
 }
 
+std::string unsigned_document(const ProtectedHeader& header) { return protected_text_of(header) + ".." + to_base64url(view(Signature{})); }
+
 Transaction make_transaction(const KeyPair& key, std::string_view network, std::string_view action, std::int64_t issued_at_s, Bytes body) {
   const ProtectedHeader header{did_from_key(key.public_key()), std::string(network), std::string(action), issued_at_s, random_token()};
   const std::string text = protected_text_of(header);

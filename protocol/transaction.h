@@ -39,6 +39,8 @@ bool verify_signature(const Transaction& transaction);
 
 // The header's value for a body: what `agiddi sign` prints.
 std::string sign_document(const KeyPair& key, const ProtectedHeader& header, BytesView body);
+// The same with 64 zero bytes where the signature stands: taken only by a network for benchmarks (Genesis::unverified_clients). header.kid must be filled in.
+std::string unsigned_document(const ProtectedHeader& header);
 // A signed transaction of our own (node claims, usage reports, tests); header.kid and jti are filled in.
 Transaction make_transaction(const KeyPair& key, std::string_view network, std::string_view action, std::int64_t issued_at_s, Bytes body);
 

@@ -1,6 +1,7 @@
 #include "node/delivery/delivery_core.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "node/delivery/sealed_access.h"
 #include "node/log.h"
@@ -73,12 +74,14 @@ void DeliveryCore::start() {
   subscription_ = chain_.subscribe([weak = weak_from_this()](const std::vector<ChainEvent>& events) {
     const auto self = weak.lock();
     if (!self) return;
+    std::unordered_set<Hash, HashHasher> changed, counted;   // a block may tell of each device of an integration
     for (const ChainEvent& event : events) {
       if (event.kind == "block") self->saw_block(event);
       if (event.kind != "integration") continue;
       const Json* state = event.data.find("state");
-      const bool counted = state && state->is_string() && state->as_string() == "counted";
-      self->lane_.post_always([core = self.get(), id = event.subject, counted] { counted ? core->take_application_counts(id) : core->refresh(id); });
+      const bool count = state && state->is_string() && state->as_string() == "counted";
+      if (!(count ? counted : changed).insert(event.subject).second) continue;
+      self->lane_.post_always([core = self.get(), id = event.subject, count] { count ? core->take_application_counts(id) : core->refresh(id); });
     }
   });
   lane_.post_always([this] { upkeep(); });
@@ -191,33 +194,35 @@ bool DeliveryCore::serve_remainder(const Hash& id) {
 // What the ledger says about an integration has changed, or is looked at for the first time.
 void DeliveryCore::refresh(const Hash& id) {
   if (stopping_) return;
-  auto view = ledger_.integration(id);
-  if (!view) return;
+  const auto head = ledger_.head(id);
+  if (!head) return;
   Served* served = find(id);
-  if (served != nullptr && (view->node != member_ || view->epoch != served->view.epoch)) {
+  if (served != nullptr && (head->node != member_ || head->epoch != served->view.epoch)) {
     if (!served->ended) {
       served->settled = served->replaced = true;
       for (ServedDevice& device : served->devices) device.access.reset();   // whoever serves it now commands it
       end_all(*served, "served by another node", now());
     }
-    if (view->node != member_) return;
+    if (head->node != member_) return;
     // It has come back, in a later epoch: with other credentials, and what was counted here is no longer what counts.
     end_credentials(*served);
     forget(id, *served);
     served_.erase(id);
     served = nullptr;
   }
-  if (view->node != member_) return;
+  if (head->node != member_) return;
   if (served == nullptr) {
     if (!caught_up_) return;
-    if (view->state == IntegrationState::active || view->state == IntegrationState::closing) serve(std::move(*view));
+    if (head->state != IntegrationState::active && head->state != IntegrationState::closing) return;
+    // It may have changed since; then its event is on the way.
+    if (auto view = ledger_.integration(id); view && view->node == member_ && view->state != IntegrationState::ended) serve(std::move(*view));
     return;
   }
-  served->view.last_report = view->last_report;
-  if (view->state == IntegrationState::ended) {
+  served->view.last_report = head->last_report;
+  if (head->state == IntegrationState::ended) {
     served->settled = true;
-    if (!served->ended) end_all(*served, view->ended_because.empty() ? "ended" : view->ended_because, now());
-  } else if (view->state == IntegrationState::closing && !served->ended) {
+    if (!served->ended) end_all(*served, head->ended_because.empty() ? "ended" : head->ended_because, now());
+  } else if (head->state == IntegrationState::closing && !served->ended) {
     end_all(*served, "closed", now());
   }
 }

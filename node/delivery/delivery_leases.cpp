@@ -57,6 +57,7 @@ void DeliveryCore::renewed(DeliveryLane::Clock::time_point asked, TimeMs term, c
     if (served.view.leased && !served.ended) release_held(served);
   }
   tell_lease();
+  for (auto& [id, served] : served_) watch_flows(served);   // devices wait for it with their start
 }
 
 // On the ledger: a claim holds for a term, and a renewal, less the tolerance of clocks.

@@ -56,30 +56,35 @@ GrantedDevice granted(const subservices::ServedDevice& served) {
   return device;
 }
 
+IntegrationHead head_of(const subservices::ServiceTask& task) {
+  return {task.integration, state_of(task.state), task.node, task.epoch, task.sequence, task.unit, task.ended_because};
+}
+
 class ChainDeliveryLedger : public DeliveryLedger {
  public:
   ChainDeliveryLedger(const Chain& chain, ledger::Ledger& ledger) : chain_(chain), ledger_(ledger) {}
+
+  std::optional<IntegrationHead> head(const Hash& id) const override {
+    const auto snapshot = chain_.snapshot();
+    const auto task = subservices::AccessService(*snapshot).task_without_devices(id);
+    if (!task) return std::nullopt;
+    return head_of(*task);
+  }
 
   std::optional<IntegrationView> integration(const Hash& id) const override {
     const auto snapshot = chain_.snapshot();
     const auto task = subservices::AccessService(*snapshot).task(id);
     if (!task) return std::nullopt;
     IntegrationView view;
-    view.id = id;
-    view.state = state_of(task->state);
-    view.node = task->node;
-    view.epoch = task->epoch;
-    view.last_report = task->sequence;
+    static_cast<IntegrationHead&>(view) = head_of(*task);
     view.claimed = task->claimed;
     view.ended = task->ended;
     view.leased = task->leased;
     view.counted = task->counted;
     view.lease_term = task->lease_term;
     view.protocol = task->protocol;
-    view.unit = task->unit;
     view.senml = task->senml;
     view.linked_context = task->linked_context;
-    view.ended_because = task->ended_because;
     for (const auto& served : task->devices) view.devices.push_back(granted(served));
     return view;
   }

@@ -41,28 +41,33 @@ struct GrantedDevice {
 
 enum class IntegrationState : std::uint8_t { unclaimed, active, closing, ended };
 
-struct IntegrationView {
+struct IntegrationHead {
   Hash id;
   IntegrationState state = IntegrationState::unclaimed;
   std::string node;                           // the serving member's id, "" = unclaimed
   std::uint64_t epoch = 0;
   std::uint64_t last_report = 0;              // sequence of the last usage report on the ledger
+  std::string unit;                           // delivery.unit, "" = as declared
+  std::string ended_because;
+};
+
+struct IntegrationView : IntegrationHead {
   TimeMs claimed = 0;                         // block time of the claim
   TimeMs ended = 0;                           // block time of the end; 0 before
   bool leased = false;                        // forwarded is only while this node's lease holds, and what is reserved
   TimeMs lease_term = 0;
   bool counted = false;                       // its application may count; reports tell measurements
   std::string protocol;                       // "mqtt", "sse", "websocket"
-  std::string unit;                           // delivery.unit, "" = as declared
   bool senml = false;                         // delivery.format
   bool linked_context = false;                // delivery.context
-  std::string ended_because;
   std::vector<GrantedDevice> devices;
 };
 
 class DeliveryLedger {
  public:
   virtual ~DeliveryLedger() = default;
+  // Every node asks for the head of every integration whenever it changes: it costs the same however many devices there are.
+  virtual std::optional<IntegrationHead> head(const Hash& id) const = 0;
   virtual std::optional<IntegrationView> integration(const Hash& id) const = 0;
   // Beside the devices of integration(id); nothing where the application has not counted. Cheap.
   virtual std::vector<std::optional<subservices::ApplicationCount>> counts(const Hash& id) const = 0;

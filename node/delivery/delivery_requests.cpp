@@ -41,20 +41,25 @@ void DeliveryCore::wait_for_access(Served& served, AccessDone done) {
 
 void DeliveryCore::claim_and_start(const Hash& id, AccessDone done) {
   if (stopping_) return done(fail(Status::unavailable, "The node is stopping."));
-  const auto view = ledger_.integration(id);
-  if (!view) return done(fail(Status::not_found, "There is no such integration."));
-  if (view->state == IntegrationState::ended || view->state == IntegrationState::closing) {
+  const auto head = ledger_.head(id);
+  if (!head) return done(fail(Status::not_found, "There is no such integration."));
+  if (head->state == IntegrationState::ended || head->state == IntegrationState::closing) {
     return done(fail(Status::conflict, "The integration has ended."));
   }
   if (!broker_) return done(fail(Status::unavailable, "This node has no broker."));
-  if (!view->node.empty()) {
-    if (view->node != member_) return done(fail(Status::conflict, "The integration is served by " + view->node + "; ask there."));
+  if (!head->node.empty()) {
+    if (head->node != member_) return done(fail(Status::conflict, "The integration is served by " + head->node + "; ask there."));
     refresh(id);
-    if (find(id) == nullptr) serve(*view);
+    if (find(id) == nullptr) {
+      if (auto view = ledger_.integration(id); view && view->node == member_) serve(std::move(*view));
+    }
+    if (find(id) == nullptr) return done(fail(Status::conflict, "The integration is served by another node now; ask again."));
     return wait_for_access(*find(id), std::move(done));
   }
   if (counts_[integrations].load() >= options_.integrations_max) return done(fail(Status::overloaded, "This node serves as many integrations as it may."));
-  if (!view->unit.empty()) {
+  if (!head->unit.empty()) {
+    const auto view = ledger_.integration(id);
+    if (!view) return done(fail(Status::not_found, "There is no such integration."));
     std::vector<subservices::DeviceTemplate> templates;
     for (const GrantedDevice& device : view->devices) templates.push_back(device.measurement);
     if (const auto unit = subservices::resolve_delivery_unit(view->unit, templates); !unit) return done(tl::unexpected(unit.error()));
@@ -62,7 +67,7 @@ void DeliveryCore::claim_and_start(const Hash& id, AccessDone done) {
   auto& waiters = claims_[id];
   waiters.push_back(std::move(done));
   if (waiters.size() > 1) return;
-  Json body = Json::object({{"integration", id.hex()}, {"node", member_}, {"epoch", view->epoch + 1}});
+  Json body = Json::object({{"integration", id.hex()}, {"node", member_}, {"epoch", head->epoch + 1}});
   chain_.submit_own("integration.claim", std::move(body), [weak = weak_from_this(), id](Result<Outcome> outcome) {
     const auto self = weak.lock();
     if (self) self->lane_.post_always([core = self.get(), id, outcome = std::move(outcome)] { core->claimed(id, outcome); });
@@ -79,8 +84,8 @@ void DeliveryCore::claimed(const Hash& id, Result<Outcome> outcome) {
   }
   // Whoever claimed first, the ledger says who serves.
   for (AccessDone& done : waiters) {
-    const auto view = ledger_.integration(id);
-    if (view && view->node.empty()) {
+    const auto head = ledger_.head(id);
+    if (head && head->node.empty()) {
       done(fail(Status::unavailable, "The claim was not accepted: " + outcome->receipt.result));
     } else {
       claim_and_start(id, std::move(done));

@@ -1,5 +1,6 @@
 #include "node/http/writes.h"
 
+#include "node/client_documents.h"
 #include "protocol/limits.h"
 #include "subservices/door.h"
 #include "subservices/registration/registration_service.h"
@@ -134,7 +135,7 @@ Result<Transaction> authenticate(Chain& chain, std::string_view action, const Ht
   if (transaction->header.action != action) return fail(Status::unauthorized, "The document is signed for another action; act must be " + std::string(action) + " here.");
   const std::string& network = chain.genesis().network;
   if (transaction->header.network != network) return fail(Status::unauthorized, "The document is signed for another network; net must be " + network + ".");
-  if (!verify_signature(*transaction)) return fail(Status::unauthorized, "The signature does not verify with the key that kid names.");
+  if (!is_authentic(*transaction, chain.genesis(), [&chain] { return chain.members(); })) return fail(Status::unauthorized, "The signature does not verify with the key that kid names.");
   return transaction;
 }
 

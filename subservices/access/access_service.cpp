@@ -124,7 +124,7 @@ Result<Json> AccessService::integration(std::string_view id) const {
   return json;
 }
 
-Result<ServiceTask> AccessService::task(const Hash& integration) const {
+Result<ServiceTask> AccessService::task_without_devices(const Hash& integration) const {
   const StateView state(snapshot_.state());
   const auto record = find_integration(state, integration);
   if (!record) return tl::unexpected(record.error());
@@ -147,7 +147,14 @@ Result<ServiceTask> AccessService::task(const Hash& integration) const {
   task.counted = record->counted();
   task.lease_term = lease_term(state);
   task.ended_because = record->ended_because();
-  for (const auto& entry : devices_of(state, integration)) task.devices.push_back(served_device(state, entry.record));
+  return task;
+}
+
+Result<ServiceTask> AccessService::task(const Hash& integration) const {
+  auto task = task_without_devices(integration);
+  if (!task) return task;
+  const StateView state(snapshot_.state());
+  for (const auto& entry : devices_of(state, integration)) task->devices.push_back(served_device(state, entry.record));
   return task;
 }
 

@@ -70,6 +70,7 @@ class AccessService {
   // "expires"?,"state","counts"?}],"endedBecause"?}: what the ledger knows; a serving node puts its live counters on top. `phase` says unclaimed, active, closing, ended.
   Result<Json> integration(std::string_view id) const;
   Result<ServiceTask> task(const Hash& integration) const;
+  Result<ServiceTask> task_without_devices(const Hash& integration) const;   // at the same cost however many devices it has
   // What the application has counted, beside the devices of the task; no parsing of what they are, so a serving node can look often.
   std::vector<std::optional<ApplicationCount>> counts(const Hash& integration) const;
   // Integrations that this member serves and that have not ended: what it takes up again after a restart.

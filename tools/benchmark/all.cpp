@@ -31,6 +31,8 @@ std::vector<Part> parts_of(const AllOptions& options) {
   growth.clients = brief ? "64" : "1,256";
   growth.rates.clear();
   growth.repetitions = 1;
+  NetworkBenchOptions network;
+  if (brief) network.payments = 200;
   RegisterOptions registering;
   registering.seconds = brief ? 1 : 6;
   if (brief) registering.batches = {1, 100};
@@ -58,6 +60,7 @@ std::vector<Part> parts_of(const AllOptions& options) {
   smoke.repetitions = brief ? 1 : 3;
   return {{"consensus", [=, o = consensus_options(brief, options.peer)] { return bench_consensus(o); }},
           {"consensus by nodes", [=] { return bench_consensus(growth); }},
+          {"network", [=] { return bench_network(network); }},
           {"register", [=] { return bench_register(registering); }},
           {"integrate", [=] { return bench_integrate(integrate); }},
           {"data", [=] { return bench_data(data); }},

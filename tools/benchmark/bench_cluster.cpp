@@ -31,13 +31,14 @@ std::int64_t now_s() {
 
 }  // namespace
 
-Outcome<std::unique_ptr<BenchCluster>> BenchCluster::start(std::size_t nodes) {
+Outcome<std::unique_ptr<BenchCluster>> BenchCluster::start(std::size_t nodes, bool unverified) {
   auto cluster = std::unique_ptr<BenchCluster>(new BenchCluster);
   std::string folder = (std::filesystem::temp_directory_path() / "agiddi-bench-XXXXXX").string();
   if (!::mkdtemp(folder.data())) return failed("cannot make a folder below " + std::filesystem::temp_directory_path().string());
   cluster->own_folder_ = folder;
   cluster->folder_ = folder + "/cluster";
   ClusterUp up{cluster->folder_, static_cast<std::int64_t>(nodes), 0};
+  up.unverified_clients = unverified;
   auto made = cluster_up(up);
   if (!made) return tl::unexpected(made.error());
   cluster->network_ = made->find("network")->as_string();
@@ -105,7 +106,7 @@ KeyPair BenchCluster::account(const std::string& name) const {
   return std::move(*key);
 }
 
-Outcome<std::unique_ptr<Payments>> Payments::open(const BenchCluster& cluster) {
+Outcome<std::unique_ptr<Payments>> Payments::open(const BenchCluster& cluster, bool unverified) {
   NodeClient node(cluster.urls()[0]);
   const KeyPair provider = cluster.account("provider");
   KeyPair payer = cluster.account("application-1");
@@ -124,12 +125,12 @@ Outcome<std::unique_ptr<Payments>> Payments::open(const BenchCluster& cluster) {
   if (!quote) return tl::unexpected(quote.error());
   auto body = payment_body(wanted, *quote, did_from_key(payer.public_key()), "credit", "");
   if (!body) return tl::unexpected(body.error());
-  return std::unique_ptr<Payments>(new Payments(std::move(payer), cluster.network(), body->dump(), "bench-" + urn.substr(urn.size() - 12) + "-"));
+  return std::unique_ptr<Payments>(new Payments(std::move(payer), cluster.network(), body->dump(), "bench-" + urn.substr(urn.size() - 12) + "-", unverified));
 }
 
 std::string Payments::make() {
   const ProtectedHeader header{did_from_key(key_.public_key()), network_, "payment.create", now_s(), run_ + std::to_string(++made_)};
-  return "POST /v1/payments HTTP/1.1\r\nHost: node\r\nContent-Type: application/json\r\nAgiddi-Signature: " + sign_document(key_, header, body_) +
+  return "POST /v1/payments HTTP/1.1\r\nHost: node\r\nContent-Type: application/json\r\nAgiddi-Signature: " + (unverified_ ? unsigned_document(header) : sign_document(key_, header, body_)) +
          "\r\nContent-Length: " + std::to_string(body_.size()) + "\r\n\r\n" + body_;
 }
 

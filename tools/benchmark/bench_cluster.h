@@ -14,7 +14,7 @@ namespace agiddi::tools {
 
 class BenchCluster {
  public:
-  static Outcome<std::unique_ptr<BenchCluster>> start(std::size_t nodes);
+  static Outcome<std::unique_ptr<BenchCluster>> start(std::size_t nodes, bool unverified = false);   // unverified: nobody checks clients' signatures
   // One that runs and goes on running; without the named node ("" = with all).
   static Outcome<std::unique_ptr<BenchCluster>> attach(const std::string& folder, const std::string& without);
   ~BenchCluster();
@@ -45,14 +45,16 @@ class BenchCluster {
 // Payments of application-1 for a minute of one device, each a signed document of its own. Signing costs 20 us: prepare() does it ahead.
 class Payments {
  public:
-  static Outcome<std::unique_ptr<Payments>> open(const BenchCluster& cluster);   // registers the device
+  // Registers the device. unverified: the documents carry 64 zero bytes instead of a signature.
+  static Outcome<std::unique_ptr<Payments>> open(const BenchCluster& cluster, bool unverified = false);
   void prepare(std::size_t count);
   std::string next();                          // the request's bytes; signs one when none is prepared
 
  private:
-  Payments(KeyPair key, std::string network, std::string body, std::string run)
-      : key_(std::move(key)), network_(std::move(network)), body_(std::move(body)), run_(std::move(run)) {}
+  Payments(KeyPair key, std::string network, std::string body, std::string run, bool unverified)
+      : unverified_(unverified), key_(std::move(key)), network_(std::move(network)), body_(std::move(body)), run_(std::move(run)) {}
   std::string make();
+  const bool unverified_;
   KeyPair key_;
   std::string network_, body_;
   std::string run_;   // what the jti of this run begin with

@@ -16,9 +16,14 @@ struct AllOptions {
 // Every benchmark in turn with bounded parameters. {"benchmark":"all","parts":[documents],"failed":[{"benchmark","detail"}]}; each part has its conditions.
 Outcome<Answer> bench_all(const AllOptions& options);
 
+// What the member clientSignatures of a benchmark's document says.
+inline constexpr const char* kClientSignatures = "verified by every node";
+inline constexpr const char* kNoClientSignatures = "neither made nor verified";
+
 struct PayOptions {
   std::int64_t nodes = 4, seconds = 10, rate = 0;   // rate 0: closed loop
   std::int64_t clients = 256;
+  bool unverified = false;                          // clients' documents are neither signed nor verified; votes and blocks are
 };
 Outcome<Answer> bench_pay(const PayOptions& options);
 
@@ -26,13 +31,22 @@ struct ConsensusOptions {
   std::string nodes = "4", clients = "1,16,64,256", rates;   // numbers with commas between them; rates: none for no open loop, else with the most clients
   std::string peer;                                 // "etcd", or empty
   std::int64_t seconds = 5, warmup_ms = 1'000, repetitions = 3;
+  bool unverified = false;                          // as in pay
 };
 // Payments by clients and by rate, what they cost in messages and bytes, and what a block takes; beside etcd.
 Outcome<Answer> bench_consensus(const ConsensusOptions& options);
 
+struct NetworkBenchOptions {
+  std::string nodes = "4,7,10,16", links = "1,20,100";   // numbers with commas between them; links: one way, ms
+  std::int64_t rate = 500, payments = 2'000, seed = 1;
+};
+// The agreement with modelled links, and nothing else that takes time: latency in delays of a link, messages, bytes. Deterministic.
+Outcome<Answer> bench_network(const NetworkBenchOptions& options);
+
 struct RecoveryOptions {
   std::string devices = "10000,100000";             // numbers with commas between them
   std::int64_t nodes = 4, repetitions = 3, kills = 5;   // nodes, kills: of the cluster whose primary is killed; no kills: not measured
+  std::string folder;                               // where filled ledgers are kept, and taken from when they stand there; empty: nowhere
 };
 // Starts of a daemon on a ledger of so many devices, and a cluster without its primary until it commits again.
 Outcome<Answer> bench_recovery(const RecoveryOptions& options);

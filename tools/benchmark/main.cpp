@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
     payments.integer("--clients", pay->clients, 1, 10'000, "Clients at a time, spread over the nodes (256)");
     payments.integer("--seconds", pay->seconds, 1, 3'600, "How long, after 2 s of warm-up (10)");
     payments.integer("--rate", pay->rate, 0, 1'000'000, "Open loop at so many payments a second; 0 (default): each client waits for its answer");
+    payments.flag("--unverified", pay->unverified, "Without clients' signatures: nobody makes or checks them (a throw-away network; votes and blocks stay signed)");
     payments.action(published(publishing, "pay", [pay] { return bench_pay(*pay); }));
 
     struct Register { RegisterOptions options; std::vector<std::string> batches; };

@@ -18,14 +18,14 @@ Outcome<std::int64_t> chain_height(const BenchCluster& cluster) {
 }  // namespace
 
 Outcome<Answer> bench_pay(const PayOptions& options) {
-  auto cluster = BenchCluster::start(static_cast<std::size_t>(options.nodes));
+  auto cluster = BenchCluster::start(static_cast<std::size_t>(options.nodes), options.unverified);
   if (!cluster) return tl::unexpected(cluster.error());
-  auto payments = Payments::open(**cluster);
+  auto payments = Payments::open(**cluster, options.unverified);
   if (!payments) return tl::unexpected(payments.error());
   const auto next = [&payments] { return (*payments)->next(); };
   const auto clients = static_cast<std::size_t>(options.clients);
   run_load({(*cluster)->targets(), clients, 0, std::chrono::milliseconds(2'000), next});   // warm up
-  (*payments)->prepare(static_cast<std::size_t>(8'000 * options.seconds));
+  (*payments)->prepare(static_cast<std::size_t>((options.unverified ? 20'000 : 8'000) * options.seconds));
   const auto height_before = chain_height(**cluster);
   if (!height_before) return tl::unexpected(height_before.error());
   const double cpu_before = (*cluster)->cpu_s(), own_before = own_cpu_s(RUSAGE_SELF);
@@ -46,7 +46,7 @@ Outcome<Answer> bench_pay(const PayOptions& options) {
     statuses.set(std::to_string(status), count);
     if (status < 200 || status >= 300) refused += count;
   }
-  Json document = Json::object({{"benchmark", "pay"}, {"nodes", options.nodes}, {"clients", options.clients}, {"rate", options.rate}, {"seconds", options.seconds},
+  Json document = Json::object({{"benchmark", "pay"}, {"nodes", options.nodes}, {"clients", options.clients}, {"rate", options.rate}, {"seconds", options.seconds}, {"clientSignatures", options.unverified ? kNoClientSignatures : kClientSignatures},
                                 {"committedPerSecond", rounded(rate, 1)}, {"p50_ms", rounded(p50, 2)}, {"p99_ms", rounded(p99, 2)}, {"max_ms", rounded(most, 2)},
                                 {"perBlock", rounded(a_block, 1)}, {"nodesCpu_ms", rounded(cpu_ms, 3)}, {"clientsCpu_ms", rounded(own_ms, 3)},
                                 {"statuses", std::move(statuses)}, {"memory_mib", rounded((*cluster)->memory_mib(), 1)}});

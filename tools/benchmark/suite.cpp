@@ -15,13 +15,26 @@ void declare_consensus(Command& program, const std::shared_ptr<const PublishOpti
   command.integer("--seconds", o->seconds, 1, 600, "Length of each measurement (5)");
   command.integer("--warmup", o->warmup_ms, 0, 60'000, "Milliseconds of the same load before each (1000)");
   command.integer("--repetitions", o->repetitions, 1, 100, "Of each measurement (3); figures are medians, _min and _max the spread");
+  command.flag("--unverified", o->unverified, "Without clients' signatures: nobody makes or checks them (a throw-away network; votes and blocks stay signed; no table of blocks)");
   command.action(published(publishing, "consensus", [o] { return bench_consensus(*o); }));
+}
+
+void declare_network(Command& program, const std::shared_ptr<const PublishOptions>& publishing) {
+  const auto o = std::make_shared<NetworkBenchOptions>();
+  Command command = program.sub("network", "The network's share of a payment, simulated: members and modelled links, in virtual time");
+  command.option("--nodes", o->nodes, "Members, 4 to 16, with commas between them (4,7,10,16)");
+  command.option("--link", o->links, "Delay of each link, one way, in ms, with commas between them (1,20,100)");
+  command.integer("--rate", o->rate, 1, 100'000, "Payments a second, beside one at a time (500)");
+  command.integer("--payments", o->payments, 1, 1'000'000, "Measured at that rate; at most 200 one at a time (2000)");
+  command.integer("--seed", o->seed, 1, 1'000'000'000, "Of the random moments and nodes (1)");
+  command.action(published(publishing, "network", [o] { return bench_network(*o); }));
 }
 
 void declare_recovery(Command& program, const std::shared_ptr<const PublishOptions>& publishing) {
   const auto o = std::make_shared<RecoveryOptions>();
   Command command = program.sub("recovery", "Start of a node by the devices in its ledger, and a cluster whose primary is killed");
   command.option("--devices", o->devices, "In the ledger of the node that is started, with commas between them (10000,100000)");
+  command.option("--folder", o->folder, "Keep the filled ledgers below this folder, and take them from there: a million devices take minutes");
   command.integer("--repetitions", o->repetitions, 1, 100, "Starts for each number of devices (3)");
   command.integer("--nodes", o->nodes, 4, 16, "Of the cluster whose primary is killed (4)");
   command.integer("--kills", o->kills, 0, 100, "How often; 0: not at all (5)");
@@ -80,7 +93,7 @@ Command::Action published(const std::shared_ptr<const PublishOptions>& options, 
 }
 
 void declare_suite(Command& program, const std::shared_ptr<const PublishOptions>& publishing) {
-  for (const auto declare : {declare_all, declare_consensus, declare_recovery, declare_integrate, declare_smoke}) declare(program, publishing);
+  for (const auto declare : {declare_all, declare_consensus, declare_network, declare_recovery, declare_integrate, declare_smoke}) declare(program, publishing);
 }
 
 }  // namespace agiddi::tools

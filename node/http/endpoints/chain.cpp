@@ -46,18 +46,20 @@ void status(const Core& core, HttpRequest, Responder responder) {
   const ChainStatus now = core->chain().status();
   Json peers = Json::array();
   for (const PeerStatus& peer : now.peers) peers.push(Json::object({{"id", peer.id}, {"connected", peer.connected}}));
-  responder.send(json_response(200, Json::object({{"network", now.network},
-                                                  {"node", now.node},
-                                                  {"height", now.height},
-                                                  {"view", now.view},
-                                                  {"primary", now.primary},
-                                                  {"peers", std::move(peers)},
-                                                  {"syncing", now.syncing},
-                                                  {"hasQuorum", now.has_quorum},
-                                                  {"role", now.is_member ? "member" : "follower"},
-                                                  {"epoch", now.epoch},
-                                                  {"mempool", static_cast<std::uint64_t>(now.mempool)},
-                                                  {"time", time_text(core->chain().now())}})));
+  Json answer = Json::object({{"network", now.network},
+                              {"node", now.node},
+                              {"height", now.height},
+                              {"view", now.view},
+                              {"primary", now.primary},
+                              {"peers", std::move(peers)},
+                              {"syncing", now.syncing},
+                              {"hasQuorum", now.has_quorum},
+                              {"role", now.is_member ? "member" : "follower"},
+                              {"epoch", now.epoch},
+                              {"mempool", static_cast<std::uint64_t>(now.mempool)},
+                              {"time", time_text(core->chain().now())}});
+  if (core->chain().genesis().unverified_clients) answer.set("unverifiedClients", true);
+  responder.send(json_response(200, answer));
 }
 
 Json block_json(const ledger::LedgerSnapshot& snapshot, const BlockHeader& header, const std::optional<HeaderChain>& proof) {

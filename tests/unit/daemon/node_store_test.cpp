@@ -1,6 +1,7 @@
 // Who certified a stored snapshot, from genesis alone: what a restored backup stands on. Forgers hold every key but the ones that they need.
 #include <catch2/catch.hpp>
 
+#include "node/client_documents.h"
 #include "node/node_store.h"
 #include "protocol/encoding.h"
 #include "tests/unit/protocol/changed_chain.h"
@@ -102,4 +103,38 @@ TEST_CASE("a manifest that its members did not certify is refused") {
   forged.manifest.header = block.header;
   forged.certificate = b.certified(block, 2);
   CHECK_THAT(b.restored(b.changes, forged), Contains("does not have the digest that its block states"));
+}
+
+TEST_CASE("clients' signatures go unverified only where genesis and configuration both say so") {
+  Backup b;
+  node::NodeConfig config;
+  CHECK(node::check_unverified_clients(config, b.genesis));
+  config.unverified_clients = true;
+  const auto refused = node::check_unverified_clients(config, b.genesis);
+  REQUIRE_FALSE(refused);
+  CHECK_THAT(refused.error().detail, Contains("take benchmark.unverified_clients out"));
+  b.genesis.unverified_clients = true;
+  CHECK(node::check_unverified_clients(config, b.genesis));
+  config.unverified_clients = false;
+  CHECK_FALSE(node::check_unverified_clients(config, b.genesis));
+}
+
+TEST_CASE("without verification a document that names a member must be signed by it, and a normal network verifies every document") {
+  Backup b;
+  const auto members = [&] { return b.genesis.member_set(); };
+  const auto document = [&](const KeyPair& key) { return make_transaction(key, b.genesis.network, "payment.create", 1'800'000'000, "{}"); };
+  const KeyPair client = KeyPair::generate();
+  Transaction good = document(client), wrong = good, unsigned_one = good, of_member = document(b.chain.keys[0]);
+  wrong.signature[7] ^= 1;
+  unsigned_one.signature = {};
+  for (const bool benchmark : {false, true}) {
+    b.genesis.unverified_clients = benchmark;
+    CHECK(node::is_authentic(good, b.genesis, members));
+    CHECK(node::is_authentic(wrong, b.genesis, members) == benchmark);
+    CHECK(node::is_authentic(unsigned_one, b.genesis, members) == benchmark);
+    CHECK(node::is_authentic(of_member, b.genesis, members));
+    Transaction forged = of_member;
+    forged.signature[7] ^= 1;
+    CHECK_FALSE(node::is_authentic(forged, b.genesis, members));
+  }
 }

@@ -589,3 +589,17 @@ TEST_CASE("a silent device stops the clock") {
   CHECK(served <= killed - world.chain.view(id).claimed + 1'100);
   CHECK(silent >= 1'000);
 }
+
+TEST_CASE("an integration that another node serves is not read with all its devices, however many of them a block tells of") {
+  World world;
+  world.start_service();
+  const Hash own = world.integration({world.device(world.access("devices/none"), 1'000, std::nullopt)}, "sse");
+  REQUIRE(world.claim(own));
+  const std::size_t views = world.ledger.views, heads = world.ledger.heads;
+  const Hash other = world.integration({world.device(world.access("devices/none"), 1'000, std::nullopt)}, "sse", "node-2");
+  world.chain.tell(other, 100);
+  REQUIRE(eventually([&] { return world.ledger.heads >= heads + 2; }));
+  CHECK(world.usage(own));   // has gone through the same lane, after all of that
+  CHECK(world.ledger.heads == heads + 2);
+  CHECK(world.ledger.views == views);
+}

@@ -222,7 +222,7 @@ void WorldChain::unsubscribe(std::uint64_t handle) {
   listeners_[handle] = nullptr;
 }
 
-void WorldChain::tell(const Hash& id, const char* state) {
+void WorldChain::tell(const Hash& id, std::size_t times, const char* state) {
   std::vector<Listener> listeners;
   {
     const std::lock_guard lock(mutex);
@@ -234,7 +234,7 @@ void WorldChain::tell(const Hash& id, const char* state) {
   event.kind = "integration";
   event.subject = id;
   event.data = Json::object({{"state", state}});
-  for (const Listener& listener : listeners) listener({event});
+  for (const Listener& listener : listeners) listener(std::vector<ChainEvent>(times, event));
 }
 
 Json WorldChain::seal(const Json& clear) const {
@@ -269,7 +269,7 @@ void WorldChain::count(const Hash& id, std::int64_t measurements, std::optional<
     }
     device.application = count;
   }
-  tell(id, "counted");
+  tell(id, 1, "counted");
 }
 
 IntegrationView WorldChain::view(const Hash& id) const {
@@ -311,7 +311,15 @@ void WorldChain::set_sequence(const Hash& id, std::uint64_t sequence) {
   integrations.at(id).last_report = sequence;
 }
 
+std::optional<IntegrationHead> WorldLedger::head(const Hash& id) const {
+  ++heads;
+  const std::lock_guard lock(chain_.mutex);
+  const auto found = chain_.integrations.find(id);
+  return found == chain_.integrations.end() ? std::nullopt : std::optional<IntegrationHead>(found->second);
+}
+
 std::optional<IntegrationView> WorldLedger::integration(const Hash& id) const {
+  ++views;
   const std::lock_guard lock(chain_.mutex);
   const auto found = chain_.integrations.find(id);
   return found == chain_.integrations.end() ? std::nullopt : std::optional(found->second);

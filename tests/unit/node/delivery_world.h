@@ -79,6 +79,7 @@ class WorldChain : public Chain {
   void lease(const Hash& id, TimeMs term, std::uint64_t reserved);   // of each of its devices
   void count(const Hash& id, std::int64_t measurements, std::optional<std::int64_t> active_ms = {});   // by the application, of its first device
   void hand_over(const Hash& id, const std::string& node, std::uint64_t used);
+  void tell(const Hash& id, std::size_t times = 1, const char* state = "");   // as one block with so many events
   std::atomic<bool> renews{true}, reserves{true};             // whether leases are renewed, and bytes reserved
   std::atomic<int> renewals{0}, beyond_reserved{0}, falling{0};   // and reports of more than was reserved, or of less time than before
 
@@ -86,7 +87,6 @@ class WorldChain : public Chain {
   std::map<Hash, IntegrationView> integrations;
 
  private:
-  void tell(const Hash& id, const char* state = "");
   Genesis genesis_;
   SealingKey sealing_;
   std::shared_ptr<const KeyPair> key_;
@@ -99,6 +99,7 @@ class WorldChain : public Chain {
 class WorldLedger : public DeliveryLedger {
  public:
   explicit WorldLedger(const WorldChain& chain) : chain_(chain) {}
+  std::optional<IntegrationHead> head(const Hash& id) const override;
   std::optional<IntegrationView> integration(const Hash& id) const override;
   std::vector<std::optional<subservices::ApplicationCount>> counts(const Hash& id) const override;
   std::vector<Hash> served_by(const std::string& member) const override;
@@ -109,6 +110,7 @@ class WorldLedger : public DeliveryLedger {
   std::size_t notes() const;
   std::map<Bytes, Bytes> copy() const;                        // and back: a machine that failed before its last notes reached the disk
   void restore(std::map<Bytes, Bytes> notes);
+  mutable std::atomic<std::size_t> heads{0}, views{0};        // that were asked for
 
  private:
   const WorldChain& chain_;

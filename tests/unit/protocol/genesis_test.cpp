@@ -57,6 +57,24 @@ TEST_CASE("a genesis file is written and read back") {
     spoil(bad);
     CHECK_FALSE(parse_genesis(write_genesis(bad)));
   }
+  CHECK_FALSE(back.unverified_clients);
+  Genesis benchmark = genesis;
+  benchmark.unverified_clients = true;
+  CHECK_FALSE(parse_genesis(write_genesis(benchmark)));        // "test" is a name that others may trust
+  benchmark.name = "bench-1";
+  const auto with_benchmark = parse_genesis(write_genesis(benchmark)).value();
+  CHECK(with_benchmark.unverified_clients);
+  CHECK(with_benchmark.network.starts_with("bench-1-"));
+  benchmark.unverified_clients = false;
+  CHECK(parse_genesis(write_genesis(benchmark)).value().digest != with_benchmark.digest);
+  CHECK_FALSE(parse_genesis(write_genesis(benchmark)).value().unverified_clients);
+  for (const std::string wrong : {"false", "1", "\"true\"", "true, \"more\": 1"}) {
+    std::string other = write_genesis(with_benchmark);
+    const std::string member = "\"unverifiedClients\": true";
+    REQUIRE(other.find(member) != std::string::npos);
+    other.replace(other.find(member), member.size(), "\"unverifiedClients\": " + wrong);
+    CHECK_FALSE(parse_genesis(other));
+  }
   CHECK(parse_genesis(file + " ").value().network != back.network);   // other bytes, another network
 }
 

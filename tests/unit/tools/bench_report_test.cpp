@@ -1,10 +1,14 @@
 // What a benchmark's figures become: tables, CSV, a page with plots. And medians and lists of numbers.
 #include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
 
+#include "tools/benchmark/report/images.h"
 #include "tools/benchmark/report/page.h"
 #include "tools/benchmark/report/plot.h"
 #include "tools/benchmark/report/tables.h"
 #include "tools/benchmark/spread.h"
+#include "tools/cli/files.h"
 
 using namespace agiddi;
 using namespace agiddi::tools;
@@ -49,6 +53,28 @@ TEST_CASE("the page has the plot of its table, is escaped, and asks for nothing 
   CHECK(page.find("<title>system a 10.000, 1.000</title>") != page.npos);
   CHECK(page.find("commit</td><td>abc") != page.npos);
   for (const char* outside : {"<script", "src=", "href=", "@import", "url("}) CHECK(page.find(outside) == page.npos);
+}
+
+TEST_CASE("plots have names of files, and become PNG files where there is rsvg-convert") {
+  const auto plots = report_plots({document(), document()});
+  REQUIRE(plots.size() == 2);
+  CHECK(plots[0].name == "some--kind--1-runs");
+  CHECK(plots[1].name == "some--kind--1-runs--2");
+  char folder[] = "/tmp/agiddi-report-XXXXXX";
+  REQUIRE(::mkdtemp(folder));
+  const auto written = write_images(plots, folder);
+  REQUIRE(written);
+  CHECK(written->size() == (can_write_images() ? 2 : 0));
+  for (const std::string& path : *written) {
+    const auto file = read_file(path);
+    REQUIRE(file);
+    CHECK(file->starts_with("\x89PNG"));
+  }
+  std::size_t files = 0;
+  for ([[maybe_unused]] const auto& one : std::filesystem::directory_iterator(folder)) ++files;
+  CHECK(files == written->size());
+  if (can_write_images()) CHECK_FALSE(write_images({{"broken", "<svg"}}, folder));
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("a plot without points is none, and what is largest lies inside the axes") {

@@ -24,7 +24,7 @@ Outcome<std::uint64_t> metric(const std::string& text, const std::string& name) 
 }
 
 Outcome<PeerTraffic> settled_traffic(const BenchCluster& cluster) {
-  const auto deadline = std::chrono::steady_clock::now() + kSettledWithin;
+  const auto begin = std::chrono::steady_clock::now(), deadline = begin + kSettledWithin;
   for (;; std::this_thread::sleep_for(kSettledPoll)) {
     PeerTraffic sum;
     std::uint64_t height = 0;
@@ -44,6 +44,7 @@ Outcome<PeerTraffic> settled_traffic(const BenchCluster& cluster) {
       sum.frames += *frames;
       sum.bytes += *bytes;
     }
+    sum.settled_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
     if (settled) return sum;
     if (std::chrono::steady_clock::now() > deadline) return failed("the nodes do not become level after the load; their heights and certified heights:" + heights);
   }

@@ -9,6 +9,7 @@ namespace agiddi::tools {
 
 struct PeerTraffic {
   std::uint64_t frames = 0, bytes = 0;   // that left all nodes
+  double settled_ms = 0;                 // how long they took to become level
 };
 
 // Waits until every node has the same height, all of it certified (30 s), so that what belongs to a measurement is in it; then reads.

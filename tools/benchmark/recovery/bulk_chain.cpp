@@ -1,5 +1,6 @@
 #include "tools/benchmark/recovery/bulk_chain.h"
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "node/node_store.h"
@@ -7,9 +8,11 @@
 #include "subservices/executor.h"
 #include "tools/benchmark/devices/own_form.h"
 #include "tools/benchmark/discovery/timing.h"
+#include "tools/benchmark/figures.h"
 #include "tools/benchmark/footprint.h"
 #include "tools/cli/cluster/broker_config.h"
 #include "tools/cli/cluster/ports.h"
+#include "tools/cli/files.h"
 
 namespace agiddi::tools {
 namespace {
@@ -85,6 +88,29 @@ Outcome<BulkChain> make_bulk_chain(const std::string& folder, std::uint64_t devi
   open->store.reset();
   made.disk_mib = folder_bytes(config->data_folder) / (1024 * 1024);
   return made;
+}
+
+Outcome<BulkChain> kept_bulk_chain(const std::string& folder, std::uint64_t devices) {
+  const std::string note = folder + "/made.json";
+  if (!std::filesystem::exists(note)) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error) return failed("cannot make the folder " + folder + ": " + error.message());
+    auto made = make_bulk_chain(folder + "/cluster", devices);
+    if (!made) return made;
+    const Json text = Json::object({{"blocks", made->blocks}, {"seconds", rounded(made->seconds, 1)}, {"disk_mib", rounded(made->disk_mib, 1)}});
+    if (auto written = write_file(note, text.pretty()); !written) return passed_on(written.error());
+    return made;
+  }
+  const auto told = read_json_file(note);
+  if (!told) return passed_on(told.error());
+  auto plan = read_plan(folder + "/cluster");
+  if (!plan) return tl::unexpected(plan.error());
+  const auto number = [&told](const char* name) {
+    const Json* value = told->find(name);
+    return value && value->is_number() ? std::strtod(value->number_text().c_str(), nullptr) : 0.0;
+  };
+  return BulkChain{*std::move(plan), static_cast<std::uint64_t>(number("blocks")), number("seconds"), number("disk_mib")};
 }
 
 }  // namespace agiddi::tools

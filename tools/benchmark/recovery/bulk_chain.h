@@ -17,5 +17,7 @@ struct BulkChain {
 
 // folder: absolute, new or empty.
 Outcome<BulkChain> make_bulk_chain(const std::string& folder, std::uint64_t devices);
+// The one that stands in the folder already, or one that is made there and stays. made.json comes last, so that an interrupted one is not taken for whole.
+Outcome<BulkChain> kept_bulk_chain(const std::string& folder, std::uint64_t devices);
 
 }  // namespace agiddi::tools

@@ -86,10 +86,18 @@ Outcome<NodeStart> start_once(const ClusterPlan& plan, std::uint64_t height) {
   return start;
 }
 
-Outcome<Json> measure_starts(std::int64_t devices, std::int64_t repetitions) {
-  auto folder = ScratchFolder::make();
-  if (!folder) return tl::unexpected(folder.error());
-  auto chain = make_bulk_chain((*folder)->path() + "/cluster", static_cast<std::uint64_t>(devices));
+// kept: where it is kept, and taken from when it is there; empty: nowhere.
+Outcome<Json> measure_starts(std::int64_t devices, std::int64_t repetitions, const std::string& kept) {
+  std::unique_ptr<ScratchFolder> scratch;
+  Outcome<BulkChain> chain = failed("");
+  if (kept.empty()) {
+    auto folder = ScratchFolder::make();
+    if (!folder) return tl::unexpected(folder.error());
+    scratch = std::move(*folder);
+    chain = make_bulk_chain(scratch->path() + "/cluster", static_cast<std::uint64_t>(devices));
+  } else {
+    chain = kept_bulk_chain(std::filesystem::absolute(kept).string() + "/devices-" + std::to_string(devices), static_cast<std::uint64_t>(devices));
+  }
   if (!chain) return tl::unexpected(chain.error());
   std::vector<double> status_s, ready_s, memory;
   for (std::int64_t i = 0; i < repetitions; ++i) {
@@ -169,7 +177,7 @@ Outcome<Answer> bench_recovery(const RecoveryOptions& options) {
   const Interruption interruption;
   Json starts = Json::array();
   for (const std::int64_t count : *devices) {
-    auto row = measure_starts(count, options.repetitions);
+    auto row = measure_starts(count, options.repetitions, options.folder);
     if (!row) return tl::unexpected(row.error());
     starts.push(std::move(*row));
   }

@@ -49,7 +49,11 @@ std::string plot_of(const Json& wanted, const std::vector<ResultTable>& tables) 
   const std::string by = member_text(wanted, "series");
   const std::size_t series = by.empty() ? table->columns.size() : column_at(*table, by);
   if (std::max(x, y) >= table->columns.size()) return "";
+  // "column=value": only those rows.
+  const std::string only = member_text(wanted, "only");
+  const std::size_t only_at = only.empty() ? table->columns.size() : column_at(*table, only.substr(0, only.find('=')));
   for (const auto& row : table->rows) {
+    if (only_at < row.size() && row[only_at] != only.substr(only.find('=') + 1)) continue;
     const std::string name = series < row.size() ? by + " " + row[series] : "";
     auto found = std::find_if(plot.series.begin(), plot.series.end(), [&name](const PlotSeries& one) { return one.name == name; });
     if (found == plot.series.end()) found = plot.series.insert(found, PlotSeries{name, {}});
@@ -60,8 +64,27 @@ std::string plot_of(const Json& wanted, const std::vector<ResultTable>& tables) 
 
 }  // namespace
 
-std::string report_page(const std::vector<Json>& documents) {
+std::vector<ReportPlot> report_plots(const std::vector<Json>& documents) {
+  std::vector<ReportPlot> out;
+  for (const Json& document : documents) {
+    const std::vector<ResultTable> tables = tables_of(document);
+    const Json* plots = document.find("plots");
+    for (std::size_t i = 0; plots && plots->is_array() && i < plots->items().size(); ++i) {
+      std::string svg = plot_of(plots->items()[i], tables);
+      std::string name = member_text(document, "benchmark") + "-" + std::to_string(i + 1) + "-" + member_text(plots->items()[i], "table");
+      for (char& c : name) c = (c >= 'A' && c <= 'Z') ? static_cast<char>(c - 'A' + 'a') : (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '-';
+      // The same benchmark may stand in a report twice.
+      const auto same = std::count_if(out.begin(), out.end(), [&name](const ReportPlot& one) { return one.name == name || one.name.starts_with(name + "--"); });
+      if (same > 0) name += "--" + std::to_string(same + 1);
+      if (!svg.empty()) out.push_back({std::move(name), std::move(svg)});
+    }
+  }
+  return out;
+}
+
+std::string report_page(const std::vector<Json>& documents, const std::string& note) {
   std::string out = kHead;
+  if (!note.empty()) out += "<p>" + escaped(note) + "</p>\n";
   for (const Json& document : documents) {
     out += "<h2>" + escaped(member_text(document, "benchmark")) + "</h2>\n";
     const std::vector<ResultTable> tables = tables_of(document);

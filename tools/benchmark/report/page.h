@@ -8,6 +8,14 @@
 
 namespace agiddi::tools {
 
-std::string report_page(const std::vector<Json>& documents);
+std::string report_page(const std::vector<Json>& documents, const std::string& note = "");
+
+
+struct ReportPlot {
+  std::string name;   // of a file, without its ending: the benchmark, the place among its plots, its table; made of a to z, 0 to 9 and -
+  std::string svg;
+};
+// Those of all documents that have points.
+std::vector<ReportPlot> report_plots(const std::vector<Json>& documents);
 
 }  // namespace agiddi::tools

@@ -2,7 +2,9 @@
 
 #include <filesystem>
 
+#include "tools/benchmark/benchmarks.h"
 #include "tools/benchmark/report/conditions.h"
+#include "tools/benchmark/report/images.h"
 #include "tools/benchmark/report/page.h"
 #include "tools/benchmark/report/tables.h"
 #include "tools/cli/files.h"
@@ -24,7 +26,12 @@ Outcome<void> write_documents(const std::vector<Json>& documents, const PublishO
   if (error) return failed("cannot make the folder " + options.folder + ": " + error.message());
   Json all = Json::array();
   for (const Json& document : documents) all.push(document);
-  for (const auto& [name, content] : {std::pair<std::string, std::string>{"index.html", report_page(documents)}, {"figures.csv", tables_csv(documents)}, {"figures.json", all.pretty()}}) {
+  auto images = write_images(report_plots(documents), options.folder);
+  if (!images) return tl::unexpected(images.error());
+  for (const std::string& path : *images) message("written: " + path);
+  const std::string note = can_write_images() ? "Each plot is also a PNG file beside this page." : "The plots are not here as PNG files: rsvg-convert is missing (Debian package librsvg2-bin; tools/bootstrap --peers installs it).";
+  if (!can_write_images()) message(note);
+  for (const auto& [name, content] : {std::pair<std::string, std::string>{"index.html", report_page(documents, note)}, {"figures.csv", tables_csv(documents)}, {"figures.json", all.pretty()}}) {
     if (auto done = write(options.folder + "/" + name, content); !done) return done;
   }
   return {};
@@ -32,7 +39,8 @@ Outcome<void> write_documents(const std::vector<Json>& documents, const PublishO
 
 Outcome<Answer> publish(Outcome<Answer> answer, const std::string& benchmark, const PublishOptions& options) {
   if (!answer) return answer;
-  answer->document.set("conditions", conditions(benchmark));
+  const Json* signatures = answer->document.find("clientSignatures");
+  answer->document.set("conditions", conditions(benchmark, signatures && signatures->as_string() == kNoClientSignatures));
   if (auto done = write_documents({answer->document}, options); !done) {
     message(answer->text);
     return tl::unexpected(done.error());

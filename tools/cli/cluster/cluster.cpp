@@ -351,6 +351,7 @@ Outcome<Json> make_and_start(ClusterPlan& plan, const ClusterUp& options) {
   }
   plan.data_path = options.data_path;
   plan.tells_tls = options.tells_tls;
+  plan.unverified_clients = options.unverified_clients;
   if (auto made = make_files(plan, *plugin, network); !made) return tl::unexpected(made.error());
   return start_cluster(plan);
 }

@@ -14,6 +14,7 @@ struct ClusterUp {
   std::string data_path{};          // of a new cluster's nodes, as in their configuration; empty: the default
   bool tells_tls = false;           // of a new cluster's nodes: devices and applications are told the broker's address with TLS
   std::int64_t lease_seconds = 0;   // how long a member serves without renewing its lease; 0: the default
+  bool unverified_clients = false;  // of a new cluster: a throw-away network for benchmarks, which takes clients' documents without their signatures
 };
 
 // Makes the cluster, or starts again what does not run of an existing one; returns when every node is ready (30 s). On a failure everything that

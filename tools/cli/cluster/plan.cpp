@@ -69,6 +69,7 @@ std::string node_config(const ClusterPlan& plan, const PlannedNode& node) {
          "password_file = \"broker.password\"\n" + (plan.tells_tls ? "public_url = \"" + plan.broker_tls_url() + "\"\n" : "") + (plan.data_path.empty() ? "" : "data_path = \"" + plan.data_path + "\"\n") + "\n"
          "[access]\n"
          "allow_private_endpoints = true\n\n"
+         + (plan.unverified_clients ? "[benchmark]\nunverified_clients = true\n\n" : "") +
          "[log]\n"
          "level = \"info\"\n";
 }
@@ -132,7 +133,8 @@ Outcome<void> make_files(ClusterPlan& plan, const std::string& broker_plugin, co
     if (fs::exists(left_over)) return failed(left_over + " stands there already, but no cluster.json: give an empty folder");
   }
   Genesis genesis;
-  genesis.name = "local-" + to_hex(random_bytes(4));
+  genesis.unverified_clients = plan.unverified_clients;
+  genesis.name = (plan.unverified_clients ? std::string(kBenchmarkName) : "local-") + to_hex(random_bytes(4));
   genesis.created = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   genesis.rules_version = network.rules_version;
   genesis.lease = network.lease;

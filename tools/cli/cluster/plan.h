@@ -31,6 +31,7 @@ struct ClusterPlan {
   std::vector<PlannedNode> nodes;
   std::vector<PlannedAccount> accounts;
   bool tells_tls = false;              // the configurations that are written tell devices and applications the broker's address with TLS
+  bool unverified_clients = false;     // a throw-away network for benchmarks: its genesis and the configurations that are written say so
   std::string data_path;               // broker.data_path of the configurations that are written; empty: the default
 
   std::string genesis_file() const { return folder + "/genesis.json"; }

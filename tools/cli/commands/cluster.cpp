@@ -70,7 +70,7 @@ void declare_cluster(Command& program) {
     command.options("--authority", o->authorities, "A payment authority from the start on, ID=DID=CURRENCY[,CURRENCY…]; may be repeated");
     command.choice("--data-path", o->data_path, {"auto", "node"}, "Whether readings may go through the broker's plugin alone (auto, the default) or always through the node (node)");
     command.flag("--broker-tls", o->broker_tls, "Nodes of a new cluster tell devices and applications the broker's address with TLS, mqtts://");
-    command.action([o] { return with_text(cluster_up({o->folder, o->nodes, o->base_port, o->rules, o->authorities, o->data_path, o->broker_tls, o->lease_seconds}), cluster_text); });
+    command.action([o] { return with_text(cluster_up({.folder = o->folder, .nodes = o->nodes, .base_port = o->base_port, .rules = o->rules, .authorities = o->authorities, .data_path = o->data_path, .tells_tls = o->broker_tls, .lease_seconds = o->lease_seconds}), cluster_text); });
   }
   {
     Command command = cluster.sub("down", "Stop all nodes and the broker; keys and data stay");
