@@ -8,7 +8,7 @@ const std::vector<PlantedBug>& bug_table() {
   using O = SimOptions;
   static const std::vector<PlantedBug> table{
       {"quorum-too-small", "one vote less than a quorum is enough", "without a quorum", 50, "all", 0, [](O& o) { o.test_faults.quorum_too_small = true; }},
-      {"forget-prepared", "ViewChanges carry no prepared certificates", "committed twice", 200, "all", 0, [](O& o) { o.test_faults.forget_prepared = true; }},
+      {"forget-prepared", "ViewChanges carry no prepared certificates", "committed twice|another block than elsewhere", 200, "all", 0, [](O& o) { o.test_faults.forget_prepared = true; }},
       {"send-before-persist", "votes leave before their records are on disk", "on its disk", 50, "all", 0, [](O& o) { o.driver_faults.send_before_persist = true; }},
       {"log-unsynced", "records are written and not synced before votes leave", "on its disk", 50, "all", 0, [](O& o) { o.driver_faults.log_unsynced = true; }},
       {"bodies-not-logged", "a vote promises bodies that no disk holds", "on its disk", 50, "all", 0, [](O& o) { o.test_faults.bodies_not_logged = true; }},
@@ -27,7 +27,7 @@ const std::vector<PlantedBug>& bug_table() {
        [](O& o) { o.test_faults.new_view_unchecked = true; }},
       {"header-votes-mixed", "votes for different headers of a height make one certificate", "certif", 200, "wrong-digest", 4,
        [](O& o) { o.test_faults.header_votes_mixed = true; }},
-      {"sync-unverified", "certificates of synced blocks are not verified", "not valid", 200, "benign,lying-sync", 4, [](O& o) { o.test_faults.sync_unverified = true; }},
+      {"sync-unverified", "certificates of synced blocks are not verified", "not valid|does not reproduce the header", 200, "benign,lying-sync", 4, [](O& o) { o.test_faults.sync_unverified = true; }},
       {"chunks-unchecked", "parts of a snapshot are believed without their hashes", "it does not hold", 200, "members,snapshots,crash,partition,corrupt,power,lying-snapshots", 4,
        [](O& o) { o.driver_faults.chunks_unchecked = true; }},
       {"one-attestation", "a snapshot is believed when a single member attests it", "that no correct member made", 200, "benign,lying-snapshots", 4,

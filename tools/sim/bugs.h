@@ -7,7 +7,7 @@ namespace agiddi::tools {
 
 struct PlantedBug {
   std::string name, what;
-  std::string found_by;         // part of what the checker says
+  std::string found_by;         // part of what the checker says; several, separated by '|', where the histories of a seed decide which check comes first
   std::uint64_t seeds_max;      // found within so many seeds, from 1, with these faults and members:
   std::string faults;           // as for --faults
   std::size_t nodes;            // 0 = from the seed
