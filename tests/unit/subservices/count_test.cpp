@@ -1,6 +1,7 @@
 // usage.count: who may count, what a count changes of the money, and what is shown of it.
 #include "subservices/access/count_rules.h"
 #include "subservices/access/lease_rules.h"
+#include "subservices/payment/payment_rules.h"
 #include "world.h"
 
 using namespace agiddi;
@@ -234,6 +235,19 @@ TEST_CASE("a node that lets its lease run out, or owes a last report, has missed
   Counted good;
   REQUIRE(good.report(1, 5'000, 100, true).status() == 200);
   CHECK(missed_reports(StateView(good.world.snapshot()->state()), "node-1") == 0);
+}
+
+TEST_CASE("data that lapses while its node serves it is no missed report") {
+  const auto missed_after = [](bool serves) {
+    Counted it;
+    it.world.pass(kDataLapse_ms + kSettleGrace_ms - kSecond);
+    if (serves) REQUIRE(it.world.run(it.world.members[0], "lease.renew", Json::object({{"node", "node-1"}})).status() == 200);
+    it.world.sweep_after(2 * kSecond);
+    CHECK(it.world.escrow(it.world.application) == "0");
+    return missed_reports(StateView(it.world.snapshot()->state()), "node-1");
+  };
+  CHECK(missed_after(true) == 0);
+  CHECK(missed_after(false) == 1);
 }
 
 TEST_CASE("a count goes on over a hand-over, and what was lost there is nobody's") {
