@@ -75,6 +75,7 @@ TEST_CASE("the window is a part of what was bought, and half of it is how often 
   CHECK(count_again_within({5'000, 100, 0}, 100'000) == 62);
   CHECK(count_again_within({5'000, 1, 0}, 100'000) == 1);
   CHECK(count_again_within({0, 0, 0}, 100'000) == 1);
+  CHECK(count_again_within({1, 999'999'999'999'999, 0}, 1'000'000'000) == 999'999'999'999'999);   // what a lying node may report
 }
 
 TEST_CASE("an application that never counts pays what the node reported, one that does pays what it got") {
