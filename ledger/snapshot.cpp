@@ -119,7 +119,9 @@ Result<void> install_snapshot(KvStore& store, const VerifiedSnapshot& verified, 
     return fail(Status::conflict, "the snapshot is of network " + header.network + ", and the data folder belongs to network " + network.value_or("(none)"));
   }
   const auto format = store.get(Column::meta, layout::kFormat);
-  AGIDDI_CHECK(format && read_u32_be(*format) == layout::kFormatVersion, "the store was opened as a ledger before");
+  // By this program or a former one: a download, or the mark of an interrupted installation, may have waited for the start that also brought this program.
+  const std::uint32_t version = format ? read_u32_be(*format) : 0;
+  AGIDDI_CHECK(version >= layout::kFormatRead && version <= layout::kFormatVersion, "the store was opened as a ledger before");
 
   // The indexes on disk are made again when the store is opened, if they are wanted.
   store.write({{Column::meta, Bytes(layout::kInstalling), Bytes(verified.manifest.id().view())}, {Column::meta, Bytes(layout::kIndexed), std::nullopt}}, true);

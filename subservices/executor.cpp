@@ -54,15 +54,20 @@ void remember_with_block(RuleContext& context, SeenOfBlock& seen, const Transact
   seen.due = std::max(seen.due, forgotten_at(transaction));
 }
 
-// One that was remembered again, when its first entry was over and not yet swept, stands in a later block's list too.
+// A jti that was used again, when its first document was over and not yet swept, is remembered by a later entry too.
+void forget_seen(RuleContext& context, const Hash& hash) {
+  const Bytes key = keys::seen_by_hash(hash);
+  if (context.rules_version >= kRulesWithFewerKeys) {
+    const auto seen = load<records::Seen>(context.state, key);
+    if (!seen || seen->forget_ms() > context.timestamp) return;
+  }
+  context.state.erase(key);
+}
+
 std::size_t sweep_seen(RuleContext& context, const keys::Expiry& entry) {
   const auto hashes = context.state.get(keys::expiry(entry));
   AGIDDI_CHECK(hashes && hashes->size() % kHash_bytes == 0, "a block's seen keys are whole hashes");
-  for (BytesView rest = *hashes; !rest.empty(); rest.remove_prefix(kHash_bytes)) {
-    const Bytes key = keys::seen_by_hash(*Hash::from_bytes(rest.substr(0, kHash_bytes)));
-    const auto seen = load<records::Seen>(context.state, key);
-    if (seen && seen->forget_ms() <= context.timestamp) context.state.erase(key);
-  }
+  for (BytesView rest = *hashes; !rest.empty(); rest.remove_prefix(kHash_bytes)) forget_seen(context, *Hash::from_bytes(rest.substr(0, kHash_bytes)));
   context.state.erase(keys::expiry(entry));
   return hashes->size() / kHash_bytes;
 }
@@ -140,7 +145,7 @@ void sweep(RuleContext& context) {
     ++done;
     switch (entry.kind) {
       case keys::ExpiryKind::seen:
-        context.state.erase(keys::seen_by_hash(entry.id));
+        forget_seen(context, entry.id);
         context.state.erase(key);
         break;
       case keys::ExpiryKind::seen_block: done += sweep_seen(context, entry); break;

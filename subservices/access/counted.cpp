@@ -12,6 +12,7 @@ __extension__ typedef __int128 Wide;
 
 constexpr std::int64_t kWindowPart = 16;                 // of what was bought
 constexpr std::int64_t kWindowMin_bytes = 64;
+constexpr std::int64_t kAgainMax = 999'999'999'999'999;  // 15 digits, as JSON numbers go
 constexpr std::int64_t kWindowMin_ms = 10'000;           // an application's own clock, and some seconds from one count to the next
 
 // Of the bytes that came after the concession, as many as of the measurements.
@@ -41,7 +42,7 @@ std::int64_t count_window_ms(std::int64_t limit_ms) { return std::max(limit_ms /
 
 std::int64_t count_again_within(const Delivered& node, std::int64_t limit_bytes) {
   if (node.bytes <= 0 || node.measurements <= 0) return 1;
-  return std::max<std::int64_t>(1, static_cast<std::int64_t>(Wide{count_window_bytes(limit_bytes) / 2} * node.measurements / node.bytes));
+  return static_cast<std::int64_t>(std::clamp<Wide>(Wide{count_window_bytes(limit_bytes) / 2} * node.measurements / node.bytes, 1, kAgainMax));
 }
 
 }  // namespace agiddi::subservices

@@ -217,7 +217,8 @@ void sweep_payment_item(RuleContext& context, const keys::Expiry& entry) {
   auto device = load_known<records::IntegrationDevice>(context.state, keys::integration_device(id, item.integration_index()));
   end_device(context, id, integration, item.integration_index(), device, because, Hash{});
   if (integration.open_devices() == 0) {
-    count_missed_report(context, integration.node());
+    // Data lapses unannounced: then only who stopped serving owes anything.
+    if (item.minutes_milli() > 0 || leased_until(context.state, integration) < context.timestamp) count_missed_report(context, integration.node());
     end_integration(context, id, integration, integration.ended_because().empty() ? std::string(because) : integration.ended_because(), Hash{});
   } else {
     store(context.state, keys::integration(id), integration);

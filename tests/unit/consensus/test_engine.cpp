@@ -3,6 +3,7 @@
 #include <deque>
 
 #include "consensus/frames.h"
+#include "consensus/log_records.h"
 #include "replica_net.h"
 #include "chain_machine.h"
 #include "tools/sim/cheap_authenticator.h"
@@ -59,6 +60,7 @@ class EngineNet {
   ChainMachine& machine(std::size_t i) { return nodes_[i].machine; }
   const std::vector<std::string>& fatal() const { return fatal_; }
   std::size_t log_records(std::size_t i) const { return nodes_[i].log.size(); }
+  std::map<Bytes, Bytes>& log(std::size_t i) { return nodes_[i].log; }
   Now now() const { return {time_ms_, kGenesis_ms + time_ms_}; }
 
   Admission submit(std::size_t i, const Transaction& transaction) {
@@ -159,12 +161,60 @@ class EngineNet {
   std::int64_t time_ms_ = 1000;
 };
 
+// As programs before rules version 6 wrote them: a record for each body, under its id.
+void write_bodies_as_before(std::map<Bytes, Bytes>& log) {
+  std::vector<LogRecord> records;
+  for (const auto& [key, value] : log) records.push_back({key, value});
+  for (const auto& [height, bodies] : restore_log(records, limits::kMembersMax).bodies) {
+    for (const Bytes& key : bodies.keys) log.erase(key);
+    for (const TransactionPtr& body : bodies.transactions) {
+      Bytes key = "c/t";
+      append_u64_be(key, height);
+      log.insert_or_assign(key + Bytes(body->id.view()), encode_transaction(*body));
+    }
+  }
+}
+
 template <class Kind>
 auto losing(std::size_t to) {
   return [to](std::size_t, std::size_t receiver, const PeerFrame& frame) { return receiver == to && std::holds_alternative<Kind>(frame.content); };
 }
 
 }  // namespace
+
+TEST_CASE("bodies that a former version logged are there after a restart, beside new ones, and all are erased", "[engine]") {
+  const bool former = GENERATE(false, true);
+  EngineNet net(4);
+  net.deliver();
+  net.lost = [](std::size_t, std::size_t, const PeerFrame& frame) {   // accepted and no more
+    const auto* vote = std::get_if<Vote>(&frame.content);
+    return vote != nullptr && vote->phase == Phase::commit;
+  };
+  for (int i = 0; i < 5; ++i) net.submit(0, document("before" + std::to_string(i)));
+  net.run(50);
+  REQUIRE(net.machine(0).height() == 0);
+  for (std::size_t i = 0; i < 4; ++i) net.kill(i);
+  std::vector<std::set<Bytes>> keys(4);
+  for (std::size_t i = 0; i < 4; ++i) {
+    if (former) write_bodies_as_before(net.log(i));
+    for (const auto& [key, value] : net.log(i)) keys[i].insert(key);
+    REQUIRE(std::any_of(keys[i].begin(), keys[i].end(), [](const Bytes& key) { return key.starts_with("c/t") && key.size() == 15; }) != former);
+  }
+  for (std::size_t i = 0; i < 4; ++i) net.start(i);
+  net.submit(1, document("after"));
+  net.run(200);
+  for (std::size_t i = 0; i < 4; ++i) {
+    for (const Bytes& key : keys[i]) CHECK((net.log(i).contains(key) || !key.starts_with("c/t")));
+  }
+  net.lost = [](std::size_t, std::size_t, const PeerFrame&) { return false; };
+  net.run(30'000);
+  for (std::size_t i = 0; i < 4; ++i) {
+    for (int k = 0; k < 5; ++k) CHECK(net.machine(i).knows(document("before" + std::to_string(k)).id));
+    CHECK(net.machine(i).knows(document("after").id));
+    CHECK(std::none_of(net.log(i).begin(), net.log(i).end(), [](const auto& record) { return record.first.starts_with("c/t"); }));
+  }
+  CHECK(net.fatal().empty());
+}
 
 TEST_CASE("a transaction given to any member is in a block everywhere without waiting", "[engine]") {
   for (const std::size_t n : {1u, 2u, 3u, 4u, 7u, 16u}) {

@@ -356,6 +356,45 @@ TEST_CASE("check_store sees damage in every part of the chain") {
   CHECK_THAT(all, Catch::Contains(finding));
 }
 
+TEST_CASE("receipts of a store of format version 2 are read, checked and pruned beside runs of later blocks") {
+  const std::size_t count = GENERATE(1u, 64u, 65u, 130u);
+  INFO(count);
+  auto store = make_memory_store();
+  std::vector<std::vector<Hash>> ids(3);
+  {
+    const auto ledger = open_ledger(*store);
+    for (std::uint64_t height = 1; height <= 3; ++height) {
+      std::vector<Transaction> transactions;
+      for (std::size_t i = 0; i < count; ++i) transactions.push_back(test_transaction("{}"));
+      for (const Transaction& transaction : transactions) ids[height - 1].push_back(transaction.id);
+      ledger->apply(next_block(*ledger->snapshot(), std::move(transactions)));
+      ledger->store_certificate(height, certificate_of(*ledger->snapshot()->header(height)));
+    }
+    const auto receipts = ledger->snapshot()->block(1)->receipts;
+    KvBatch former{{Column::meta, Bytes(layout::kFormat), layout::u32(layout::kFormatRead)}};
+    for (std::size_t i = 0; i < count; ++i) former.push_back({Column::blocks, layout::receipt(1, static_cast<std::uint32_t>(i)), encode_receipt(receipts[i])});
+    store->write(former, true);
+  }
+  const auto ledger = open_ledger(*store);
+  CHECK(store->get(Column::meta, layout::kFormat) == layout::u32(layout::kFormatVersion));
+  CHECK(check_store(*store).empty());
+  const auto snapshot = ledger->snapshot();
+  for (std::uint64_t height = 1; height <= 3; ++height) {
+    REQUIRE(snapshot->block(height)->receipts.size() == count);
+    for (const Hash& id : ids[height - 1]) {
+      const auto record = snapshot->transaction(id);
+      REQUIRE(record);
+      CHECK((record->height == height && record->receipt.transaction == id));
+    }
+  }
+  CHECK(ledger->prune(2, 100) == 2);
+  CHECK(check_store(*store).empty());
+  std::size_t left = 0;
+  const Bytes all(1, layout::kReceipt);
+  store->scan(Column::blocks, all, prefix_end(all), [&](BytesView, BytesView) { return ++left > 0; });
+  CHECK(left == (count + 63) / 64);
+}
+
 TEST_CASE("the header of docs/FORMATS.md has the hash that stands there") {
   BlockHeader header;
   header.network = "demo-0011223344556677";

@@ -418,6 +418,21 @@ TEST_CASE("pruned blocks are gone with all that is theirs; the rest stands") {
   }
 }
 
+TEST_CASE("a snapshot that was fetched by the former program version is installed by this one") {
+  auto origin = make_memory_store();
+  const auto source = open_ledger(*origin);
+  grow(*source, 30);
+  const Export snapshot = export_of(*source);
+  const auto verified = *verify_snapshot(snapshot.manifest, snapshot.source());
+  auto target = make_store("memory");
+  open_ledger(*target.store);
+  target.store->write({{Column::meta, Bytes(layout::kFormat), layout::u32(layout::kFormatRead)}}, true);
+  REQUIRE(install_snapshot(*target.store, verified, certificate_of(snapshot.manifest.header), snapshot.source()));
+  CHECK(open_ledger(*target.store)->height() == 30);
+  CHECK(target.store->get(Column::meta, layout::kFormat) == layout::u32(layout::kFormatVersion));
+  CHECK(check_store(*target.store).empty());
+}
+
 TEST_CASE("check_store sees what pruning or an installation left behind") {
   auto store = make_memory_store();
   const auto ledger = open_ledger(*store);

@@ -1,6 +1,7 @@
 // usage.count: who may count, what a count changes of the money, and what is shown of it.
 #include "subservices/access/count_rules.h"
 #include "subservices/access/lease_rules.h"
+#include "subservices/payment/payment_rules.h"
 #include "world.h"
 
 using namespace agiddi;
@@ -74,6 +75,7 @@ TEST_CASE("the window is a part of what was bought, and half of it is how often 
   CHECK(count_again_within({5'000, 100, 0}, 100'000) == 62);
   CHECK(count_again_within({5'000, 1, 0}, 100'000) == 1);
   CHECK(count_again_within({0, 0, 0}, 100'000) == 1);
+  CHECK(count_again_within({1, 999'999'999'999'999, 0}, 1'000'000'000) == 999'999'999'999'999);   // what a lying node may report
 }
 
 TEST_CASE("an application that never counts pays what the node reported, one that does pays what it got") {
@@ -234,6 +236,19 @@ TEST_CASE("a node that lets its lease run out, or owes a last report, has missed
   Counted good;
   REQUIRE(good.report(1, 5'000, 100, true).status() == 200);
   CHECK(missed_reports(StateView(good.world.snapshot()->state()), "node-1") == 0);
+}
+
+TEST_CASE("data that lapses while its node serves it is no missed report") {
+  const auto missed_after = [](bool serves) {
+    Counted it;
+    it.world.pass(kDataLapse_ms + kSettleGrace_ms - kSecond);
+    if (serves) REQUIRE(it.world.run(it.world.members[0], "lease.renew", Json::object({{"node", "node-1"}})).status() == 200);
+    it.world.sweep_after(2 * kSecond);
+    CHECK(it.world.escrow(it.world.application) == "0");
+    return missed_reports(StateView(it.world.snapshot()->state()), "node-1");
+  };
+  CHECK(missed_after(true) == 0);
+  CHECK(missed_after(false) == 1);
 }
 
 TEST_CASE("a count goes on over a hand-over, and what was lost there is nobody's") {

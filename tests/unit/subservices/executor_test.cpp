@@ -129,6 +129,34 @@ TEST_CASE("a document that came before its time is remembered for itself, howeve
   CHECK((count_records(world, 'S') == 1 && count_records(world, 'E') == 1));   // the others of its block do not wait for it
 }
 
+TEST_CASE("a jti that is used again is remembered anew, whatever remembers its first use") {
+  const bool since_before = GENERATE(false, true);   // the first document came under rules that wrote an entry for each
+  World world(since_before ? kRulesWithFewerKeys - 1 : kRulesWithFewerKeys);
+  if (since_before) {
+    const auto proposal = world.run(world.members[0], "governance.propose", Json::object({{"change", "rules"}, {"version", kRulesWithFewerKeys}}));
+    for (const int member : {1, 2}) world.run(world.members[member], "governance.vote", Json::object({{"proposal", proposal.text("proposal")}, {"vote", "yes"}}));
+  }
+  // More than one block sweeps, and due before the jti.
+  std::vector<Transaction> crowd;
+  for (std::size_t i = 0; i < kSweepMax + 1; ++i) crowd.push_back(world.sign(world.poor, "governance.propose", Json::object({})));
+  world.block(std::move(crowd));
+  world.pass(2 * kSecond);
+  const auto transfer = [&](const char* amount) { return world.sign(world.application, "credit.transfer", Json::object({{"to", world.poor.did}, {"currency", "EUR"}, {"amount", amount}}), "again"); };
+  REQUIRE(world.block({transfer("1")}).front().status() == 201);
+  if (since_before) {
+    while (world.ledger->height() < limits::kWindowHeights + 10) world.block({});
+  }
+  world.pass(10 * kMinute + 2 * kSecond);
+  const auto second = transfer("2");
+  CHECK(world.block({second}).front().status() == 201);   // the first was over
+  CHECK(world.block({second}).front().status() == 409);
+  CHECK(world.block({second}).front().status() == 409);
+  CHECK(world.available(world.poor) == "3");
+  world.sweep_after(11 * kMinute);
+  CHECK(count_records(world, 'S') == 0);
+  CHECK(count_records(world, 'E') == 0);
+}
+
 TEST_CASE("bodies that are no JSON, or JSON with a name twice") {
   World world;
   CHECK(world.block({world.sign_text(world.application, "payment.create", "{")}).front().status() == 400);
