@@ -43,7 +43,11 @@ Json figures_json(const Delivered& figures) {
 // Of node, application and provider, each by its own word, and what of it is settled.
 Json counts_json(const records::IntegrationDevice& device) {
   Json json = Json::object({{"node", figures_json(reported_of(device))}});
-  if (const auto count = application_count(device)) json.set("application", count_json(device.application()).set("conceded", figures_json(count->conceded)));
+  if (const auto count = application_count(device)) {
+    Delivered conceded = count->conceded;
+    conceded.bytes = std::max(conceded.bytes, count->conceded_bytes);
+    json.set("application", count_json(device.application()).set("conceded", figures_json(conceded)));
+  }
   if (device.has_provider()) json.set("provider", count_json(device.provider()));
   return json.set("settled", figures_json(settlement_of(device)));
 }

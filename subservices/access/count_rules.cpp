@@ -105,6 +105,8 @@ void concede(records::IntegrationDevice& device) {
   device.set_conceded_bytes(reported.bytes);
   device.set_conceded_measurements(reported.measurements);
   device.set_conceded_active_ms(reported.active_ms);
+  // Its node has begun, and may have delivered all that it had reserved; what is reserved with the claim is not conceded, for a first count that comes with it.
+  if (reported.bytes > 0) device.set_conceded_reserved(device.bytes_reserved() - device.bytes_lost());
 }
 
 void record_triples(RuleContext& context, const Transaction& transaction, const CountDocument& document, const DeviceCount& count, Party party) {
@@ -146,6 +148,9 @@ std::optional<ApplicationCount> application_count(const records::IntegrationDevi
   if (record.has_bytes()) count.bytes = record.bytes();
   if (record.has_active()) count.active_ms = record.active_ms();
   count.conceded = {device.conceded_bytes(), device.conceded_measurements(), device.conceded_active_ms()};
+  count.conceded_bytes = device.conceded_reserved();
+  if (device.has_data()) count.limit_bytes = device.limit_bytes();
+  if (device.has_time()) count.limit_ms = device.limit_ms();
   return count;
 }
 

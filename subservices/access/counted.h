@@ -19,9 +19,12 @@ struct ApplicationCount {
   std::int64_t measurements = 0;
   std::optional<std::int64_t> bytes, active_ms;   // where it counts these as well
   Delivered conceded;                             // reported before its first count
+  std::int64_t conceded_bytes = 0;                // reserved then, where any were reported: all of these may have come before it spoke
+  std::int64_t limit_bytes = 0, limit_ms = 0;     // what was bought; 0: none of it
 };
 
-// The node's figures, or less of them: never below what was conceded, never above the node's. A part of a byte goes to the provider.
+// The node's figures, or less of them: never below what was conceded, never above the node's. A part of a byte goes to the provider. A purchase of fewer than 16
+// measurements, of less than a kilobyte or of less than 160 s is settled by the node's figures: a window would be most of it.
 Delivered settled_by(const Delivered& node, const ApplicationCount& application);
 
 // How far an application's count may stay behind what was delivered before its node stops: all that a provider may lose to an application that counts low.

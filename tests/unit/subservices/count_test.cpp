@@ -66,6 +66,43 @@ TEST_CASE("what the application did not get is taken off in proportion, up to th
   CHECK(settled_by({0, 0, 9'000}, {0, {}, {}, {}}).active_ms == 9'000);
 }
 
+TEST_CASE("what was reserved when a count came late is conceded, and a purchase that is a window itself is settled by its node's figures") {
+  const auto late = [](std::int64_t node_bytes, std::int64_t counted) { return settled_by({node_bytes, node_bytes / 10, 0}, {counted, {}, {}, {100, 10, 0}, 700}).bytes; };
+  CHECK(late(1'000, 0) == 700);
+  CHECK(late(1'000, 80) == 800);
+  CHECK(late(500, 0) == 500);
+  CHECK(settled_by({1'000, 100, 0}, {100, 0, {}, {100, 10, 0}, 700}).bytes == 700);
+
+  const auto bought = [](std::int64_t limit, Delivered node, std::int64_t counted) { return settled_by(node, {counted, {}, {}, {}, 0, limit, 0}).bytes; };
+  CHECK(bought(1'023, {1'000, 1'000, 0}, 0) == 1'000);       // less than a kilobyte
+  CHECK(bought(1'024, {1'000, 1'000, 0}, 0) == 0);
+  CHECK(bought(16'000, {16'000, 15, 0}, 0) == 16'000);       // of fewer than 16 measurements
+  CHECK(bought(16'000, {16'000, 16, 0}, 0) == 0);
+  CHECK(bought(16'000, {16'000, 1, 0}, 15) == 16'000);       // by its own count as well
+  CHECK(bought(16'000, {1'000, 1, 0}, 0) == 0);
+  const auto time = [](std::int64_t limit) { return settled_by({0, 0, 9'000}, {0, {}, 0, {}, 0, 0, limit}).active_ms; };
+  CHECK(time(159'999) == 9'000);
+  CHECK(time(160'000) == 0);
+}
+
+TEST_CASE("a purchase of one message, or of ten seconds, is not free for who counts nothing") {
+  Counted message(kRulesWithCounts, R"({"perKilobyte":"0.003"})", R"("kilobytes":1)", "0.003");
+  REQUIRE(message.count(message.world.application, 1, 0).status() == 200);
+  Json entry = World::count(message.urn, 64, 0, 1);
+  entry.set("measurements", 1).set("reserve", 1000);
+  REQUIRE(message.world.run(message.world.members[0], "usage.report", message.world.report(message.integration, 1, false, {entry})).status() == 200);
+  entry = World::count(message.urn, 1000, 0, 1);
+  entry.set("measurements", 1);
+  REQUIRE(message.world.run(message.world.members[0], "usage.report", message.world.report(message.integration, 2, true, {entry})).status() == 200);
+  CHECK(message.earned() == "0.003");
+
+  Counted time(kRulesWithCounts, R"({"perMinute":"0.60"})", R"("minutes":0.166)", "0.0996");
+  REQUIRE(time.count(time.world.application, 1, 0, std::nullopt, 0).status() == 200);
+  time.world.pass(9'900);
+  REQUIRE(time.report(1, 0, 500, true, 9'900).status() == 200);
+  CHECK(time.earned() == "0.099");
+}
+
 TEST_CASE("the window is a part of what was bought, and half of it is how often an application counts") {
   CHECK(count_window_bytes(100'000) == 6'250);
   CHECK(count_window_bytes(10) == 64);
