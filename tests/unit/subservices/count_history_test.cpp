@@ -50,11 +50,11 @@ class History {
       CHECK(lost == 0);
       return;
     }
-    // The provider: one window, or what its node had not reported when the application counted first, and the message that crossed the line.
-    CHECK(lost <= std::max(count_window_bytes(kLimit), unreported_at_first_) + kMessageMax);
+    // The provider: one window, and the message that crossed the line.
+    CHECK(lost <= count_window_bytes(kLimit) + kMessageMax);
     // The application: never more than for what it counted and what it let pass before, by the average of what came.
     const std::int64_t extra = std::max<std::int64_t>(0, device.application().measurements() - device.conceded_measurements());
-    CHECK(earned <= device.conceded_bytes() + extra * kMessageMax);
+    CHECK(earned <= std::max(device.conceded_bytes() + extra * kMessageMax, device.conceded_reserved()));
     if (kind_ == Kind::honest) CHECK(lost == 0);
   }
   bool stopped() const { return stopped_; }
@@ -107,7 +107,6 @@ class History {
     if (kind_ == Kind::stops && counted_ < 300) counted_ = received_;
     if (kind_ == Kind::honest || kind_ == Kind::lossy) counted_ = received_;
     const auto device = record();
-    if (first) unreported_at_first_ = used_ - device.bytes_used();
     const Json entry = Json::object({{"device", urn_}, {"measurements", counted_}});
     const Answer answer = world_.run(world_.application, "usage.count", Json::object({{"integration", integration_}, {"sequence", ++counts_}, {"devices", Json::array({entry})}}));
     INFO(answer.detail());
@@ -135,7 +134,7 @@ class History {
   std::string urn_, payment_, integration_;
   std::size_t member_ = 0;
   int epoch_ = 1, sequence_ = 0, counts_ = 0, waited_ = 0;
-  std::int64_t used_ = 0, measurements_ = 0, received_ = 0, counted_ = 0, unreported_at_first_ = 0;
+  std::int64_t used_ = 0, measurements_ = 0, received_ = 0, counted_ = 0;
   bool over_ = false, stopped_ = false;
 };
 

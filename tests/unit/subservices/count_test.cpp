@@ -32,10 +32,11 @@ struct Counted {
   }
   template <class... Counts>
   Answer count(const Person& signer, Counts... counts) { return world.run(signer, "usage.count", body(counts...)); }
+  std::int64_t reserve_ahead = 50'000;
   Answer report(int sequence, std::int64_t bytes, std::int64_t measurements, bool final = false, std::int64_t active_ms = 0) {
     Json entry = World::count(urn, bytes, active_ms, measurements);
     entry.set("measurements", measurements);
-    if (bytes > 0) entry.set("reserve", std::min<std::int64_t>(100'000, bytes + 50'000));
+    if (bytes > 0) entry.set("reserve", std::min<std::int64_t>(100'000, bytes + reserve_ahead));
     return world.run(world.members[0], "usage.report", world.report(integration, sequence, final, {entry}));
   }
   Json counts() const { return *AccessService(*world.snapshot()).integration(integration)->find("devices")->items()[0].find("counts"); }
@@ -131,8 +132,9 @@ TEST_CASE("an application that never counts pays what the node reported, one tha
   CHECK(lossy.world.escrow(lossy.world.application) == "0");
 }
 
-TEST_CASE("what the node had reported before the first count stays as it is") {
+TEST_CASE("what the node had reported and reserved before the first count stays as it is") {
   Counted it;
+  it.reserve_ahead = 1'000;
   REQUIRE(it.report(1, 6'000, 100).status() == 200);
   const Answer first = it.count(it.world.application, 1, 0);
   REQUIRE(first.status() == 200);
@@ -141,7 +143,8 @@ TEST_CASE("what the node had reported before the first count stays as it is") {
   CHECK(told.find("reportedBytes")->number_text() == "6000");
   CHECK(told.find("countAgainWithin")->number_text() == "52");
   REQUIRE(it.report(2, 12'000, 200).status() == 200);
-  CHECK(figure(it.counts(), "settled", "bytes") == "6000");
+  CHECK(figure(it.counts(), "settled", "bytes") == "7000");
+  CHECK(it.counts().find("application")->find("conceded")->find("bytes")->number_text() == "7000");
   REQUIRE(it.count(it.world.application, 2, 150).status() == 200);
   CHECK(figure(it.counts(), "node", "bytes") == "12000");
   CHECK(figure(it.counts(), "settled", "bytes") == "9000");
