@@ -134,7 +134,7 @@ TEST_CASE("an application that never counts pays what the node reported, one tha
 
 TEST_CASE("what the node had reported and reserved before the first count stays as it is") {
   Counted it;
-  it.reserve_ahead = 1'000;
+  it.reserve_ahead = 6'000;
   REQUIRE(it.report(1, 6'000, 100).status() == 200);
   const Answer first = it.count(it.world.application, 1, 0);
   REQUIRE(first.status() == 200);
@@ -143,13 +143,15 @@ TEST_CASE("what the node had reported and reserved before the first count stays 
   CHECK(told.find("reportedBytes")->number_text() == "6000");
   CHECK(told.find("countAgainWithin")->number_text() == "52");
   REQUIRE(it.report(2, 12'000, 200).status() == 200);
-  CHECK(figure(it.counts(), "settled", "bytes") == "7000");
-  CHECK(it.counts().find("application")->find("conceded")->find("bytes")->number_text() == "7000");
-  REQUIRE(it.count(it.world.application, 2, 150).status() == 200);
-  CHECK(figure(it.counts(), "node", "bytes") == "12000");
-  CHECK(figure(it.counts(), "settled", "bytes") == "9000");
-  REQUIRE(it.report(3, 12'000, 200, true).status() == 200);
-  CHECK(it.earned() == "0.027");
+  CHECK(figure(it.counts(), "settled", "bytes") == "12000");
+  CHECK(it.counts().find("application")->find("conceded")->find("bytes")->number_text() == "12000");
+  REQUIRE(it.report(3, 18'000, 300).status() == 200);
+  CHECK(figure(it.counts(), "settled", "bytes") == "12000");
+  REQUIRE(it.count(it.world.application, 2, 250).status() == 200);
+  CHECK(figure(it.counts(), "node", "bytes") == "18000");
+  CHECK(figure(it.counts(), "settled", "bytes") == "15000");
+  REQUIRE(it.report(4, 18'000, 300, true).status() == 200);
+  CHECK(it.earned() == "0.045");
 }
 
 TEST_CASE("bytes and time are counted from the first count on, or never") {
