@@ -53,6 +53,8 @@ Outcome<Json> first_credentials(const Follower& follower) {
   }
 }
 
+constexpr std::int64_t kCountEvery_s = 5;
+
 std::string readings_text(std::uint64_t count) { return std::to_string(count) + (count == 1 ? " reading" : " readings"); }
 
 }  // namespace
@@ -64,6 +66,16 @@ void FollowOptions::declare(Command& command) {
   command.flag("--count", count, "With --follow: count what comes, and tell the ledger, signed; only that is paid (agiddi count --help)");
   command.integer("--count-seconds", count_s, 1, 10, "How often --count tells, at the latest (5)");
   command.integer("--retry-seconds", retry_s, 0, 86'400, "How long --follow tries to come back to a node or broker that is away (60)");
+}
+
+Outcome<void> FollowOptions::check() const {
+  if (count && !follow) return wrong_usage("--count belongs to --follow: nothing else is read here");
+  if (count_s != 0 && !count) return wrong_usage("--count-seconds belongs to --count");
+  if (!fallbacks.empty() && !follow) return wrong_usage("--fallback belongs to --follow: nothing else waits for a node here");
+  for (const std::string& url : fallbacks) {
+    if (auto fits = check_node_url(url); !fits) return wrong_usage("--fallback: " + fits.error().detail);
+  }
+  return {};
 }
 
 Outcome<Json> new_credentials(NodeClient& node, const KeyPair& key, const std::string& integration) {
@@ -133,7 +145,7 @@ Outcome<Answer> follow_integration(const std::string& node_url, const KeyPair& k
   if (options.count) {
     std::vector<std::string> nodes{node_url};
     nodes.insert(nodes.end(), options.fallbacks.begin(), options.fallbacks.end());
-    counts = std::make_unique<CountSender>(key, what.id, std::move(nodes), std::chrono::seconds(options.count_s));
+    counts = std::make_unique<CountSender>(key, what.id, std::move(nodes), std::chrono::seconds(options.count_s != 0 ? options.count_s : kCountEvery_s));
     if (auto begun = counts->begin(); !begun) {
       message("integration " + what.id + " goes on; nothing is read without a count");
       return tl::unexpected(begun.error());

@@ -11,9 +11,10 @@ namespace agiddi::tools {
 
 struct FollowOptions {
   bool follow = false, text = false, count = false;
-  std::int64_t retry_s = 60, count_s = 5;
+  std::int64_t retry_s = 60, count_s = 0;   // count_s: 0 = not said
   std::vector<std::string> fallbacks;   // addresses of nodes that may go on
   void declare(Command& command);
+  Outcome<void> check() const;          // before anything is sent
 };
 
 struct Followed {

@@ -168,7 +168,13 @@ void ReplayDevice::take(const DeviceCommand& command) {
   session.password = command.password;
   session.epoch = command.epoch;
   if (const auto expires = time_from_text(command.expires)) session.expires = *expires;
-  session.client = std::make_unique<node::MqttClient>(std::move(options), node::MqttHandlers{});
+  node::MqttHandlers handlers;   // said once, not at each attempt
+  const auto told = std::make_shared<std::atomic<bool>>(false);
+  handlers.on_up = [told] { *told = false; };
+  handlers.on_refused = [told, integration = command.integration, own = command.own_password](const std::string& reason) {
+    if (!told->exchange(true)) say("refused", integration + ": " + reason + (own ? " (is the password of --password-file the one that was sealed at its registration?)" : ""));
+  };
+  session.client = std::make_unique<node::MqttClient>(std::move(options), std::move(handlers));
   session.client->start();
   sessions_.emplace(command.integration, std::move(session));
   say("started", command.integration);

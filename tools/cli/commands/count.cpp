@@ -14,6 +14,13 @@ struct CountOptions {
   std::int64_t measurements = -1, bytes = -1, active_s = -1, sequence = 0;
 };
 
+std::int64_t number_in(const Json& json, const char* name) {
+  const std::string text = shown(json, name, "0");
+  std::int64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
 // Above what either party has counted of the device.
 Outcome<std::int64_t> next_sequence(NodeClient& node, const CountOptions& o) {
   auto record = node.get_json("/v1/integrations/" + o.id);
@@ -25,10 +32,7 @@ Outcome<std::int64_t> next_sequence(NodeClient& node, const CountOptions& o) {
     const Json* counts = shown(device, "device") == o.device ? device.find("counts") : nullptr;
     for (const char* party : {"application", "provider"}) {
       const Json* count = counts ? counts->find(party) : nullptr;
-      const std::string text = count ? shown(*count, "sequence", "0") : "0";
-      std::int64_t sequence = 0;
-      std::from_chars(text.data(), text.data() + text.size(), sequence);
-      last = std::max(last, sequence);
+      if (count) last = std::max(last, number_in(*count, "sequence"));
     }
   }
   return last + 1;
@@ -51,7 +55,14 @@ Outcome<Answer> count(const CountOptions& o) {
   const Json* devices = answer->find("devices");
   const Json* told = devices && devices->is_array() && !devices->items().empty() ? &devices->items().front() : nullptr;
   std::string text = "counted " + std::to_string(o.measurements) + " measurements of " + o.device + "\n";
-  if (told) text += "its node has reported " + shown(*told, "reportedMeasurements") + " measurements, " + shown(*told, "reportedBytes") + " bytes\n";
+  if (told) {
+    text += "its node has reported " + shown(*told, "reportedMeasurements") + " measurements, " + shown(*told, "reportedBytes") + " bytes\n";
+    // Of the provider's count nothing follows; whose it is, the key alone does not say.
+    if (o.measurements < number_in(*told, "reportedMeasurements")) {
+      text += "that is fewer: as the application's count the rest stays unpaid, and a node that is a window ahead of it waits 15 s and then ends the device, disputed\n";
+    }
+    if (told->find("countAgainWithin")) text += "an application counts again within " + shown(*told, "countAgainWithin") + " measurements\n";
+  }
   return Answer{*answer, text};
 }
 

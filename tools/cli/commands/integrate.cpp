@@ -28,7 +28,7 @@ Outcome<Json> paid_devices(NodeClient& node, const std::string& payment) {
 Outcome<Answer> integrate(const Options& o) {
   if (!o.webhook.empty() && o.following.follow) return wrong_usage("--webhook and --follow exclude each other: readings go to one receiver");
   if (!o.webhook.empty() && o.protocol == "mqtt") return wrong_usage("--webhook belongs to delivery by sse: leave out --protocol mqtt");
-  if (o.following.count && !o.following.follow) return wrong_usage("--count belongs to --follow: nothing else is read here");
+  if (auto fits = o.following.check(); !fits) return tl::unexpected(fits.error());
   const std::string protocol = !o.protocol.empty() ? o.protocol : o.webhook.empty() ? "mqtt" : "sse";
   if (auto fits = check_id("--payment", o.payment); !fits) return tl::unexpected(fits.error());
   if (auto fit = check_device_ids("--device", o.devices); !fit) return tl::unexpected(fit.error());

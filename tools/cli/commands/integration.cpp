@@ -28,6 +28,8 @@ std::string integration_text(const Json& record) {
       for (const char* party : {"application", "provider"}) {
         if (const Json* count = counts->find(party)) out += std::string(", ") + party + " counted " + shown(*count, "measurements") + " measurements";
       }
+      const Json* settled = counts->find("settled");
+      if (settled && counts->find("application")) out += ", " + shown(*settled, "bytes") + " bytes of it paid";
     }
     if (device.find("silentSince")) out += ", silent since " + shown(device, "silentSince");
     out += "\n";
@@ -54,7 +56,7 @@ Outcome<Answer> renew_credentials(const IntegrationOptions& o) {
   if (auto fits = check_id("ID", o.id); !fits) return tl::unexpected(fits.error());
   auto key = load_key_file(o.key);
   if (!key) return passed_on(key.error());
-  if (o.following.count && !o.following.follow) return wrong_usage("--count belongs to --follow: nothing else is read here");
+  if (auto fits = o.following.check(); !fits) return tl::unexpected(fits.error());
   NodeClient node(o.node);
   if (!o.following.follow) {
     auto delivery = new_credentials(node, *key, o.id);
@@ -131,7 +133,7 @@ void declare_integration(Command& program) {
     command.node(o->node);
     command.option("--key", o->key, "The application's key file", true);
     command.option("--url", o->url, "Where to: https://host[:port]/path");
-    command.choice("--format", o->format, {"jsonld", "senml"}, "How readings are written: jsonld (default) or senml");
+    command.choice("--format", o->format, {"jsonld", "senml"}, "How readings are written: jsonld or senml (default: as the delivery says)");
     command.option("--unit", o->unit, "Unit wanted in the readings (UCUM code or QUDT IRI)");
     command.flag("--end", o->end, "Post no more");
     command.examples(
