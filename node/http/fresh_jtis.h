@@ -15,7 +15,7 @@ class FreshJtis {
  public:
   // notes: this node's own, which outlive this; nullptr: memory alone.
   explicit FreshJtis(DeliveryLedger* notes = nullptr);
-  // conflict when the pair was seen, overloaded when too many are remembered. now: ms.
+  // conflict when the pair was seen, unauthorized when its window has passed, overloaded when too many are remembered. now: ms.
   Result<void> take(const ProtectedHeader& header, TimeMs now);
 
  private:

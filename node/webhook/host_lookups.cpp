@@ -25,18 +25,20 @@ HostLookups::HostLookups(boost::asio::io_context& io, ResolveHost resolve, Looku
 boost::asio::thread_pool& HostLookups::threads_for(const Name& name) { return name.failures > 0 ? failing_ : name.quick ? quick_ : others_; }
 
 // What nobody waits for is forgotten, the longest unused first: it is new when it comes again.
-void HostLookups::make_room() {
-  if (names_.size() < kNamesMax) return;
+bool HostLookups::make_room() {
+  if (names_.size() < kNamesMax) return true;
   auto oldest = names_.end();
   for (auto it = names_.begin(); it != names_.end(); ++it) {
     if (it->second.waiting.empty() && (oldest == names_.end() || it->second.used < oldest->second.used)) oldest = it;
   }
-  if (oldest != names_.end()) names_.erase(oldest);
+  if (oldest == names_.end()) return false;
+  names_.erase(oldest);
+  return true;
 }
 
 void HostLookups::find(const std::string& host, bool tls, Done done) {
   const Key key{tls, host};
-  if (!names_.contains(key)) make_room();
+  if (!names_.contains(key) && !make_room()) return done(fail(Status::overloaded, "this node looks up as many hosts as it may; it is tried again"));
   Name& name = names_[key];
   const auto now = Clock::now();
   name.used = now;

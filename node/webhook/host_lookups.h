@@ -21,6 +21,7 @@ namespace agiddi::node {
 
 class HostLookups {
  public:
+  static constexpr std::size_t kNamesMax = 4'096;   // remembered or under way; more are refused (overloaded) while all are under way
   using Done = std::function<void(const Result<std::string>& address)>;
 
   HostLookups(boost::asio::io_context& io, ResolveHost resolve, LookupBounds bounds);   // resolve: called by any of the threads here
@@ -41,10 +42,9 @@ class HostLookups {
   using Key = std::pair<bool, std::string>;    // tls, host
 
   void found(const Key& key, const Result<std::string>& address, std::chrono::milliseconds took);
-  void make_room();
+  bool make_room();
   boost::asio::thread_pool& threads_for(const Name& name);
 
-  static constexpr std::size_t kNamesMax = 4'096;
   boost::asio::io_context& io_;
   const ResolveHost resolve_;
   const LookupBounds bounds_;

@@ -17,8 +17,15 @@ struct MeasurementText {
   bool senml = false;   // a pack of one record: its time is in seconds
 };
 
-// Seconds since 1970, as many decimal places as there are milliseconds.
+inline constexpr TimeMs kSenmlTimeMin_ms = (TimeMs{1} << 28) * 1000;   // RFC 8428 section 4.5.3: what is smaller is read as relative to now
+
+// Seconds since 1970, as many decimal places as there are milliseconds. Before July 1978, as devices say whose clocks were never set: 0, which is SenML's word for a time that
+// is not known.
 inline void append_seconds(std::string& out, TimeMs time) {
+  if (time < kSenmlTimeMin_ms) {
+    out += '0';
+    return;
+  }
   char digits[20];
   const auto append_number = [&](TimeMs number) { out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr); };
   append_number(time / 1000);

@@ -192,6 +192,15 @@ def test_without_its_password_the_device_sends_nothing_and_says_so(cluster, tmp_
     assert cluster.nodes[3].get("/v1/integrations/" + made["integration"]).json["devices"][0]["bytesUsed"] == 0
 
 
+def test_a_device_with_a_password_takes_no_commands_without_a_token(tmp_path):
+    secret = tmp_path / "device.password"
+    secret.write_text("correct horse battery\n")
+    secret.chmod(0o600)
+    started = subprocess.run([binary("agiddi-device"), "--broker", "mqtt://127.0.0.1:1", "--password-file", str(secret), "--command-topic", "devices/x", "--table", READINGS,
+                              "--column", "temperature", "--sensor", "air"], capture_output=True, text=True, timeout=20)
+    assert started.returncode == 2 and "needs --token" in started.stderr and "correct horse" not in started.stderr
+
+
 def test_the_tool_refuses_passwords_that_are_none_and_files_that_others_read(cluster, tmp_path):
     file = tmp_path / "devices.json"
     file.write_text(json.dumps({"devices": [device(cluster.nodes[0], cluster.provider.did, access={"protocol": "mqtt", "endpoint": cluster.broker, "topic": "devices/x"})]}))

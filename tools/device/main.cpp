@@ -32,7 +32,7 @@ int main(int argc, char** argv) {
   app.add_option("--password", options.password, "password at the command broker");
   app.add_option("--ca", options.ca_file, "PEM file of the certificate authority that is trusted for mqtts (default: the system's)");
   app.add_option("--key", key_file, "key file of the device, whose did:key stands in its access as deviceKey: it logs in by tokens");
-  app.add_option("--password-file", password_file, "file whose one line is the password that the provider chose and sealed as devicePassword");
+  app.add_option("--password-file", password_file, "file whose one line is the password that the provider chose and sealed as devicePassword; needs --token");
   app.footer("Example: agiddi-device --broker mqtt://127.0.0.1:1883 --command-topic devices/4f1c… --table weather.csv --column temperature --sensor air");
   try {
     app.parse(argc, argv);
@@ -64,6 +64,10 @@ int main(int argc, char** argv) {
     if (!password) {
       std::fprintf(stderr, "agiddi-device: %s\n", password.error().detail.c_str());
       return 1;
+    }
+    if (options.token.empty()) {   // a start command names the broker that is told the password
+      std::fprintf(stderr, "agiddi-device: --password-file needs --token: without it, whoever may write to the command topic is told the password\n");
+      return 2;
     }
     options.own_password = std::move(*password);
   }

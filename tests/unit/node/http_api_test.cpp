@@ -648,6 +648,9 @@ TEST_CASE("a jti is fresh once, until its window has passed") {
   CHECK(fresh.take(header, 1'000'000).error().status == Status::conflict);
   header.kid = "did:key:z2";
   CHECK(fresh.take(header, 1'000'000).has_value());
+  CHECK(fresh.take(header, 1'600'000).error().status == Status::conflict);
+  CHECK(fresh.take(header, 1'600'001).error().status == Status::unauthorized);   // not taken anew by who comes just as it is forgotten
+  header.issued_at_s = 1'600;
   CHECK(fresh.take(header, 1'600'001).has_value());
 }
 

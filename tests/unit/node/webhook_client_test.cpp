@@ -12,6 +12,7 @@
 #include <future>
 #include <thread>
 
+#include "node/webhook/host_lookups.h"
 #include "node/webhook/webhook_client.h"
 
 using namespace agiddi;
@@ -247,6 +248,21 @@ TEST_CASE("a name is looked up once for all who wait for it, and a failure is re
   };
   waited(2);
   CHECK(waited(3) > 300ms);   // 400 ms after the second failure
+}
+
+TEST_CASE("no more names wait for their look-up than there is room for") {
+  std::promise<void> answered;
+  const auto answer = answered.get_future().share();
+  asio::io_context io;
+  HostLookups lookups(io, [answer](const std::string&, bool) { answer.wait(); return Result<std::string>("127.0.0.1"); }, {});
+  std::size_t refused = 0;
+  for (std::size_t i = 0; i < HostLookups::kNamesMax + 3; ++i) {
+    lookups.find("host-" + std::to_string(i) + ".example", true, [&](const Result<std::string>& address) { refused += !address && address.error().status == Status::overloaded; });
+  }
+  CHECK(refused == 3);
+  lookups.stop();
+  answered.set_value();
+  lookups.join();
 }
 
 TEST_CASE("a client that stops with posts on their way waits for none of them") {

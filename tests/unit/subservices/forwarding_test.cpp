@@ -187,6 +187,10 @@ TEST_CASE("a measurement in SenML is a pack of one record, made at once or from 
   CHECK((read_back->front().name == "urn:agiddi:device:ab/sensor/air_2520_221_5F" && read_back->front().unit == "Cel" && read_back->front().time == kNow + 70));
   const auto whole_second = resolve(frame, R"({"sensor":"air","value":1,"time":"2026-01-01T00:00:05Z"})").front();
   CHECK(measurement_json(frame, whole_second, 1).find("\"t\":1767225605,") != std::string::npos);
+  for (const auto& [said, written] : {std::pair("12", "0"), {"268435455.999", "0"}, {"268435456", "268435456"}, {"268435456.5", "268435456.500"}}) {   // smaller ones would be relative to now
+    const auto old = resolve(frame, std::string(R"({"sensor":"air","value":1,"time":)") + said + "}").front();
+    CHECK(measurement_json(frame, old, 1).find(std::string("\"t\":") + written + ",") != std::string::npos);
+  }
 }
 
 TEST_CASE("SenML names units as its registries do, where they have them") {
