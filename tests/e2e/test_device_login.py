@@ -39,42 +39,62 @@ def connected(broker, username, password, version):
     return client, codes[0]
 
 
+class ForeignDevice:
+    """A device that is none of ours: it listens on its command topic, and logs in as it is told."""
+
+    def __init__(self, cluster, topic, version):
+        self.cluster, self.version, self.commands, subscribed = cluster, version, [], []
+        listener = mqtt.Client(protocol=version)
+        listener.on_subscribe = lambda *_: subscribed.append(1)
+        listener.on_message = lambda c, u, message: self.commands.append(json.loads(message.payload))
+        address = urlsplit(cluster.broker)
+        listener.connect(address.hostname, address.port)
+        listener.loop_start()
+        listener.subscribe(topic, 1)
+        self.clients = [listener]
+        wait_until("it listens", lambda: subscribed)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for client in self.clients:
+            client.disconnect()
+            client.loop_stop()
+
+    def sold(self, urn):
+        """Buys it, and gives the start command that follows."""
+        self.urn, self.made = urn, integrate(self.cluster, self.cluster.pay(urn, kilobytes=1), [urn]).json
+        self.command = wait_until("the start command", lambda: self.commands and self.commands[0])
+        return self.command
+
+    def is_let_in(self, password):
+        client, code = connected(self.command["broker"], self.command["username"], password, self.version)
+        self.clients.append(client)
+        return code == 0
+
+    def measurement(self):
+        """Of a reading that it sends where it was let in last."""
+        self.clients[-1].publish(self.command["topic"], json.dumps({"sensor": "air", "value": 21.5}), 1).wait_for_publish(10)
+        path = f"/v1/integrations/{self.made['integration']}/latest?token=" + self.made["delivery"]["url"].split("token=")[1]
+        answer = wait_until("the reading", lambda: (a := self.cluster.nodes[3].get(path)).status == 200 and a)
+        check_measurement(answer.json[0], self.urn, self.made["integration"])
+        return answer.json[0]
+
+
 @pytest.mark.parametrize("version", [mqtt.MQTTv311, mqtt.MQTTv5])
 def test_a_foreign_device_with_its_own_token(cluster, version):
-    key, topic, commands = Identity.fresh(), "devices/" + secrets.token_hex(8), []
+    key, topic = Identity.fresh(), "devices/" + secrets.token_hex(8)
     urn = registered(cluster, topic, key)
-    listener = mqtt.Client(protocol=version)
-    subscribed = []
-    listener.on_subscribe = lambda *_: subscribed.append(1)
-    listener.on_message = lambda c, u, message: commands.append(json.loads(message.payload))
-    address = urlsplit(cluster.broker)
-    listener.connect(address.hostname, address.port)
-    listener.loop_start()
-    listener.subscribe(topic, 1)
-    wait_until("it listens", lambda: subscribed)
-    clients = [listener]
-    try:
-        made = integrate(cluster, cluster.pay(urn, kilobytes=1), [urn]).json
-        command = wait_until("the start command", lambda: commands and commands[0])
+    with ForeignDevice(cluster, topic, version) as one:
+        command = one.sold(urn)
         assert command["login"] == "jwt" and command["audience"] == cluster.network and "password" not in command
         user, network, stranger = command["username"], command["audience"], Identity.fresh()
         for wrong in (jwt(stranger, network, user), jwt(key, "other", user), jwt(key, network, "i-other"), jwt(key, network, user, issued=-600), jwt(key, network, user, lifetime=7200),
                       jwt(key, network, user, algorithm="none"), "", "guess-0123456789abcdef"):
-            client, code = connected(command["broker"], user, wrong, version)
-            clients.append(client)
-            assert code != 0, wrong
-        sender, code = connected(command["broker"], user, jwt(key, network, user), version)
-        clients.append(sender)
-        assert code == 0
-        sender.publish(command["topic"], json.dumps({"sensor": "air", "value": 21.5}), 1).wait_for_publish(10)
-        path = f"/v1/integrations/{made['integration']}/latest?token=" + made["delivery"]["url"].split("token=")[1]
-        answer = wait_until("the reading", lambda: (a := cluster.nodes[3].get(path)).status == 200 and a)
-        check_measurement(answer.json[0], urn, made["integration"])
-        assert answer.json[0]["hasResult"]["numericValue"] == 21.5
-    finally:
-        for client in clients:
-            client.disconnect()
-            client.loop_stop()
+            assert not one.is_let_in(wrong), wrong
+        assert one.is_let_in(jwt(key, network, user))
+        assert one.measurement()["hasResult"]["numericValue"] == 21.5
 
 
 def test_the_project_s_own_device_signs_in_and_sends_all_that_was_paid_for(cluster):
@@ -131,56 +151,51 @@ def sealing_password(cluster, tmp_path, topic, password, **more):
 
 @pytest.mark.parametrize("version", [mqtt.MQTTv311, mqtt.MQTTv5])
 def test_a_foreign_device_with_the_password_that_its_owner_chose(cluster, tmp_path, version):
-    topic, commands, subscribed, password = "devices/" + secrets.token_hex(8), [], [], "correct horse " + secrets.token_hex(4)
+    topic, password = "devices/" + secrets.token_hex(8), "correct horse " + secrets.token_hex(4)
     urn, _ = sealing_password(cluster, tmp_path, topic, password)
-    listener = mqtt.Client(protocol=version)
-    listener.on_subscribe = lambda *_: subscribed.append(1)
-    listener.on_message = lambda c, u, message: commands.append(json.loads(message.payload))
-    address = urlsplit(cluster.broker)
-    listener.connect(address.hostname, address.port)
-    listener.loop_start()
-    listener.subscribe(topic, 1)
-    wait_until("it listens", lambda: subscribed)
-    clients = [listener]
-    try:
-        made = integrate(cluster, cluster.pay(urn, kilobytes=1), [urn]).json
-        command = wait_until("the start command", lambda: commands and commands[0])
+    with ForeignDevice(cluster, topic, version) as one:
+        command = one.sold(urn)
         assert command["login"] == "own-password" and "password" not in command and password not in json.dumps(command)
         for wrong in ("guess-0123456789abcdef", password[:-1], ""):
-            client, code = connected(command["broker"], command["username"], wrong, version)
-            clients.append(client)
-            assert code != 0, wrong
-        sender, code = connected(command["broker"], command["username"], password, version)
-        clients.append(sender)
-        assert code == 0
-        sender.publish(command["topic"], json.dumps({"sensor": "air", "value": 21.5}), 1).wait_for_publish(10)
-        path = f"/v1/integrations/{made['integration']}/latest?token=" + made["delivery"]["url"].split("token=")[1]
-        answer = wait_until("the reading", lambda: (a := cluster.nodes[3].get(path)).status == 200 and a)
-        check_measurement(answer.json[0], urn, made["integration"])
+            assert not one.is_let_in(wrong), wrong
+        assert one.is_let_in(password)
+        one.measurement()
         for node in cluster.nodes:   # the clear text stands nowhere
             assert password not in json.dumps(node.get("/v1/devices/" + urn).json)
         for folder, _, files in os.walk(cluster.dir):
             for name in files:
                 with open(os.path.join(folder, name), "rb") as file:
                     assert password.encode() not in file.read(), name
-    finally:
-        for client in clients:
-            client.disconnect()
-            client.loop_stop()
 
 
-def test_the_project_s_own_device_says_its_password(cluster, tmp_path):
-    topic = "devices/" + secrets.token_hex(8)
-    urn, secret = sealing_password(cluster, tmp_path, topic, "correct horse battery", token="t0ken")
+def device_with_password(cluster, secret, topic):
+    """agiddi-device with a password file; the name of its log, once it listens."""
     log = open(cluster.dir + "/password-device.log", "w", encoding="utf-8")
     process = subprocess.Popen([binary("agiddi-device"), "--broker", cluster.broker, "--password-file", str(secret), "--command-topic", topic, "--token", "t0ken", "--table", READINGS,
                                 "--column", "temperature", "--sensor", "air", "--interval-ms", "20"], stdout=log, stderr=log)
     log.close()
     cluster.devices.append(process)
     wait_until("the device listens", lambda: "listening" in open(log.name, encoding="utf-8").read())
+    return log.name
+
+
+def test_the_project_s_own_device_says_its_password(cluster, tmp_path):
+    topic = "devices/" + secrets.token_hex(8)
+    urn, secret = sealing_password(cluster, tmp_path, topic, "correct horse battery", token="t0ken")
+    device_with_password(cluster, secret, topic)
     made = integrate(cluster, cluster.pay(urn, kilobytes=1), [urn]).json
     found = measurements(cluster.nodes[3], made["delivery"])
     assert len(found) > 10 and [m["sequence"] for m in found] == list(range(1, len(found) + 1))
+
+
+def test_a_device_with_another_password_says_that_it_is_refused(cluster, tmp_path):
+    topic = "devices/" + secrets.token_hex(8)
+    urn, secret = sealing_password(cluster, tmp_path, topic, "correct horse battery", token="t0ken")
+    secret.write_text("another horse battery\n")
+    log = device_with_password(cluster, secret, topic)
+    integrate(cluster, cluster.pay(urn, kilobytes=1), [urn])
+    said = wait_until("it says so", lambda: "sealed at its registration?" in (text := open(log, encoding="utf-8").read()) and text)
+    assert "refused" in said and "another horse" not in said
 
 
 def test_without_its_password_the_device_sends_nothing_and_says_so(cluster, tmp_path):
