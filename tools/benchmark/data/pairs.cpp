@@ -124,6 +124,8 @@ class Run {
   // Waits for what comes, at most until the next reading is due, and takes it.
   bool turn(bool sending) {
     timespec wait{0, 2'000'000};
+    // At saturation it never sleeps: whoever finds it asleep pays for waking it, and that would be the broker, the more the less there is to generate.
+    if (plan_.window > 0) wait.tv_nsec = 0;
     if (sending && plan_.window == 0) {
       const std::chrono::duration<double> next(static_cast<double>(issued_ + 1) / plan_.rate);
       const auto left = begin_ + std::chrono::duration_cast<LoadClock::duration>(next) - LoadClock::now();
