@@ -54,7 +54,7 @@ struct EngineConfig {
   std::int64_t timeout_cap_ms = 30'000;             // both double with each failed view, up to this
   std::int64_t status_interval_ms = 500;
   std::int64_t heartbeat_interval_ms = 4000;        // between blocks while heartbeats are wanted
-  std::int64_t batch_delay_ms = 16;              // how long a batch may wait to grow while another is under way; doubles with each further one
+  std::int64_t batch_delay_ms = 16;                 // how long a batch may wait to grow while another is under way; doubles with each further one
   std::size_t pipeline_max = 8;                     // own proposals in flight
   std::int64_t fetch_delay_ms = 15;                 // a PrePrepare waits so long for gossip before bodies are fetched
   std::int64_t sync_patience_ms = 300;              // behind a certified height for so long: ask for blocks
