@@ -197,6 +197,7 @@ ExecutedBlock Executor::execute(const Batch& batch, std::vector<Transaction> tra
   Block& block = executed.apply.block;
   block.receipts.reserve(transactions.size());
   executed.apply.triples.reserve(transactions.size() * kTriplesOfPayment);   // a triple is large, and moves when the list grows
+  const Hash batch_digest = batch.digest();
   SeenOfBlock seen;
   for (std::size_t i = 0; i < transactions.size(); ++i) {
     const Transaction& transaction = transactions[i];
@@ -206,7 +207,7 @@ ExecutedBlock Executor::execute(const Batch& batch, std::vector<Transaction> tra
     if (faults_.differs) block.receipts.back().result += ' ';
   }
 
-  if (!seen.hashes.empty()) state.put(keys::expiry({seen.due, keys::ExpiryKind::seen_block, batch.digest(), 0}), std::move(seen.hashes));
+  if (!seen.hashes.empty()) state.put(keys::expiry({seen.due, keys::ExpiryKind::seen_block, batch_digest, 0}), std::move(seen.hashes));
 
   executed.next_members = decided_after(state, batch.height);
   executed.apply.changes = state.changes();
@@ -220,7 +221,7 @@ ExecutedBlock Executor::execute(const Batch& batch, std::vector<Transaction> tra
   header.network = genesis_.network;
   header.height = batch.height;
   header.previous_hash = parent.header_hash();
-  header.batch_digest = batch.digest();
+  header.batch_digest = batch_digest;
   header.transaction_root = root_of_ids(batch.transactions);
   header.receipt_root = root_of_receipts(block.receipts);
   header.state_digest = executed.apply.digest.digest();
