@@ -88,13 +88,19 @@ class MqttReader:
         self.client.disconnect()
 
 
+def counted_from_the_start(cluster, protocol, per_kilobyte, kilobytes, interval_ms):
+    """A device that is bought, integrated, and counted before anything is read of it."""
+    urn = listening_device(cluster, {"perKilobyte": per_kilobyte}, interval_ms=interval_ms)
+    payment = cluster.pay(urn, kilobytes=kilobytes)["payment"]
+    made = integrate(cluster, {"payment": payment}, [urn], protocol=protocol).json
+    assert count(cluster, made["integration"], urn, 1, 0).status == 200
+    return urn, payment, made
+
+
 @pytest.mark.parametrize("protocol", ["sse", "mqtt"])
 def test_who_reads_nothing_for_a_while_pays_for_what_came(cluster, protocol):
-    urn = listening_device(cluster, {"perKilobyte": "0.01"}, interval_ms=3)
-    payment = cluster.pay(urn, kilobytes=2000)["payment"]
-    made = integrate(cluster, {"payment": payment}, [urn], protocol=protocol).json
+    urn, payment, made = counted_from_the_start(cluster, protocol, "0.01", 2000, interval_ms=3)
     integration = made["integration"]
-    assert count(cluster, integration, urn, 1, 0).status == 200
     stalled = Stalled(cluster.nodes[3], made["delivery"]["url"]) if protocol == "sse" else Silent(made["delivery"])
     wait_until("readings are charged that nobody reads", lambda: shown(cluster, integration)["measurements"] >= 300, 60)
     stalled.socket.close() if protocol == "sse" else stalled.close()
@@ -116,11 +122,8 @@ def test_who_reads_nothing_for_a_while_pays_for_what_came(cluster, protocol):
 
 @pytest.mark.parametrize("protocol", ["sse", "mqtt"])
 def test_who_counts_low_is_served_no_further_than_a_window(cluster, protocol):
-    urn = listening_device(cluster, {"perKilobyte": "0.10"}, interval_ms=10)
-    payment = cluster.pay(urn, kilobytes=10)["payment"]
-    made = integrate(cluster, {"payment": payment}, [urn], protocol=protocol).json
+    urn, payment, made = counted_from_the_start(cluster, protocol, "0.10", 10, interval_ms=10)
     integration = made["integration"]
-    assert count(cluster, integration, urn, 1, 0).status == 200
     reader = Reader(cluster.nodes[3], made["delivery"]["url"]) if protocol == "sse" else MqttReader(made["delivery"])
     reader.wait_for(10)
     earned, refunded = settled(cluster, payment)

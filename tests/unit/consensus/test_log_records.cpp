@@ -1,7 +1,6 @@
 // What the write-ahead log of consensus says of bodies, in the records of this version and of older ones.
 #include <catch2/catch.hpp>
 
-#include "chain_machine.h"
 #include "consensus/log_records.h"
 
 using namespace agiddi;
